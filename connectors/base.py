@@ -1,0 +1,318 @@
+"""What a CRM connector is: its declaration, the drafts it is given, the protocol it keeps.
+
+The engine in `jobs.deliver` decides *what* is written and *when* it may be written again;
+a connector knows *how* one vendor is asked. Every method may raise the errors of
+`connectors.errors`; a create that fails with anything unforeseen counts as unknown.
+"""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal, Protocol
+
+from pydantic import BaseModel
+
+from leads.clock import Clock
+
+Kind = Literal["contact", "company", "deal", "note", "task"]
+KINDS: tuple[Kind, ...] = ("contact", "company", "deal", "note", "task")
+
+
+# --- drafts: what is to be written, already resolved to the vendor's ids -----------------
+
+
+@dataclass(frozen=True, slots=True)
+class ContactDraft:
+    """`key` is the person's key in our field of the record; `fields` is custom field id or code -> value."""
+
+    key: str
+    name: str = ""
+    phones: tuple[str, ...] = ()
+    emails: tuple[str, ...] = ()
+    responsible: str = ""
+    company_id: str = ""
+    fields: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CompanyDraft:
+    key: str
+    name: str
+    responsible: str = ""
+    fields: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class DealDraft:
+    """A deal, or where the connection is set so, the vendor's lead (Bitrix24 classic mode)."""
+
+    key: str
+    title: str
+    contact_id: str = ""
+    company_id: str = ""
+    responsible: str = ""
+    pipeline: str = ""
+    stage: str = ""
+    price: str = ""
+    source: str = ""
+    comment: str = ""
+    tags: tuple[str, ...] = ()
+    utm: Mapping[str, str] = field(default_factory=dict)
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    phones: tuple[str, ...] = ()
+    emails: tuple[str, ...] = ()
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NoteDraft:
+    """Plain text with line breaks; the connector turns it into the vendor's form. `key` marks it as ours."""
+
+    key: str
+    text: str
+    deal_id: str
+    contact_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskDraft:
+    key: str
+    text: str
+    due_at: datetime
+    deal_id: str
+    contact_id: str = ""
+    responsible: str = ""
+
+
+Draft = ContactDraft | CompanyDraft | DealDraft | NoteDraft | TaskDraft
+
+
+@dataclass(frozen=True, slots=True)
+class DealState:
+    """A deal as the CRM has it now. `closed` = won or lost."""
+
+    id: str
+    closed: bool
+    contact_ids: tuple[str, ...] = ()
+    responsible: str = ""
+    pipeline: str = ""
+    stage: str = ""
+    updated_at: datetime | None = None
+
+
+# --- what the CRM is made of ------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class CrmUser:
+    id: str
+    name: str
+    email: str = ""
+    active: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    id: str
+    name: str
+    closed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    id: str
+    name: str
+    stages: tuple[Stage, ...]
+    is_default: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FieldInfo:
+    """`id` is what is sent; `code` and `name` are what a person may write instead. `enums` is text -> id."""
+
+    id: str
+    name: str
+    code: str = ""
+    type: str = "text"
+    enums: Mapping[str, str] = field(default_factory=dict)
+    read_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """Users, pipelines and fields of one account. An empty `known` entry means "could not be read", not "none".
+
+    A part that could not be read (no rights, vendor error) is left out of `known` and then
+    nothing is checked against it: a lead never waits for metadata.
+    """
+
+    users: tuple[CrmUser, ...] = ()
+    pipelines: tuple[Pipeline, ...] = ()
+    fields: Mapping[Kind, tuple[FieldInfo, ...]] = field(default_factory=dict)
+    known: frozenset[str] = frozenset()
+    """Which of "users", "pipelines", "fields" were read."""
+
+
+@dataclass(frozen=True, slots=True)
+class NeededField:
+    """A field that leadhub wants in the CRM; `leadhub setup` shows and creates it."""
+
+    kind: Kind
+    code: str
+    name_ru: str
+    name_en: str
+    unique: bool = False
+
+
+# --- reading back --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class FoundDeal:
+    """One of our deals as read back in bulk. `key` is what our key field holds ("" when there is none)."""
+
+    id: str
+    key: str
+    has_contact: bool
+    has_source: bool
+    responsible: str
+    contact_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """What is known about a write whose outcome is not: where a look-up may start."""
+
+    sent_at: datetime
+    contact_id: str = ""
+    deal_id: str = ""
+    phones: tuple[str, ...] = ()
+    emails: tuple[str, ...] = ()
+
+
+# --- declaration -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """`calls` in any window of `per_s` seconds; with `leak_per_s`, a leaky bucket of `calls` that leaks so fast."""
+
+    calls: int
+    per_s: float = 1.0
+    leak_per_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a vendor can do; generic code reads this instead of asking for names.
+
+    `look_again_s`: after a write with unknown outcome, seconds after sending at which a
+    look-up must have found nothing before the write may be sent again; empty where a
+    unique key makes the repeat itself safe. `recheck_s`: seconds after such a repeat at
+    which doubles are looked for. `slowest_write_s`: the longest that the vendor may still
+    be working on a request that we gave up.
+    """
+
+    max_rate: Rate
+    max_batch: int = 1
+    look_again_s: tuple[float, ...] = ()
+    recheck_s: tuple[float, ...] = ()
+    slowest_write_s: float = 30.0
+    creates: frozenset[Kind] = frozenset(KINDS)
+    webhooks: bool = False
+    changes: Literal["poll", "webhook+poll", "none"] = "poll"
+
+
+class Target(Protocol):
+    """One open CRM account. All ids are strings. Methods are safe to call at the same time."""
+
+    async def ping(self) -> None:
+        """One cheap read that proves that the token works. Used as the breaker's probe."""
+        ...
+
+    async def metadata(self) -> Metadata: ...
+
+    async def find_contact(self, phones: tuple[str, ...], emails: tuple[str, ...], key: str) -> str | None:
+        """Id of the contact that has our key, one of these phones or e-mails (compared after normalising), or None."""
+        ...
+
+    async def create(self, draft: Draft) -> str:
+        """Writes one record, its links included, and returns its id. Never repeats by itself.
+
+        A contact that turns out to exist (HubSpot 409) is not an error: its id is returned.
+        """
+        ...
+
+    async def find_created(self, draft: Draft, hint: Hint) -> str | None:
+        """Looks for what an earlier `create(draft)` with unknown outcome may have made: lowest id, or None."""
+        ...
+
+    async def enrich_contact(self, contact_id: str, draft: ContactDraft) -> None:
+        """Adds phones and e-mails that are missing, fills empty fields; overwrites nothing. Safe to repeat."""
+        ...
+
+    async def update_deal(self, deal_id: str, fields: Mapping[str, Any]) -> None:
+        """Sets custom fields (id or code -> value) on an existing deal; safe to repeat."""
+        ...
+
+    async def open_deal(self, contact_id: str) -> DealState | None:
+        """The contact's newest deal: an open one if there is any, else the newest closed, else None."""
+        ...
+
+    async def deal_state(self, deal_id: str) -> DealState | None: ...
+
+    async def reopen_deal(self, deal_id: str, pipeline: str, stage: str) -> None: ...
+
+    async def read_back(self, deal_ids: tuple[str, ...], since: datetime, until: datetime) -> list[FoundDeal]:
+        """Bulk read for the audit: these deals, and every other deal bearing our key made in the window."""
+        ...
+
+    async def ensure_fields(self, needed: tuple[NeededField, ...], *, create: bool) -> list[NeededField]:
+        """The needed fields that are missing; with `create` they are made. May raise AuthError (no rights)."""
+        ...
+
+    def record_url(self, kind: Kind, record_id: str) -> str:
+        """Where a person sees the record in the CRM."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class TokenStore(Protocol):
+    """What a connector with OAuth needs kept. Handed in by `jobs`; encrypted at rest."""
+
+    async def load(self) -> dict[str, Any] | None: ...
+
+    async def save(self, token: dict[str, Any]) -> None:
+        """Durable when it returns: a new refresh token is never used before this."""
+        ...
+
+    def exclusively(self) -> AbstractAsyncContextManager[None]:
+        """One refresher at a time over all processes; holds as long as the refresh takes."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What `jobs` hands to a connector when it opens a connection."""
+
+    name: str
+    settings: BaseModel
+    clock: Clock
+    tokens: TokenStore
+    transport: Any = None
+    """An `httpx.AsyncBaseTransport` instead of the network (simulator, tests), or None."""
+    user_agent: str = "leadhub"
+
+
+@dataclass(frozen=True, slots=True)
+class Connector:
+    """The declaration of one vendor: `CONNECTOR` in `connectors/<name>/__init__.py`."""
+
+    name: str
+    title: str
+    settings: type[BaseModel]
+    open: Callable[[Opening], Target]
+    capabilities: Callable[[BaseModel], Capabilities]
+    needed_fields: tuple[NeededField, ...] = ()

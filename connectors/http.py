@@ -1,0 +1,173 @@
+"""The one way out to a vendor: limiter, time-outs, redaction, and an answer or an outcome."""
+
+import asyncio
+import json as jsonlib
+from collections.abc import Callable, Iterable, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import httpx
+
+from connectors.errors import ConnectorError, RetryableError, UnknownOutcomeError
+from connectors.limits import Limiter
+from leads.clock import Clock
+from leads.redact import redact
+
+NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+KEPT_CHARS = 2000
+CONNECT_S = 5.0
+TOTAL_FACTOR = 1.5
+"""A vendor that drips bytes is cut off after the read time-out times this."""
+
+
+@dataclass(slots=True)
+class CallRecord:
+    """One request as it is kept with an attempt: redacted, at most KEPT_CHARS of each body."""
+
+    operation: str
+    method: str
+    url: str
+    request: str
+    at: datetime
+    status: int = 0
+    answer: str = ""
+    took_ms: int = 0
+    error: str = ""
+
+
+CALL_LOG: ContextVar[list[CallRecord] | None] = ContextVar("call_log", default=None)
+"""Where the calls of the running attempt are noted; the engine sets it."""
+
+Interpret = Callable[[str, httpx.Response, bool], Any]
+"""(operation, response, writes) -> parsed answer; raises a ConnectorError for anything that is not success."""
+
+
+def classify_exception(exc: Exception, operation: str, *, writes: bool) -> ConnectorError:
+    """Transport failure -> outcome. Only a failure before any byte left is safe to repeat."""
+    text = type(exc).__name__
+    if isinstance(exc, NEVER_SENT) or not writes:
+        return RetryableError(text, operation)
+    return UnknownOutcomeError(text, operation)
+
+
+def unreadable(operation: str, response: httpx.Response, *, writes: bool) -> ConnectorError:
+    """An answer that cannot be trusted (HTML, cut JSON, 5xx): unknown on a write, else retryable."""
+    kind = UnknownOutcomeError if writes else RetryableError
+    return kind("the answer cannot be read", operation, response.status_code)
+
+
+def parse_json(operation: str, response: httpx.Response, *, writes: bool) -> Any:
+    """The body as JSON, None for an empty one; raises `unreadable` for anything else."""
+    if not response.content:
+        return None
+    try:
+        return response.json()
+    except ValueError:
+        raise unreadable(operation, response, writes=writes) from None
+
+
+def retry_after_s(response: httpx.Response, now: datetime) -> float | None:
+    """`Retry-After` in seconds, from a number or an HTTP date."""
+    value = response.headers.get("retry-after", "").strip()
+    if not value:
+        return None
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, (parsedate_to_datetime(value) - now).total_seconds())
+    except (ValueError, TypeError):
+        return None
+
+
+class VendorHttp:
+    """Calls of one connection. `call` waits for a turn; `send` is for who holds one already (a Batcher)."""
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        clock: Clock,
+        limiter: Limiter,
+        interpret: Interpret,
+        transport: httpx.AsyncBaseTransport | None = None,
+        read_timeout_s: float = 30.0,
+        user_agent: str = "leadhub",
+        secrets: Iterable[str] = (),
+    ) -> None:
+        self.limiter = limiter
+        self._clock = clock
+        self._interpret = interpret
+        self._read_timeout_s = read_timeout_s
+        self.secrets = [secret for secret in secrets if secret]
+        self.client = httpx.AsyncClient(
+            base_url=base_url,
+            transport=transport,
+            timeout=httpx.Timeout(connect=CONNECT_S, read=read_timeout_s, write=10.0, pool=60.0),
+            headers={"User-Agent": user_agent, "Accept": "application/json"},
+            follow_redirects=False,
+            trust_env=False,
+        )
+
+    async def call(self, operation: str, method: str, path: str, *, writes: bool, **kwargs: Any) -> Any:
+        """One request when its turn comes. Keyword arguments as for `send`."""
+        async with self.limiter.turn():
+            return await self.send(operation, method, path, writes=writes, **kwargs)
+
+    async def send(
+        self,
+        operation: str,
+        method: str,
+        path: str,
+        *,
+        writes: bool,
+        json: Any = None,
+        data: Mapping[str, Any] | None = None,
+        params: Any = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Any:
+        """One request now. Raises the outcomes of `connectors.errors`; an unforeseen failure of a write is unknown."""
+        request = self.client.build_request(
+            method, path, json=json, data=data, params=params, headers=dict(headers or {})
+        )
+        record = CallRecord(
+            operation=operation,
+            method=method,
+            url=self._redact(str(request.url)),
+            request=self._redact(_body_text(json, data)),
+            at=self._clock.now(),
+        )
+        log = CALL_LOG.get()
+        if log is not None:
+            log.append(record)
+        started = self._clock.monotonic()
+        try:
+            try:
+                async with asyncio.timeout(self._read_timeout_s * TOTAL_FACTOR):
+                    response = await self.client.send(request)
+            except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, OSError) as exc:
+                raise classify_exception(exc, operation, writes=writes) from exc
+            record.status = response.status_code
+            record.answer = self._redact(response.text[: KEPT_CHARS * 2])[:KEPT_CHARS]
+            return self._interpret(operation, response, writes)
+        except ConnectorError as error:
+            record.error = str(error)
+            raise
+        finally:
+            record.took_ms = round((self._clock.monotonic() - started) * 1000)
+
+    def _redact(self, text: str) -> str:
+        return redact(text[: KEPT_CHARS * 2], self.secrets)[:KEPT_CHARS]
+
+    async def close(self) -> None:
+        await self.client.aclose()
+
+
+def _body_text(json: Any, data: Mapping[str, Any] | None) -> str:
+    if json is not None:
+        return jsonlib.dumps(json, ensure_ascii=False, default=str)
+    return "&".join(f"{key}={value}" for key, value in (data or {}).items())

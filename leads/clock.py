@@ -1,0 +1,48 @@
+"""Time and chance: the only module that asks the machine for either.
+
+Everything that waits, dates or draws takes a `Clock`, so that the simulator can run
+three days of outage in a second and replay a failing seed exactly.
+"""
+
+import asyncio
+import random
+import time
+from datetime import UTC, datetime
+from typing import Protocol
+
+
+class Clock(Protocol):
+    def now(self) -> datetime:
+        """Wall time, aware, UTC. May jump: never measure a delay with it."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds that only grow."""
+        ...
+
+    async def sleep(self, seconds: float) -> None: ...
+
+    def random(self) -> float:
+        """A draw from [0, 1)."""
+        ...
+
+    def random_bits(self, bits: int) -> int: ...
+
+
+class SystemClock:
+    """The machine's own clock and chance."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+    def random(self) -> float:
+        return random.random()
+
+    def random_bits(self, bits: int) -> int:
+        return random.getrandbits(bits)

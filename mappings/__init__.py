@@ -1,0 +1,1 @@
+"""The YAML mapping language and the shipped mappings."""
