@@ -1,0 +1,305 @@
+"""Engine and transactions, the same for SQLite and PostgreSQL, with group commit.
+
+Writes that arrive together share one transaction: one flush to disk is paid by all of
+them. Each write is a function of a connection; it runs on the writer's thread inside
+`BEGIN IMMEDIATE`, so on SQLite it sees nobody else's half-done work, and reads of the
+writer are always current. Reads run beside it on their own connections and never block it.
+"""
+
+import asyncio
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.pool import NullPool, QueuePool
+
+Result = TypeVar("Result")
+Item = TypeVar("Item")
+Work = Callable[[Connection], Result]
+BatchWork = Callable[[Connection, list[Any]], list[Any]]
+
+MAX_GROUP = 512
+BUSY_S = 5.0
+READERS = 4
+
+
+class StoreUnavailable(Exception):
+    """The database cannot be read or written now; nothing of this transaction is in it."""
+
+
+class Database(Protocol):
+    """What the rest of the hub sees. All raise StoreUnavailable, or what the work itself raised."""
+
+    @property
+    def is_sqlite(self) -> bool: ...
+
+    async def write(self, work: Work[Result]) -> Result:
+        """Runs `work` in a transaction; it is durable when this returns."""
+        ...
+
+    async def write_in_batch(self, work: BatchWork, item: Any) -> Any:
+        """Like `write` for one item, but items waiting for the same `work` are handed to it together.
+
+        `work(conn, items)` returns a result for each. When it raises, each item is tried
+        alone, so that one bad item cannot fail the others.
+        """
+        ...
+
+    async def read(self, work: Work[Result]) -> Result: ...
+
+    async def close(self) -> None: ...
+
+
+@dataclass(slots=True)
+class _Job:
+    work: Callable[..., Any]
+    item: Any
+    batched: bool
+    future: "asyncio.Future[Any]"
+    outcome: Any = None
+    failed: bool = False
+
+
+def make_engine(url: str, *, writer: bool) -> Engine:
+    """An engine with our settings. `sqlite:///file` or `postgresql://…` (psycopg is chosen for it).
+
+    Writers begin with a write lock, so that a read followed by a write cannot deadlock.
+    """
+    if url.startswith("sqlite"):
+        engine = create_engine(
+            url,
+            poolclass=QueuePool,
+            pool_size=1 if writer else READERS,
+            max_overflow=0,
+            connect_args={"check_same_thread": False, "timeout": BUSY_S, "cached_statements": 256},
+        )
+        begin = "BEGIN IMMEDIATE" if writer else "BEGIN"
+
+        @event.listens_for(engine, "connect")
+        def connected(connection: sqlite3.Connection, _record: Any) -> None:
+            connection.isolation_level = None  # we begin and commit ourselves
+            for pragma in ("journal_mode=WAL", "synchronous=FULL", "temp_store=MEMORY", "journal_size_limit=67108864"):
+                connection.execute(f"PRAGMA {pragma}")
+
+        @event.listens_for(engine, "begin")
+        def began(connection: Connection) -> None:
+            connection.exec_driver_sql(begin)
+
+        return engine
+    return create_engine(
+        postgres_url(url),
+        pool_size=2 if writer else READERS,
+        max_overflow=0,
+        pool_pre_ping=not writer,
+        connect_args={"connect_timeout": 5, "options": "-c statement_timeout=60000 -c lock_timeout=10000"},
+    )
+
+
+def postgres_url(url: str) -> str:
+    """psycopg's own URL scheme; `host1,host2` becomes what SQLAlchemy and libpq agree on."""
+    scheme, rest = url.split("://", 1)
+    if scheme not in ("postgresql", "postgres", "postgresql+psycopg"):
+        raise ValueError(f"unknown database scheme {scheme!r}")
+    return f"postgresql+psycopg://{rest}"
+
+
+def admin_engine(url: str) -> Engine:
+    """An engine that keeps no connection open: for migrations and one-off work."""
+    return create_engine(url if url.startswith("sqlite") else postgres_url(url), poolclass=NullPool)
+
+
+def unavailable(exc: Exception) -> bool:
+    """Whether the database itself failed, rather than what was asked of it."""
+    if isinstance(exc, (OperationalError, InterfaceError)):
+        return True
+    return isinstance(exc, DBAPIError) and exc.connection_invalidated
+
+
+class GroupCommitDatabase:
+    """The database of the running hub: one writer thread (two on PostgreSQL), a few readers."""
+
+    def __init__(self, url: str, *, writers: int | None = None) -> None:
+        self.url = url
+        self.is_sqlite = url.startswith("sqlite")
+        self._write_engine = make_engine(url, writer=True)
+        self._read_engine = make_engine(url, writer=False)
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="read")
+        self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        count = writers or (1 if self.is_sqlite else 2)
+        self._threads = [
+            threading.Thread(target=self._write_loop, name=f"write-{number}", daemon=True) for number in range(count)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    async def write(self, work: Work[Result]) -> Result:
+        return await self._submit(work, None, batched=False)  # type: ignore[no-any-return]  # what `work` returns
+
+    async def write_in_batch(self, work: BatchWork, item: Any) -> Any:
+        return await self._submit(work, item, batched=True)
+
+    async def _submit(self, work: Callable[..., Any], item: Any, *, batched: bool) -> Any:
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._queue.put(_Job(work, item, batched, future))
+        return await future
+
+    async def read(self, work: Work[Result]) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(self._readers, run_read, self._read_engine, work)
+
+    async def close(self) -> None:
+        for _ in self._threads:
+            self._queue.put(None)
+        for thread in self._threads:
+            await asyncio.to_thread(thread.join)
+        self._readers.shutdown()
+        self._write_engine.dispose()
+        self._read_engine.dispose()
+
+    def _write_loop(self) -> None:
+        while True:
+            first = self._queue.get()
+            if first is None:
+                return
+            group = [first]
+            ended = False
+            while len(group) < MAX_GROUP:
+                try:
+                    job = self._queue.get_nowait()
+                except queue.Empty:
+                    break
+                if job is None:
+                    ended = True
+                    break
+                group.append(job)
+            run_group(self._write_engine, group)
+            _tell(group)
+            if ended:
+                return
+
+
+def run_read(engine: Engine, work: Work[Result]) -> Result:
+    try:
+        with engine.connect() as conn:
+            return work(conn)
+    except DBAPIError as exc:
+        if unavailable(exc):
+            raise StoreUnavailable(str(exc.orig)) from exc
+        raise
+
+
+def run_group(engine: Engine, group: list[_Job]) -> None:
+    """One transaction for all; sets `outcome` and `failed` of each job. Never raises."""
+    units = _units(group)
+    try:
+        with engine.begin() as conn:
+            for unit in units:
+                _run_unit(conn, unit, alone=len(units) == 1 and len(unit) == 1)
+            if len(units) == 1 and len(group) == 1 and group[0].failed:
+                raise _Abandon
+    except _Abandon:
+        pass
+    except Exception as exc:
+        error = StoreUnavailable(str(getattr(exc, "orig", exc))) if isinstance(exc, DBAPIError) else exc
+        for job in group:
+            job.failed, job.outcome = True, error
+
+
+class _Abandon(Exception):
+    """Rolls back the transaction of a single failed job."""
+
+
+def _units(group: list[_Job]) -> list[list[_Job]]:
+    """Jobs of one batched work stand together, at the place of the first of them."""
+    units: list[list[_Job]] = []
+    by_work: dict[Any, list[_Job]] = {}
+    for job in group:
+        if not job.batched:
+            units.append([job])
+        elif job.work in by_work:
+            by_work[job.work].append(job)
+        else:
+            by_work[job.work] = [job]
+            units.append(by_work[job.work])
+    return units
+
+
+def _run_unit(conn: Connection, unit: list[_Job], *, alone: bool) -> None:
+    savepoint = None if alone else conn.begin_nested()
+    try:
+        work = unit[0].work
+        results = work(conn, [job.item for job in unit]) if unit[0].batched else [work(conn)]
+    except Exception as exc:
+        if unavailable(exc):
+            raise
+        if savepoint is not None:
+            savepoint.rollback()
+        if len(unit) > 1:
+            for job in unit:
+                _run_unit(conn, [job], alone=False)
+            return
+        unit[0].failed, unit[0].outcome = True, exc
+        return
+    if savepoint is not None:
+        savepoint.commit()
+    for job, result in zip(unit, results, strict=True):
+        job.failed, job.outcome = False, result
+
+
+def _tell(group: list[_Job]) -> None:
+    """Answers all waiters with one wake-up of each event loop."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[_Job]] = {}
+    for job in group:
+        by_loop.setdefault(job.future.get_loop(), []).append(job)
+    for loop, jobs in by_loop.items():
+        try:
+            loop.call_soon_threadsafe(_settle, jobs)
+        except RuntimeError:  # the loop was closed meanwhile: nobody waits any more
+            continue
+
+
+def _settle(jobs: list[_Job]) -> None:
+    for job in jobs:
+        if job.future.done():
+            continue
+        if job.failed:
+            job.future.set_exception(job.outcome)
+        else:
+            job.future.set_result(job.outcome)
+
+
+class InlineDatabase:
+    """The same on the caller's own thread, one transaction per write: for the simulator and the command line."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.is_sqlite = url.startswith("sqlite")
+        self._engine = make_engine(url, writer=True)
+        self._read_engine = make_engine(url, writer=False)
+
+    async def write(self, work: Work[Result]) -> Result:
+        return await self._run(work, None, batched=False)  # type: ignore[no-any-return]  # what `work` returns
+
+    async def write_in_batch(self, work: BatchWork, item: Any) -> Any:
+        return await self._run(work, item, batched=True)
+
+    async def _run(self, work: Callable[..., Any], item: Any, *, batched: bool) -> Any:
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        job = _Job(work, item, batched, future)
+        run_group(self._engine, [job])
+        await asyncio.sleep(0)
+        if job.failed:
+            raise job.outcome
+        return job.outcome
+
+    async def read(self, work: Work[Result]) -> Result:
+        return run_read(self._read_engine, work)
+
+    async def close(self) -> None:
+        self._engine.dispose()
+        self._read_engine.dispose()
