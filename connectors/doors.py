@@ -1,0 +1,260 @@
+"""What a door is: how one kind of source is checked, understood and answered, without any I/O.
+
+The caller reads the request, keeps its raw bytes, asks the door, stores what it made and
+only then sends the reply. Everything here is a pure function of settings and request, so a
+request from the spool is taken in exactly as a fresh one.
+"""
+
+import hashlib
+import hmac
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Annotated, Any, NamedTuple
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+
+from leads.records import Touch
+
+# --- what comes in and what goes back ----------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Inbound:
+    """One request as it arrived. Header names are lower case; `body` is never touched: signatures cover it.
+
+    `path_tail` is what follows `/in/{source}/`, without a leading slash: the token, and for
+    vendors that append to the address also their event. `url` is the public address, query
+    included, for vendors whose signature covers it.
+    """
+
+    method: str
+    path_tail: str
+    query: list[tuple[str, str]]
+    headers: Mapping[str, str]
+    body: bytes
+    remote_ip: str
+    received_at: datetime
+    url: str = ""
+
+    def param(self, name: str, default: str = "") -> str:
+        """First value of a query parameter."""
+        return next((value for key, value in self.query if key == name), default)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    status: int = 200
+    body: bytes = b"{}"
+    content_type: str = "application/json"
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Refused(Exception):
+    """The sender could not prove who it is: 401 or 403, or 404 for an address that does not exist."""
+
+    def __init__(self, reason: str, status: int = 401) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.status = status
+
+
+class Unreadable(Exception):
+    """Nothing can be made of the request: answered 400 with the reason, which never quotes the content."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+# --- what a door makes of it -------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedLead:
+    """A `leads.records.Lead` that has no id, source and time yet; fields mean the same there."""
+
+    lead_uid: str = ""
+    name: str = ""
+    phones: tuple[str, ...] = ()
+    emails: tuple[str, ...] = ()
+    messengers: tuple[tuple[str, str], ...] = ()
+    external_id: str = ""
+    company: str = ""
+    comment: str = ""
+    form: str = ""
+    page_url: str = ""
+    referrer: str = ""
+    utm: dict[str, str] = field(default_factory=dict)
+    click_ids: dict[str, str] = field(default_factory=dict)
+    extra: dict[str, str] = field(default_factory=dict)
+    flags: tuple[str, ...] = ()
+    touch: Touch | None = None
+    browser_first_touch: Touch | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """What one request held. None of anything is a test ping: answered well, nothing stored but the raw.
+
+    `reply`, when set, is what the sender must be told instead of the door's usual reply.
+    """
+
+    leads: tuple[ParsedLead, ...] = ()
+    reply: Reply | None = None
+
+
+class Receipt(NamedTuple):
+    """What became of one parsed lead: its id, or the first one's id if it is a repeat."""
+
+    lead_id: str
+    duplicate: bool = False
+
+
+def content_key(source: str, lead: ParsedLead) -> str:
+    """What makes two leads without an id of their own the same one inside `dedup_window`: 64 hex digits.
+
+    Times stay out: of two clicks on one button only the moment differs.
+    """
+    parts = [
+        source,
+        sorted(lead.phones),
+        sorted(lead.emails),
+        sorted(lead.messengers),
+        [lead.name, lead.external_id, lead.company, lead.comment, lead.form, lead.page_url, lead.referrer],
+        sorted(lead.utm.items()),
+        sorted(lead.click_ids.items()),
+        sorted(lead.extra.items()),
+    ]
+    return hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode("utf-8", "replace")).hexdigest()
+
+
+# --- settings that every source may have -------------------------------------------------
+
+_UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|[smhd])?")
+_RATE = re.compile(r"(\d+)\s*/\s*(?:(\d+)\s*)?([smhd])")
+
+
+def duration_s(value: object) -> object:
+    """`60s`, `15m`, `1h`, `2d` or bare seconds -> seconds; other types are left for pydantic to refuse."""
+    if not isinstance(value, str):
+        return value
+    match = _DURATION.fullmatch(value.strip())
+    if match is None:
+        raise ValueError("expected a duration such as 60s, 15m, 1h")
+    return float(match[1]) * _UNITS_S[match[2] or "s"]
+
+
+class RateLimit(NamedTuple):
+    """At most `calls` in `per_s` seconds."""
+
+    calls: int
+    per_s: float
+
+    @classmethod
+    def read(cls, value: object) -> object:
+        """`30/m`, `5/10s` -> RateLimit; `off` -> None."""
+        if not isinstance(value, str):
+            return value
+        if value.strip().lower() in ("off", "none", ""):
+            return None
+        match = _RATE.fullmatch(value.strip())
+        if match is None or int(match[1]) == 0:
+            raise ValueError("expected a rate such as 30/m, 5/10s, or off")
+        return cls(int(match[1]), float(match[2] or 1) * _UNITS_S[match[3]])
+
+
+Seconds = Annotated[float, BeforeValidator(duration_s), Field(ge=0)]
+Rate = Annotated[RateLimit | None, BeforeValidator(RateLimit.read)]
+
+_LOOPBACK = ("127.", "::1", "::ffff:127.")
+
+
+class DoorSettings(BaseModel):
+    """What any source may set in config.yaml; a vendor's own settings extend it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    title: str = Field("", description="name of the source as people see it; default: its key in config.yaml")
+    url_token: SecretStr | None = Field(None, description="secret last part of the address: /in/{source}/{token}")
+    region: str = Field("", description="country of phone numbers without a code, e.g. RU; default: the hub's")
+    dedup_window: Seconds = Field(60.0, description="seconds in which equal content without an id is one lead")
+    rate_limit: Rate = Field(None, description="requests from one address, e.g. 60/m; off: no limit")
+    cors_origins: tuple[str, ...] = Field((), description="origins whose pages may send; '*' is any")
+
+    def limit_for(self, remote_ip: str) -> RateLimit | None:
+        """The limit for one address. Loopback has none unless the limit was written down on purpose."""
+        if "rate_limit" not in self.model_fields_set and remote_ip.startswith(_LOOPBACK):
+            return None
+        return self.rate_limit
+
+    def cors_headers(self, origin: str) -> dict[str, str]:
+        """CORS headers for an answer to `origin` (every answer, errors too), none if it may not send."""
+        if not origin or not ("*" in self.cors_origins or origin in self.cors_origins):
+            return {}
+        return {
+            "access-control-allow-origin": origin,
+            "access-control-allow-methods": "POST, OPTIONS",
+            "access-control-allow-headers": "Content-Type, X-Leadhub-Key, Idempotency-Key, Authorization",
+            "access-control-max-age": "86400",
+            "vary": "Origin",
+        }
+
+
+# --- proofs --------------------------------------------------------------------------------
+
+
+def same_secret(given: str, expected: str) -> bool:
+    """Compares in constant time, whatever characters were sent."""
+    return hmac.compare_digest(given.encode("utf-8", "replace"), expected.encode("utf-8", "replace"))
+
+
+def check_token(settings: DoorSettings, inbound: Inbound) -> str:
+    """What follows the token in the address. Raises Refused if the token is wrong or missing."""
+    if settings.url_token is None:
+        return inbound.path_tail
+    token, _, rest = inbound.path_tail.partition("/")
+    if not same_secret(token, settings.url_token.get_secret_value()):
+        raise Refused("the token in the address is wrong or missing", 403)
+    return rest
+
+
+# --- declaration ---------------------------------------------------------------------------
+
+
+def no_handshake(settings: Any, inbound: Inbound) -> Reply | None:
+    """For vendors that do not test an address with GET."""
+    return None
+
+
+def empty_object(settings: Any, inbound: Inbound, parsed: Parsed, receipts: Sequence[Receipt]) -> Reply:
+    """200 and `{}`: what suits every vendor that documents nothing else."""
+    return parsed.reply or Reply()
+
+
+def token_only(settings: Any, inbound: Inbound) -> None:
+    """For vendors that sign nothing: the secret is in the address."""
+    if check_token(settings, inbound):
+        raise Refused("no such address", 404)
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """One kind of source: `SOURCE` in `connectors/<name>/__init__.py`.
+
+    `verify(settings, inbound)` raises Refused. `parse(settings, inbound, region)` raises
+    Unreadable (or Refused, where the proof is inside the body); `region` is the hub's and
+    gives way to `settings.region`. `handshake(settings, inbound)` answers a GET, or None for
+    405. `reply(settings, inbound, parsed, receipts)` is asked after the commit.
+    """
+
+    name: str
+    title: str
+    settings: type[DoorSettings]
+    parse: Callable[[Any, Inbound, str], Parsed]
+    verify: Callable[[Any, Inbound], None] = token_only
+    handshake: Callable[[Any, Inbound], Reply | None] = no_handshake
+    reply: Callable[[Any, Inbound, Parsed, Sequence[Receipt]], Reply] = empty_object
