@@ -1,0 +1,32 @@
+"""A TokenStore in memory that can fail, be slow and be shared by two holders, as two processes share a table."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+
+class MemoryTokens:
+    """`events` tells in which order things happened; `fail_saves` counts saves that are still to fail."""
+
+    def __init__(self, token: dict[str, Any] | None = None) -> None:
+        self.token = token
+        self.fail_saves = 0
+        self.events: list[str] = []
+        self._lock = asyncio.Lock()
+
+    async def load(self) -> dict[str, Any] | None:
+        return dict(self.token) if self.token is not None else None
+
+    async def save(self, token: dict[str, Any]) -> None:
+        await asyncio.sleep(0)
+        if self.fail_saves:
+            self.fail_saves -= 1
+            raise OSError("disk full")
+        self.token = dict(token)
+        self.events.append(f"saved {token['access_token']}")
+
+    @asynccontextmanager
+    async def exclusively(self) -> AsyncIterator[None]:
+        async with self._lock:
+            yield
