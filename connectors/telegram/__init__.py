@@ -1,0 +1,1 @@
+"""Telegram Bot API: alerts and the second way out of a lead."""
