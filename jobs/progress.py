@@ -1,0 +1,102 @@
+"""What of one delivery is done, and what was being sent when we last heard: kept in `delivery.progress`."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from connectors.base import KINDS, Kind
+from store.tables import from_us, to_us
+
+
+@dataclass(slots=True)
+class Step:
+    """One record to write. With `id` it exists; with `sent_at` alone its fate is unknown.
+
+    `refused` names what the CRM would not take; `bare` means that only the minimum is sent.
+    `repeats` counts sends after a look-up that found nothing.
+    """
+
+    id: str = ""
+    sent_at: datetime | None = None
+    refused: list[str] = field(default_factory=list)
+    bare: bool = False
+    repeats: int = 0
+
+    @property
+    def unknown(self) -> bool:
+        return not self.id and self.sent_at is not None
+
+
+@dataclass(slots=True)
+class Progress:
+    """`mode`: "" while not decided, "new", "note" or "reopen" (leads.repeats). `found_contact`: it was there before us.
+
+    `notes` are (what, value, why) of fields that did not fit; the note carries them.
+    """
+
+    steps: dict[Kind, Step] = field(default_factory=lambda: {kind: Step() for kind in KINDS})
+    mode: str = ""
+    deal_id: str = ""
+    """The existing deal that a repeat joins."""
+    found_contact: bool = False
+    user: str = ""
+    user_reason: str = ""
+
+    def step(self, kind: Kind) -> Step:
+        return self.steps[kind]
+
+    @property
+    def unknown(self) -> bool:
+        return any(step.unknown for step in self.steps.values())
+
+    def to_json(self) -> dict[str, Any]:
+        data: dict[str, Any] = {}
+        for kind, step in self.steps.items():
+            entry: dict[str, Any] = {}
+            if step.id:
+                entry["id"] = step.id
+            if step.sent_at:
+                entry["sent_at"] = to_us(step.sent_at)
+            if step.refused:
+                entry["refused"] = step.refused
+            if step.bare:
+                entry["bare"] = True
+            if step.repeats:
+                entry["repeats"] = step.repeats
+            if entry:
+                data[kind] = entry
+        for name in ("mode", "deal_id", "found_contact", "user", "user_reason"):
+            if value := getattr(self, name):
+                data[name] = value
+        return data
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> "Progress":
+        progress = cls()
+        for kind in KINDS:
+            entry = data.get(kind, {})
+            sent = entry.get("sent_at")
+            progress.steps[kind] = Step(
+                id=entry.get("id", ""),
+                sent_at=None if sent is None else from_us(sent),
+                refused=list(entry.get("refused", [])),
+                bare=entry.get("bare", False),
+                repeats=entry.get("repeats", 0),
+            )
+        for name in ("mode", "deal_id", "found_contact", "user", "user_reason"):
+            if name in data:
+                setattr(progress, name, data[name])
+        return progress
+
+
+def next_look(elapsed_s: float, look_again_s: tuple[float, ...]) -> float | None:
+    """After a look that found nothing `elapsed_s` after sending: when to look next, in seconds after sending.
+
+    None: every look that the vendor's recipe asks for has been made, so it may be sent again.
+    """
+    return min((delay for delay in look_again_s if delay > elapsed_s), default=None)
+
+
+def earliest_look(sent_at: datetime, look_again_s: tuple[float, ...]) -> datetime:
+    """When the first look is worth making."""
+    return sent_at + timedelta(seconds=min(look_again_s, default=0.0))

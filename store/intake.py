@@ -1,0 +1,312 @@
+"""The first commit: raw request, lead, person, touch and deliveries, all or nothing."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Connection, select, update
+from sqlmodel import SQLModel
+
+from leads import attribution, identity
+from leads.clock import Clock
+from leads.ids import new_id
+from leads.records import Lead
+from store import tables
+from store.tables import t_delivery, t_identity, t_lead, t_person
+
+IN_LIMIT = 400
+"""Values in one `IN (…)`: far below the limits of both databases."""
+
+
+@dataclass(frozen=True, slots=True)
+class RawRequest:
+    """What came in. `headers` with secrets masked; `url` without the token of the path."""
+
+    method: str
+    url: str
+    headers: dict[str, str]
+    body: bytes
+    remote_ip: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedDelivery:
+    connection: str
+    route: str = ""
+    state: str = "ready"
+    priority: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """One lead as intake hands it over.
+
+    `dedup_keys`: under the first the lead is stored; a lead stored under any of them at or
+    after `duplicates_since` (None: ever) makes this one a duplicate.
+    """
+
+    lead: Lead
+    raw: RawRequest
+    dedup_keys: tuple[str, ...]
+    duplicates_since: datetime | None = None
+    deliveries: tuple[PlannedDelivery, ...] = ()
+    status: str = "pending"
+    status_why: str = ""
+    spooled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    lead_id: str
+    duplicate: bool
+    connections: tuple[str, ...] = ()
+
+
+Row = tuple[str | int | bytes | bool, ...]
+
+
+@dataclass(slots=True)
+class _Rows:
+    """What one transaction inserts. Driver-level values in the order of COLUMNS: this is the hot path.
+
+    Instants are microseconds, JSON and word lists are texts; columns left out have defaults in the schema.
+    """
+
+    by_table: dict[type[SQLModel], list[Row]] = field(default_factory=dict)
+
+    def add(self, table: type[SQLModel], *values: str | int | bytes | bool) -> None:
+        self.by_table.setdefault(table, []).append(values)
+
+    def insert(self, conn: Connection) -> None:
+        for table, rows in self.by_table.items():
+            conn.exec_driver_sql(_insert_sql(table, conn.dialect.paramstyle), rows)
+
+
+COLUMNS: dict[type[SQLModel], tuple[str, ...]] = {
+    tables.Lead: (
+        *("id", "source", "received_at", "lead_uid", "dedup_key", "person_id", "name", "phones", "emails"),
+        *("flags", "data", "status", "status_why", "route", "spooled"),
+    ),
+    tables.RawRequest: ("lead_id", "method", "url", "headers", "body", "remote_ip"),
+    tables.Person: ("id", "created_at", "name", "first_touch", "first_lead_id"),
+    tables.Identity: ("kind", "value", "person_id", "since"),
+    tables.Touch: ("id", "person_id", "lead_id", "at", "data"),
+    tables.Delivery: (
+        *("id", "lead_id", "connection", "lane", "state", "priority"),
+        *("created_at", "due_at", "age_from", "route"),
+    ),
+}
+
+
+@cache
+def _insert_sql(table: type[SQLModel], paramstyle: str) -> str:
+    columns = COLUMNS[table]
+    mark = "?" if paramstyle == "qmark" else "%s"
+    name = table.__tablename__
+    return f"INSERT INTO {name} ({', '.join(columns)}) VALUES ({', '.join([mark] * len(columns))})"  # noqa: S608  # our own names
+
+
+_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+class Intake:
+    """Bound to a clock for ids; `accept` is the work handed to `Database.write_in_batch`."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    def accept(self, conn: Connection, items: Sequence[Acceptance]) -> list[Accepted]:
+        """Stores all that are new, in order; a duplicate gets the id of the first.
+
+        Raises IntegrityError when another process stored the same lead or person in this
+        moment: then each item is tried alone and finds what the other stored.
+        """
+        known = _stored_before(conn, items)
+        keys = [identity.keys_of(item.lead) for item in items]
+        persons = _persons_of(conn, keys)
+        rows = _Rows()
+        results: list[Accepted] = []
+        fresh: list[tuple[Acceptance, str]] = []
+        new_persons: set[str] = set()
+        for item, lead_keys in zip(items, keys, strict=True):
+            first = next((known[key] for key in item.dedup_keys if _repeats(item, known.get(key))), None)
+            if first is not None:
+                results.append(Accepted(first[0], duplicate=True))
+                continue
+            lead = item.lead
+            known[item.dedup_keys[0]] = (lead.id, lead.received_at)
+            touch = _json(attribution.touch_to_json(lead.touch)) if lead.touch else ""
+            found = identity.resolve(lead_keys, persons)
+            person_id = found.person_id or self._add_person(rows, lead, touch)
+            if found.person_id is None:
+                new_persons.add(person_id)
+            at = tables.to_us(lead.received_at)
+            for kind, value in found.attach:
+                persons[identity.Key(kind, value)] = person_id
+                rows.add(tables.Identity, kind, value, person_id, at)
+            _add_lead(rows, item, person_id, found.conflicts)
+            if lead.touch is not None:
+                rows.add(tables.Touch, new_id(self._clock), person_id, lead.id, tables.to_us(lead.touch.at), touch)
+            fresh.append((item, person_id))
+            results.append(Accepted(lead.id, duplicate=False, connections=_ready(item)))
+        self._add_deliveries(conn, rows, fresh, new_persons)
+        rows.insert(conn)
+        _count_duplicates(conn, results)
+        return results
+
+    def _add_person(self, rows: _Rows, lead: Lead, touch: str) -> str:
+        person_id = new_id(self._clock)
+        first = attribution.first_touch(None, lead.touch, browser=lead.browser_first_touch)
+        if first is not lead.touch:
+            touch = _json(attribution.touch_to_json(first)) if first else ""
+        rows.add(tables.Person, person_id, tables.to_us(lead.received_at), lead.name, touch or "{}", lead.id)
+        return person_id
+
+    def _add_deliveries(
+        self, conn: Connection, rows: _Rows, fresh: list[tuple[Acceptance, str]], new_persons: set[str]
+    ) -> None:
+        busy = busy_lanes(conn, {person_id for _, person_id in fresh} - new_persons)
+        for item, person_id in fresh:
+            at = tables.to_us(item.lead.received_at)
+            for planned in item.deliveries:
+                lane = (person_id, planned.connection)
+                state = planned.state
+                if state == "ready":
+                    state = "waiting" if lane in busy else "ready"
+                    busy.add(lane)
+                rows.add(
+                    tables.Delivery,
+                    *(new_id(self._clock), item.lead.id, planned.connection, person_id, state, planned.priority),
+                    *(at, at, at, planned.route),
+                )
+
+
+def _add_lead(rows: _Rows, item: Acceptance, person_id: str, others: tuple[str, ...]) -> None:
+    lead = item.lead
+    data = lead_to_json(lead)
+    flags = lead.flags
+    if others:
+        data["other_persons"] = list(others)
+        flags = (*flags, "identity_conflict")
+    rows.add(
+        tables.Lead,
+        *(lead.id, lead.source, tables.to_us(lead.received_at), lead.lead_uid, item.dedup_keys[0], person_id),
+        *(lead.name, " ".join(lead.phones), " ".join(lead.emails), " ".join(flags), _json(data)),
+        *(item.status, item.status_why, item.deliveries[0].route if item.deliveries else "", item.spooled),
+    )
+    raw = item.raw
+    rows.add(tables.RawRequest, lead.id, raw.method, raw.url, _json(raw.headers), raw.body, raw.remote_ip)
+
+
+def _repeats(item: Acceptance, first: tuple[str, datetime] | None) -> bool:
+    return first is not None and (item.duplicates_since is None or first[1] >= item.duplicates_since)
+
+
+def _ready(item: Acceptance) -> tuple[str, ...]:
+    return tuple(planned.connection for planned in item.deliveries if planned.state == "ready")
+
+
+def _chunks(values: Iterable[str]) -> Iterable[list[str]]:
+    everything = list(values)
+    for start in range(0, len(everything), IN_LIMIT):
+        yield everything[start : start + IN_LIMIT]
+
+
+def _stored_before(conn: Connection, items: Sequence[Acceptance]) -> dict[str, tuple[str, datetime]]:
+    found: dict[str, tuple[str, datetime]] = {}
+    for keys in _chunks(dict.fromkeys(key for item in items for key in item.dedup_keys)):
+        query = select(t_lead.c.dedup_key, t_lead.c.id, t_lead.c.received_at)
+        for row in conn.execute(query.where(t_lead.c.dedup_key.in_(keys))):
+            found[row.dedup_key] = (row.id, row.received_at)
+    return found
+
+
+def _persons_of(conn: Connection, keys: list[tuple[identity.Key, ...]]) -> dict[identity.Key, str]:
+    by_kind: dict[str, dict[str, None]] = {}
+    for lead_keys in keys:
+        for kind, value in lead_keys:
+            by_kind.setdefault(kind, {})[value] = None
+    found: dict[identity.Key, str] = {}
+    for kind, values in by_kind.items():
+        for chunk in _chunks(values):
+            query = select(t_identity.c.value, t_identity.c.person_id).where(
+                t_identity.c.kind == kind, t_identity.c.value.in_(chunk)
+            )
+            for row in conn.execute(query):
+                found[identity.Key(kind, row.value)] = row.person_id
+    return found
+
+
+def busy_lanes(conn: Connection, persons: set[str]) -> set[tuple[str, str]]:
+    """(person, connection) pairs with a delivery not settled yet; nobody can settle one of them until we commit."""
+    lock_persons(conn, persons)
+    busy: set[tuple[str, str]] = set()
+    for chunk in _chunks(persons):
+        query = select(t_delivery.c.lane, t_delivery.c.connection).where(
+            t_delivery.c.lane.in_(chunk), t_delivery.c.state.in_(("ready", "waiting", "claimed"))
+        )
+        busy.update((row.lane, row.connection) for row in conn.execute(query))
+    return busy
+
+
+def lock_persons(conn: Connection, persons: Iterable[str]) -> None:
+    """Makes intake and settling of one person wait for each other. SQLite has one writer anyway."""
+    if conn.dialect.name != "postgresql":
+        return
+    for chunk in _chunks(sorted(persons)):
+        query = select(t_person.c.id).where(t_person.c.id.in_(chunk)).order_by(t_person.c.id)
+        conn.execute(query.with_for_update())
+
+
+def _count_duplicates(conn: Connection, results: list[Accepted]) -> None:
+    for result in results:
+        if result.duplicate:
+            conn.execute(update(t_lead).where(t_lead.c.id == result.lead_id).values(duplicates=t_lead.c.duplicates + 1))
+
+
+def lead_to_json(lead: Lead) -> dict[str, Any]:
+    """Everything understood that has no column of its own."""
+    data: dict[str, Any] = {
+        "messengers": [list(pair) for pair in lead.messengers],
+        "external_id": lead.external_id,
+        "company": lead.company,
+        "comment": lead.comment,
+        "form": lead.form,
+        "page_url": lead.page_url,
+        "referrer": lead.referrer,
+        "utm": lead.utm,
+        "click_ids": lead.click_ids,
+        "extra": lead.extra,
+        "touch": attribution.touch_to_json(lead.touch) if lead.touch else None,
+    }
+    return {name: value for name, value in data.items() if value}
+
+
+def lead_from_row(row: Any) -> Lead:
+    """A Lead from a row of table `lead`."""
+    data = row.data
+    touch = data.get("touch")
+    return Lead(
+        id=row.id,
+        source=row.source,
+        received_at=row.received_at,
+        lead_uid=row.lead_uid,
+        name=row.name,
+        phones=tuple(row.phones),
+        emails=tuple(row.emails),
+        messengers=tuple((vendor, sender) for vendor, sender in data.get("messengers", ())),
+        external_id=data.get("external_id", ""),
+        company=data.get("company", ""),
+        comment=data.get("comment", ""),
+        form=data.get("form", ""),
+        page_url=data.get("page_url", ""),
+        referrer=data.get("referrer", ""),
+        utm=data.get("utm", {}),
+        click_ids=data.get("click_ids", {}),
+        extra=data.get("extra", {}),
+        flags=tuple(row.flags),
+        touch=attribution.touch_from_json(touch) if touch else None,
+    )

@@ -1,0 +1,87 @@
+"""Who owns what, until when: at most one holder of a name, each with a higher fence than the one before."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from store.tables import t_lease
+
+TTL_S = 12.0
+"""A killed owner's work is taken over after this long, so well within 30 s."""
+RENEW_S = 3.0
+
+
+class LostLease(Exception):
+    """Somebody else owns it now: nothing more may be written in its name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A lease that we hold. Goes along with every write made in its name."""
+
+    name: str
+    owner: str
+    fence: int
+
+
+def take(conn: Connection, name: str, owner: str, now: datetime, *, ttl_s: float = TTL_S, hub: str = "") -> Held | None:
+    """The lease, if it is free, has run out, or is ours already; None while another holds it."""
+    row = conn.execute(
+        select(t_lease.c.owner, t_lease.c.fence, t_lease.c.expires_at).where(t_lease.c.name == name)
+    ).first()
+    expires = now + timedelta(seconds=ttl_s)
+    if row is None:
+        try:
+            with conn.begin_nested():
+                conn.execute(insert(t_lease).values(name=name, owner=owner, fence=1, expires_at=expires, hub=hub))
+        except IntegrityError:  # another took it in this very moment
+            return None
+        return Held(name, owner, 1)
+    # A lease that ends far in the future was written before the clock jumped back: it has run out as well.
+    current = now < row.expires_at <= now + timedelta(seconds=2 * ttl_s)
+    if current and row.owner != owner:
+        return None
+    fence = row.fence + 1
+    taken = conn.execute(
+        update(t_lease)
+        .where(t_lease.c.name == name, t_lease.c.fence == row.fence)
+        .values(owner=owner, fence=fence, expires_at=expires, hub=hub)
+    )
+    return Held(name, owner, fence) if taken.rowcount == 1 else None
+
+
+def renew(conn: Connection, held: Held, now: datetime, *, ttl_s: float = TTL_S) -> None:
+    """Raises LostLease when another has taken it."""
+    renewed = conn.execute(
+        update(t_lease)
+        .where(t_lease.c.name == held.name, t_lease.c.owner == held.owner, t_lease.c.fence == held.fence)
+        .values(expires_at=now + timedelta(seconds=ttl_s))
+    )
+    if renewed.rowcount != 1:
+        raise LostLease(held.name)
+
+
+def assert_held(conn: Connection, held: Held) -> None:
+    """Raises LostLease unless `held` is the newest fence. On PostgreSQL no one can take it until we commit."""
+    query = select(t_lease.c.fence, t_lease.c.owner).where(t_lease.c.name == held.name)
+    if conn.dialect.name == "postgresql":
+        query = query.with_for_update(read=True)
+    row = conn.execute(query).first()
+    if row is None or row.fence != held.fence or row.owner != held.owner:
+        raise LostLease(held.name)
+
+
+def release(conn: Connection, held: Held, now: datetime) -> None:
+    """Lets the next one take it at once; the fence stays."""
+    conn.execute(
+        update(t_lease)
+        .where(t_lease.c.name == held.name, t_lease.c.owner == held.owner, t_lease.c.fence == held.fence)
+        .values(expires_at=now - timedelta(seconds=1), owner="")
+    )
+
+
+def forget(conn: Connection, name: str) -> None:
+    """Removes a lease whose subject is gone from the configuration."""
+    conn.execute(delete(t_lease).where(t_lease.c.name == name))

@@ -1,0 +1,442 @@
+"""The duty to deliver: claim, intend, settle. Every write here carries the owner's fence."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from sqlalchemy import Connection, case, func, insert, literal_column, select, update
+from sqlalchemy.sql.elements import ColumnElement
+
+from leads.records import Lead
+from store.intake import lead_from_row, lock_persons
+from store.leases import Held, LostLease, assert_held
+from store.tables import t_attempt, t_delivery, t_follow_up, t_lead, t_link, t_person
+
+FRESH, BACKLOG, BULK = 0, 1, 2
+FRESH_S = 15.0
+"""A lead not claimed within this long has become backlog: newer ones go first."""
+
+OPEN_STATES = ("ready", "waiting", "claimed")
+OWED_STATES = (*OPEN_STATES, "held", "dead")
+
+
+@dataclass(frozen=True, slots=True)
+class PersonView:
+    """What a delivery needs to know of its person; `contact_id` as remembered for this connection."""
+
+    id: str
+    name: str
+    first_touch: dict[str, Any]
+    contact_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A delivery that we hold until it is settled."""
+
+    id: str
+    connection: str
+    lead: Lead
+    person: PersonView
+    route: str
+    priority: int
+    attempt: int
+    """Counts from 1, this one included."""
+    created_at: datetime
+    age_from: datetime
+    progress: dict[str, Any]
+    looked_up: bool
+    assigned_to: str = ""
+    earlier_leads: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimResult:
+    claimed: list[Claimed]
+    next_due: datetime | None
+    """When the next delivery that is ready but not due becomes due."""
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptRecord:
+    id: str
+    number: int
+    started_at: datetime
+    took_ms: int
+    outcome: str
+    error: str = ""
+    calls: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class NewFollowUp:
+    id: str
+    kind: Literal["recheck", "complete"]
+    due_at: datetime
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """How one claimed delivery ended this time.
+
+    `state` delivered, ready (try again at `due_at`), dead, or held. `links`: (kind, our id, vendor id).
+    """
+
+    held: Held
+    delivery_id: str
+    lead_id: str
+    lane: str
+    state: Literal["delivered", "ready", "dead", "held"]
+    now: datetime
+    attempt: AttemptRecord | None = None
+    due_at: datetime | None = None
+    count_attempt: bool = True
+    progress: dict[str, Any] = field(default_factory=dict)
+    record_id: str = ""
+    contact_id: str = ""
+    company_id: str = ""
+    outcome: str = ""
+    incomplete: list[dict[str, Any]] = field(default_factory=list)
+    error_kind: str = ""
+    last_error: str = ""
+    looked_up: bool = False
+    links: tuple[tuple[str, str, str], ...] = ()
+    follow_ups: tuple[NewFollowUp, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """What is about to be written, stored before the first byte leaves."""
+
+    held: Held
+    delivery_id: str
+    progress: dict[str, Any]
+
+
+def claim(conn: Connection, held: Held, now: datetime, *, limit: int, fresh_only: bool = False) -> ClaimResult:
+    """Takes up to `limit` due deliveries: fresh leads first, then backlog, then bulk, each in the order of intake.
+
+    Raises LostLease.
+    """
+    assert_held(conn, held)
+    _age_fresh(conn, held.name, now)
+    ids: list[str] = []
+    for priority in (FRESH,) if fresh_only else (FRESH, BACKLOG, BULK):
+        if len(ids) < limit:
+            query = (
+                select(t_delivery.c.id)
+                .where(*_ready(held.name, priority), t_delivery.c.due_at <= now)
+                .order_by(t_delivery.c.due_at, t_delivery.c.created_at, t_delivery.c.id)
+                .limit(limit - len(ids))
+            )
+            ids.extend(conn.execute(query).scalars())
+    if ids:
+        conn.execute(
+            update(t_delivery)
+            .where(t_delivery.c.id.in_(ids))
+            .values(state="claimed", fence=held.fence, claimed_at=now, attempts=t_delivery.c.attempts + 1)
+        )
+    next_due = min(
+        filter(None, (_first_due(conn, held.name, priority) for priority in (FRESH, BACKLOG, BULK))), default=None
+    )
+    return ClaimResult(_load(conn, ids), next_due)
+
+
+def _ready(connection: str, priority: int) -> tuple[ColumnElement[bool], ...]:
+    # Spelled as in the partial index, with literals: that is how both planners recognise it.
+    return (
+        t_delivery.c.connection == connection,
+        t_delivery.c.state == literal_column("'ready'"),
+        t_delivery.c.priority == priority,
+    )
+
+
+def _age_fresh(conn: Connection, connection: str, now: datetime) -> None:
+    conn.execute(
+        update(t_delivery)
+        .where(*_ready(connection, FRESH), t_delivery.c.due_at < now - timedelta(seconds=FRESH_S))
+        .values(priority=BACKLOG)
+    )
+
+
+def _first_due(conn: Connection, connection: str, priority: int) -> datetime | None:
+    found: datetime | None = conn.execute(
+        select(func.min(t_delivery.c.due_at, type_=t_delivery.c.due_at.type)).where(*_ready(connection, priority))
+    ).scalar()
+    return found
+
+
+def _load(conn: Connection, ids: list[str]) -> list[Claimed]:
+    if not ids:
+        return []
+    query = (
+        select(
+            *(t_delivery.c[name].label(f"d_{name}") for name in _DELIVERY_COLUMNS),
+            t_person.c.name.label("person_name"),
+            t_person.c.first_touch.label("person_first_touch"),
+            t_link.c.vendor_id.label("person_contact"),
+            *t_lead.c,
+        )
+        .join(t_lead, t_lead.c.id == t_delivery.c.lead_id)
+        .join(t_person, t_person.c.id == t_delivery.c.lane)
+        .outerjoin(
+            t_link,
+            (t_link.c.connection == t_delivery.c.connection)
+            & (t_link.c.kind == "contact")
+            & (t_link.c.our_id == t_delivery.c.lane),
+        )
+        .where(t_delivery.c.id.in_(ids))
+    )
+    by_id = {row.d_id: _claimed(row) for row in conn.execute(query)}
+    return [by_id[delivery_id] for delivery_id in ids if delivery_id in by_id]
+
+
+_DELIVERY_COLUMNS = (
+    "id",
+    "connection",
+    "lane",
+    "route",
+    "priority",
+    "attempts",
+    "created_at",
+    "age_from",
+    "progress",
+    "looked_up",
+    "assigned_to",
+)
+
+
+def _claimed(row: Any) -> Claimed:
+    return Claimed(
+        id=row.d_id,
+        connection=row.d_connection,
+        lead=lead_from_row(row),
+        person=PersonView(row.d_lane, row.person_name, row.person_first_touch, row.person_contact or ""),
+        route=row.d_route,
+        priority=row.d_priority,
+        attempt=row.d_attempts,
+        created_at=row.d_created_at,
+        age_from=row.d_age_from,
+        progress=row.d_progress,
+        looked_up=row.d_looked_up,
+        assigned_to=row.d_assigned_to,
+    )
+
+
+def intend(conn: Connection, intents: Sequence[Intent]) -> list[None]:
+    """Stores what is about to be sent; raises LostLease when it is not ours to send any more."""
+    for held in {intent.held for intent in intents}:
+        assert_held(conn, held)
+    for intent in intents:
+        _update_claimed(conn, intent.held, intent.delivery_id, {"progress": intent.progress})
+    return [None] * len(intents)
+
+
+def _update_claimed(conn: Connection, held: Held, delivery_id: str, values: dict[str, Any]) -> None:
+    changed = conn.execute(
+        update(t_delivery)
+        .where(
+            t_delivery.c.id == delivery_id,
+            t_delivery.c.connection == held.name,
+            t_delivery.c.state == "claimed",
+            t_delivery.c.fence == held.fence,
+        )
+        .values(**values)
+    )
+    if changed.rowcount != 1:
+        raise LostLease(held.name)
+
+
+def settle(conn: Connection, settlements: Sequence[Settlement]) -> list[None]:
+    """Stores outcomes with their attempts, links and follow-ups, and lets the next of each lane go.
+
+    Raises LostLease: then nothing of that settlement is stored, and whoever owns the
+    connection now looks up what was written.
+    """
+    for held in {settlement.held for settlement in settlements}:
+        assert_held(conn, held)
+    lock_persons(conn, {settlement.lane for settlement in settlements})
+    for settlement in settlements:
+        _settle(conn, settlement)
+    return [None] * len(settlements)
+
+
+def _settle(conn: Connection, done: Settlement) -> None:
+    final = done.state != "ready"
+    values: dict[str, Any] = {
+        "state": done.state,
+        "progress": done.progress,
+        "error_kind": done.error_kind,
+        "last_error": done.last_error,
+        "settled_at": done.now if final else None,
+    }
+    if done.state == "ready":
+        values["due_at"] = done.due_at or done.now
+        if not done.count_attempt:
+            values["attempts"] = t_delivery.c.attempts - 1
+        elif done.attempt is not None:
+            values["priority"] = case((t_delivery.c.priority == FRESH, BACKLOG), else_=t_delivery.c.priority)
+    if done.state == "delivered":
+        values["incomplete"] = done.incomplete
+        values["outcome"] = done.outcome
+    for name in ("record_id", "contact_id", "company_id"):
+        if value := getattr(done, name):
+            values[name] = value
+    if done.looked_up:
+        values["looked_up"] = True
+    _update_claimed(conn, done.held, done.delivery_id, values)
+    if done.attempt is not None:
+        conn.execute(insert(t_attempt), _attempt_row(done, done.attempt))
+    for kind, our_id, vendor_id in done.links:
+        remember_link(conn, done.held.name, kind, our_id, vendor_id, done.now)
+    for follow_up in done.follow_ups:
+        conn.execute(
+            insert(t_follow_up).values(
+                id=follow_up.id,
+                connection=done.held.name,
+                kind=follow_up.kind,
+                delivery_id=done.delivery_id,
+                due_at=follow_up.due_at,
+                tries=0,
+                data=follow_up.data,
+            )
+        )
+    if final:
+        free_lane(conn, done.lane, done.held.name, done.now)
+        refresh_lead_status(conn, done.lead_id, done.now)
+
+
+def _attempt_row(done: Settlement, attempt: AttemptRecord) -> dict[str, Any]:
+    return {
+        "id": attempt.id,
+        "delivery_id": done.delivery_id,
+        "lead_id": done.lead_id,
+        "connection": done.held.name,
+        "number": attempt.number,
+        "started_at": attempt.started_at,
+        "took_ms": attempt.took_ms,
+        "outcome": attempt.outcome,
+        "error": attempt.error,
+        "calls": attempt.calls,
+    }
+
+
+def remember_link(conn: Connection, connection: str, kind: str, our_id: str, vendor_id: str, now: datetime) -> None:
+    """Our record is that record of the vendor's; a newer one replaces it (merged or deleted in the CRM)."""
+    changed = conn.execute(
+        update(t_link)
+        .where(t_link.c.connection == connection, t_link.c.kind == kind, t_link.c.our_id == our_id)
+        .values(vendor_id=vendor_id)
+    )
+    if changed.rowcount == 0:
+        conn.execute(
+            insert(t_link).values(connection=connection, kind=kind, our_id=our_id, vendor_id=vendor_id, created_at=now)
+        )
+
+
+def free_lane(conn: Connection, lane: str, connection: str, now: datetime) -> None:
+    """The oldest that waits in the lane may go, unless one is under way."""
+    in_lane = (t_delivery.c.lane == lane, t_delivery.c.connection == connection)
+    query = select(t_delivery.c.id, t_delivery.c.state, t_delivery.c.created_at, t_delivery.c.priority).where(
+        *in_lane, t_delivery.c.state.in_(OPEN_STATES)
+    )
+    rows = conn.execute(query.order_by(t_delivery.c.created_at, t_delivery.c.id)).all()
+    if not rows or any(row.state != "waiting" for row in rows):
+        return
+    first = rows[0]
+    fresh = first.priority == FRESH and (now - first.created_at).total_seconds() <= FRESH_S
+    priority = first.priority if fresh or first.priority == BULK else BACKLOG
+    conn.execute(
+        update(t_delivery).where(t_delivery.c.id == first.id).values(state="ready", due_at=now, priority=priority)
+    )
+
+
+def refresh_lead_status(conn: Connection, lead_id: str, now: datetime) -> str:
+    """Sets a lead's status from its deliveries and returns it."""
+    states = set(conn.execute(select(t_delivery.c.state).where(t_delivery.c.lead_id == lead_id)).scalars())
+    if "dead" in states:
+        status = "failed"
+    elif states & {"ready", "waiting", "claimed", "held"}:
+        status = "pending"
+    elif "discarded" in states:
+        status = "discarded"
+    elif states:
+        status = "delivered"
+    else:
+        return ""
+    conn.execute(update(t_lead).where(t_lead.c.id == lead_id).values(status=status, status_why="", status_at=now))
+    return status
+
+
+def take_over(conn: Connection, held: Held, now: datetime) -> int:
+    """Deliveries that an earlier owner left claimed become ready at once; returns how many.
+
+    What was being sent stands in their `progress`, so whoever takes them looks that up first.
+    """
+    assert_held(conn, held)
+    changed = conn.execute(
+        update(t_delivery)
+        .where(
+            t_delivery.c.connection == held.name,
+            t_delivery.c.state == "claimed",
+            t_delivery.c.fence != held.fence,
+        )
+        .values(state="ready", due_at=now)
+    )
+    return int(changed.rowcount)
+
+
+def hand_back(conn: Connection, held: Held, now: datetime) -> int:
+    """All that we have claimed becomes ready again, for a clean stop. Raises LostLease."""
+    assert_held(conn, held)
+    changed = conn.execute(
+        update(t_delivery)
+        .where(
+            t_delivery.c.connection == held.name,
+            t_delivery.c.state == "claimed",
+            t_delivery.c.fence == held.fence,
+        )
+        .values(state="ready", due_at=now)
+    )
+    return int(changed.rowcount)
+
+
+def make_due(conn: Connection, connection: str, now: datetime) -> int:
+    """All that waits for its next try may go now: the connection is well again, or the clock was set."""
+    changed = conn.execute(
+        update(t_delivery)
+        .where(
+            t_delivery.c.connection == connection,
+            t_delivery.c.state == "ready",
+            t_delivery.c.due_at > now,
+            t_delivery.c.error_kind != "hold",
+        )
+        .values(due_at=now)
+    )
+    return int(changed.rowcount)
+
+
+def free_stuck_lanes(conn: Connection, now: datetime) -> int:
+    """Lets go whoever waits behind nobody. Should find none; counted, because each would be a fault of ours."""
+    active = t_delivery.alias("active")
+    query = (
+        select(t_delivery.c.lane, t_delivery.c.connection)
+        .where(
+            t_delivery.c.state == "waiting",
+            ~select(active.c.id)
+            .where(
+                active.c.lane == t_delivery.c.lane,
+                active.c.connection == t_delivery.c.connection,
+                active.c.state.in_(("ready", "claimed")),
+            )
+            .exists(),
+        )
+        .distinct()
+    )
+    stuck = [(row.lane, row.connection) for row in conn.execute(query)]
+    lock_persons(conn, {lane for lane, _ in stuck})
+    for lane, connection in stuck:
+        free_lane(conn, lane, connection, now)
+    return len(stuck)
