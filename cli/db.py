@@ -1,0 +1,78 @@
+"""`leadhub db`: the database as a whole."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+
+from cli.frame import CannotRun, ConfigOption, JsonOption, load_settings, not_fine, print_json, say
+
+Answer = TypeVar("Answer")
+File = Annotated[Path, typer.Argument(metavar="FILE", show_default=False)]
+
+
+def register(app: typer.Typer) -> None:
+    group = typer.Typer(no_args_is_help=True, help="The database: upgrade, back up, restore, check.")
+
+    @group.command()
+    def upgrade(config: ConfigOption = None) -> None:
+        """Make the database, or bring it to the schema of this version."""
+        from store import admin
+
+        url = load_settings(config).database_url
+        say(f"The database has schema {_asked(lambda: admin.upgrade(url))}.")
+
+    @group.command()
+    def backup(file: File, config: ConfigOption = None) -> None:
+        """Write everything into FILE while the hub runs; a file that is there is not overwritten."""
+        from store import admin
+
+        url = load_settings(config).database_url
+        if file.exists():
+            raise CannotRun(f"{file} is there already", "name a new file, or move that one away")
+        _asked(lambda: admin.backup(url, file))
+        say(f"Everything is in {file} ({file.stat().st_size:,} bytes).")
+
+    @group.command()
+    def restore(file: File, config: ConfigOption = None) -> None:
+        """Fill an empty database from a backup, all or nothing."""
+        from store import admin
+
+        url = load_settings(config).database_url
+        if not file.is_file():
+            raise CannotRun(f"{file}: no such file")
+        _asked(lambda: admin.restore(url, file))
+        say(f"The database is as it was in {file}.")
+
+    @group.command()
+    def check(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+        """Say whether the database is whole; exit status 1 if it is not."""
+        from store import admin
+
+        problems = _asked(lambda: admin.check(load_settings(config).database_url))
+        if as_json:
+            print_json({"problems": problems})
+        else:
+            say("\n".join(problems) or "The database is whole.")
+        if problems:
+            raise not_fine()
+
+    app.add_typer(group, name="db")
+
+
+def _asked(question: Callable[[], Answer]) -> Answer:
+    """The answer of the store, or why it could not be asked."""
+    from store.admin import BackupError, SchemaTooNew
+    from store.db import StoreUnavailable
+
+    try:
+        return question()
+    except StoreUnavailable as error:
+        raise CannotRun(
+            f"the database cannot be used: {str(error).strip()}", "see hub.database in the config"
+        ) from error
+    except (BackupError, SchemaTooNew) as error:
+        raise CannotRun(str(error)) from error
+    except OSError as error:
+        raise CannotRun(f"{error.filename or 'a file'}: {error.strerror}") from error

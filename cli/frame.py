@@ -1,0 +1,122 @@
+"""What every command shares: the options, how results are printed, how a failure ends the program."""
+
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, is_dataclass
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import click
+import typer
+
+from leads.redact import redact
+
+if TYPE_CHECKING:
+    from jobs.config import Settings
+
+FINE, NOT_FINE, CANNOT_RUN, INTERRUPTED = 0, 1, 2, 130
+CONFIG_VARIABLE = "LEADHUB_CONFIG"
+DEBUG_VARIABLE = "LEADHUB_DEBUG"
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        metavar="PATH",
+        show_default=False,
+        help=f"The configuration; default: config.yaml, or {CONFIG_VARIABLE}.",
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
+
+
+class CannotRun(Exception):
+    """Says in plain words why the command could not run; the program ends with status 2."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+def config_path(given: Path | None) -> Path:
+    """The option of the command, else the one before the command, else the environment, else config.yaml."""
+    context = click.get_current_context(silent=True)
+    before = context.find_root().obj if context is not None else None
+    return given or before or Path(os.environ.get(CONFIG_VARIABLE) or "config.yaml")
+
+
+def load_settings(given: Path | None) -> "Settings":
+    """The configuration that a command shall work with. Raises ConfigError, which `run` prints."""
+    from jobs.config import load  # late, so that `leadhub --help` is quick
+
+    return load(config_path(given))
+
+
+def say(text: str = "") -> None:
+    typer.echo(text)
+
+
+def warn(text: str) -> None:
+    """For what is not the answer: to stderr."""
+    typer.echo(text, err=True)
+
+
+def print_json(value: Any) -> None:
+    typer.echo(json.dumps(value, ensure_ascii=False, indent=2, default=_plain))
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, Decimal | Path):
+        return str(value)
+    if isinstance(value, set | frozenset | tuple):
+        return list(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def not_fine() -> typer.Exit:
+    """`raise not_fine()`: the command ran, and its answer is "not fine"."""
+    return typer.Exit(NOT_FINE)
+
+
+def run(command: Callable[[], Any]) -> int:
+    """Runs the program and returns its exit status. Nothing ends in a traceback unless LEADHUB_DEBUG is set."""
+    from jobs.config_errors import ConfigError
+
+    try:
+        result = command()
+    except (SystemExit, typer.Exit) as stop:
+        code = stop.code if isinstance(stop, SystemExit) else stop.exit_code
+        return code if isinstance(code, int) else CANNOT_RUN if code else FINE
+    except ConfigError as error:
+        warn(str(error))
+        return CANNOT_RUN
+    except CannotRun as error:
+        warn(f"leadhub: {error.message}" + "".join(f"\n    {line}" for line in error.hint.splitlines()))
+        return CANNOT_RUN
+    except click.ClickException as error:
+        error.show()
+        return CANNOT_RUN
+    except (KeyboardInterrupt, click.Abort):
+        warn("\ninterrupted")
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader of our output has gone, as in `leadhub leads list | head`
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FINE
+    except Exception as error:
+        if os.environ.get(DEBUG_VARIABLE):
+            raise
+        text = redact(" ".join(str(error).split()))
+        warn(f"leadhub: {type(error).__name__}{': ' if text else ''}{text}\n    {DEBUG_VARIABLE}=1 shows where")
+        return CANNOT_RUN
+    return result if isinstance(result, int) else FINE

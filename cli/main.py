@@ -1,0 +1,64 @@
+"""The `leadhub` command: its groups of commands, each in a module beside this one."""
+
+import sys
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli import check, db, init
+from cli.frame import ConfigOption, run
+
+GROUPS: tuple[Callable[[typer.Typer], None], ...] = (
+    init.register,
+    check.register,
+    db.register,
+)
+"""Each adds its commands to the app, in the order of `leadhub --help`."""
+
+
+def build() -> typer.Typer:
+    app = typer.Typer(
+        name="leadhub",
+        help="Every enquiry reaches the CRM once, within seconds, or a person hears about it.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+
+    @app.callback()
+    def options(
+        context: typer.Context,
+        config: ConfigOption = None,
+        _version: Annotated[
+            bool, typer.Option("--version", is_eager=True, callback=_show_version, help="Print the version.")
+        ] = False,
+    ) -> None:
+        context.obj = config
+
+    for register in GROUPS:
+        register(app)
+    return app
+
+
+def _show_version(wanted: bool) -> None:
+    if not wanted:
+        return
+    try:
+        typer.echo(f"leadhub {version('leadhub')}")
+    except PackageNotFoundError:  # run from a checkout that was never installed
+        typer.echo("leadhub (not installed)")
+    raise typer.Exit
+
+
+def main() -> None:
+    """Entry point of the script. Exit status: 0 fine, 1 the answer is "not fine", 2 could not run."""
+    name = Path(sys.argv[0]).name if not sys.argv[0].endswith("__main__.py") else "leadhub"
+    sys.exit(run(lambda: build()(prog_name=name, standalone_mode=False)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,194 @@
+"""What must fit together: names that refer to each other, conditions, mapping files."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jobs.config_errors import Problem, YamlPath, choices, nearest, quote
+from jobs.config_validate import Reader
+from mappings.checker import ExpressionError
+from mappings.expressions import compile_condition
+from mappings.load import load_mapping, mapping_names
+from mappings.problems import MappingError
+
+if TYPE_CHECKING:
+    from jobs.config import Settings
+
+ANY = "*"
+
+
+def check_whole(settings: "Settings", reader: Reader) -> "Settings":
+    """Reports what does not fit together; returns the settings with their warnings.
+
+    Names are taken from the file as it is written, so that a connection with a mistake
+    inside does not also count as undefined.
+    """
+    data = reader.expanded.data
+    connections, sources = _names(data, "connections"), _names(data, "sources")
+    mappings = _Mappings(settings, reader)
+    _routes(data.get("routes"), connections, sources, mappings, reader)
+    _syncs(data.get("syncs"), connections, mappings, reader)
+    _fallback(data, reader)
+    _listen(settings, data, reader)
+    if sources and connections and not data.get("routes"):
+        example = f"routes:\n  - {{from: [{sources[0]}], to: [{connections[0]}]}}"
+        message = "is required: without a route no lead goes anywhere"
+        reader.report(("routes",), message, f"write:\n{example}", key=True)
+    if reader.problems:
+        return settings
+    return replace(settings, warnings=(*_warnings(settings, reader), *mappings.unused()))
+
+
+def _names(data: Mapping[str, Any], *path: str) -> list[str]:
+    """The names defined in a section, also in one whose own name is misspelt: that was reported already."""
+    value: Any = data
+    for part in path:
+        value = value.get(part, value.get(nearest(part, value))) if isinstance(value, dict) else None
+    return list(value) if isinstance(value, dict) else []
+
+
+def _routes(routes: Any, connections: list[str], sources: list[str], mappings: "_Mappings", reader: Reader) -> None:
+    seen: dict[str, int] = {}
+    for index, route in enumerate(routes if isinstance(routes, list) else []):
+        if not isinstance(route, dict):
+            continue
+        path: YamlPath = ("routes", index)
+        _refer(route.get("from"), (*path, "from"), "source", [*sources, ANY], reader)
+        _refer(route.get("to"), (*path, "to"), "connection", connections, reader)
+        name = route.get("name")
+        if isinstance(name, str) and name:
+            if name in seen:
+                reader.report((*path, "name"), f"{quote(name)} is already the name of routes[{seen[name]}]")
+            seen.setdefault(name, index)
+        mappings.named(route.get("mapping"), (*path, "mapping"))
+        _conditions(route, path, reader)
+
+
+def _refer(value: Any, path: YamlPath, what: str, defined: list[str], reader: Reader) -> None:
+    """Each name in a list (or the single name) must be defined, and once only."""
+    names = list(enumerate(value)) if isinstance(value, list) else [(None, value)]
+    seen: set[str] = set()
+    for index, name in names:
+        if not isinstance(name, str):
+            continue
+        here = path if index is None else (*path, index)
+        if name not in defined:
+            known = [other for other in defined if other != ANY]
+            reader.report(here, f"{what} {quote(name)} is not defined", choices(name, known, "defined"))
+        elif name in seen:
+            reader.report(here, f"{what} {quote(name)} is named twice")
+        seen.add(name)
+
+
+def _syncs(syncs: Any, connections: list[str], mappings: "_Mappings", reader: Reader) -> None:
+    for name, sync in syncs.items() if isinstance(syncs, dict) else ():
+        if isinstance(sync, dict):
+            for side in ("left", "right"):
+                _refer(sync.get(side), ("syncs", name, side), "connection", connections, reader)
+            mappings.named(sync.get("mapping"), ("syncs", name, "mapping"))
+
+
+def _fallback(data: Mapping[str, Any], reader: Reader) -> None:
+    hub = data.get("hub")
+    fallback = hub.get("fallback") if isinstance(hub, dict) else None
+    if isinstance(fallback, dict):
+        channels = _names(data, "alerts", "channels")
+        _refer(fallback.get("to"), ("hub", "fallback", "to"), "alert channel", channels, reader)
+
+
+def _listen(settings: "Settings", data: Mapping[str, Any], reader: Reader) -> None:
+    sandbox = settings.sandbox
+    if sandbox is not None and sandbox.listen == settings.hub.listen and settings.hub.address[1] != 0:
+        path = (
+            ("sandbox", "listen") if isinstance(data["sandbox"], dict) and "listen" in data["sandbox"] else ("sandbox",)
+        )
+        reader.report(path, f"{sandbox.listen} is already the address of hub.listen", "give one of them another port")
+
+
+class _Mappings:
+    """The mappings that the configuration names, each loaded once; problems inside them are reported with it."""
+
+    def __init__(self, settings: "Settings", reader: Reader) -> None:
+        self._reader = reader
+        self._locale = settings.hub.locale
+        self._folder = settings.base_dir / "mappings"
+        self._shown = Path(reader.document.file).parent
+        self._named: set[str] = set()
+
+    def named(self, name: Any, path: YamlPath) -> None:
+        """`mappings/NAME.yaml` beside the file, else a shipped preset of that name."""
+        if not isinstance(name, str) or name in self._named:
+            return
+        known = mapping_names(self._folder)
+        if name not in known:
+            guess = name.removesuffix(".yaml").removesuffix(".yml").removeprefix("mappings/")
+            message = f"there is no mapping {quote(name)} ({self._shown / 'mappings' / 'NAME.yaml'})"
+            self._reader.report(path, message, choices(guess, known, "there are"))
+            return
+        self._named.add(name)
+        self._reader.problems.extend(self._inside(name))
+
+    def unused(self) -> Iterator[Problem]:
+        """What is wrong in files that nothing names: that stops nobody."""
+        for file in sorted(self._folder.glob("*.yaml")):
+            if file.stem not in self._named:
+                yield from self._inside(file.stem)
+
+    def _inside(self, name: str) -> list[Problem]:
+        try:
+            load_mapping(name, self._folder, locale=self._locale)
+        except MappingError as error:
+            return [
+                replace(Problem(**asdict(problem)), file=str(self._shown / problem.file)) for problem in error.problems
+            ]
+        except OSError as error:
+            file = str(self._shown / "mappings" / f"{name}.yaml")
+            return [Problem(file, 0, 0, "", f"cannot be read: {error.strerror}")]
+        return []
+
+
+def _conditions(value: Any, path: YamlPath, reader: Reader) -> None:
+    """Every `when` in a route, also those of its assignment rules."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if key == "when" and isinstance(item, str):
+                _condition(item, (*path, key), reader)
+            else:
+                _conditions(item, (*path, key), reader)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            _conditions(item, (*path, index), reader)
+
+
+def _condition(text: str, path: YamlPath, reader: Reader) -> None:
+    try:
+        compile_condition(text)
+    except ExpressionError as error:
+        reader.report(path, error.message, error.hint, offset=error.offset)
+
+
+def _warnings(settings: "Settings", reader: Reader) -> Iterable[Problem]:
+    problem = reader.document.problem
+    everything: set[str] = set()
+    for index, route in enumerate(settings.routes):
+        wanted = set(settings.sources) if ANY in route.from_ else set(route.from_)
+        if wanted and wanted <= everything:
+            yield problem(
+                ("routes", index), "is never used: routes above it take everything from its sources", key=True
+            )
+        if route.when is None:
+            everything |= wanted
+    routed = {name for route in settings.routes for name in (settings.sources if ANY in route.from_ else route.from_)}
+    for name in settings.sources:
+        if name not in routed:
+            hint = "its leads are kept and wait for a route"
+            yield problem(("sources", name), "is in no route", hint, key=True)
+    used = {name for route in settings.routes for name in route.to}
+    used |= {name for sync in settings.syncs.values() for name in (sync.left, sync.right)}
+    for name in settings.connections:
+        if name not in used:
+            yield problem(("connections", name), "is used by no route and no sync", key=True)
+    if settings.connections and not settings.alerts.channels:
+        hint = "alerts.channels: a Telegram chat takes two lines, see `leadhub init`"
+        yield problem(("alerts",), "nobody is told when a lead fails or a connection goes down", hint, key=True)
