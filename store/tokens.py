@@ -1,0 +1,84 @@
+"""Vendors' OAuth tokens, sealed; one refresher at a time over all processes."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from leads.clock import Clock
+from leads.ids import new_id
+from store import leases
+from store.db import Database
+from store.sealing import Sealer
+from store.tables import t_token
+
+REFRESH_LEASE_S = 60.0
+"""Longer than the slowest refresh: a lock that ends before the call does lets a second refresh kill the first."""
+WAIT_S = 0.2
+
+
+class StoredTokens:
+    """The tokens of one connection; what `connectors.base.TokenStore` asks for."""
+
+    def __init__(self, db: Database, sealer: Sealer, connection: str, clock: Clock) -> None:
+        self._db = db
+        self._sealer = sealer
+        self._connection = connection
+        self._clock = clock
+        self._local = asyncio.Lock()
+
+    async def load(self) -> dict[str, Any] | None:
+        """Raises CannotUnseal, StoreUnavailable."""
+
+        def work(conn: Connection) -> Any:
+            return conn.execute(select(t_token).where(t_token.c.connection == self._connection)).first()
+
+        row = await self._db.write(work)  # on the writer, so that it sees the newest commit of any process
+        if row is None:
+            return None
+        plain = self._sealer.open(row.key_id, row.sealed, about=self._connection)
+        token: dict[str, Any] = json.loads(plain)
+        if not self._sealer.is_newest(row.key_id):
+            await self.save(token)
+        return token
+
+    async def save(self, token: dict[str, Any]) -> None:
+        """Durable when it returns."""
+        key_id, sealed = self._sealer.seal(json.dumps(token).encode(), about=self._connection)
+        now = self._clock.now()
+
+        def work(conn: Connection) -> None:
+            values = {"key_id": key_id, "sealed": sealed, "updated_at": now}
+            changed = conn.execute(update(t_token).where(t_token.c.connection == self._connection).values(**values))
+            if changed.rowcount == 0:
+                conn.execute(insert(t_token).values(connection=self._connection, **values))
+
+        await self._db.write(work)
+
+    async def forget(self) -> None:
+        await self._db.write(lambda conn: conn.execute(delete(t_token).where(t_token.c.connection == self._connection)))
+
+    @asynccontextmanager
+    async def exclusively(self) -> AsyncIterator[None]:
+        """One at a time, here and in every other process; a holder that died is waited out."""
+        async with self._local:
+            held = await self._take()
+            try:
+                yield
+            finally:
+                now = self._clock.now()
+                await self._db.write(lambda conn: leases.release(conn, held, now))
+
+    async def _take(self) -> leases.Held:
+        name, owner = f"refresh:{self._connection}", new_id(self._clock)
+        while True:
+            now = self._clock.now()
+            take = partial(leases.take, name=name, owner=owner, now=now, ttl_s=REFRESH_LEASE_S)
+            held = await self._db.write(take)
+            if held is not None:
+                return held
+            await self._clock.sleep(WAIT_S)
