@@ -133,19 +133,19 @@ def content_key(source: str, lead: ParsedLead) -> str:
 
 # --- settings that every source may have -------------------------------------------------
 
-_UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|[smhd])?")
+_UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|[smhdw])\s*")
 _RATE = re.compile(r"(\d+)\s*/\s*(?:(\d+)\s*)?([smhd])")
 
 
 def duration_s(value: object) -> object:
-    """`60s`, `15m`, `1h`, `2d` or bare seconds -> seconds; other types are left for pydantic to refuse."""
+    """`60s`, `1h30m`, `2d` -> seconds; numbers are seconds and, like other types, left to pydantic."""
     if not isinstance(value, str):
         return value
-    match = _DURATION.fullmatch(value.strip())
-    if match is None:
-        raise ValueError("expected a duration such as 60s, 15m, 1h")
-    return float(match[1]) * _UNITS_S[match[2] or "s"]
+    text = value.strip()
+    if not text or _DURATION.sub("", text):
+        raise ValueError("expected a duration such as 60s, 15m, 1h30m")
+    return sum(float(number) * _UNITS_S[unit] for number, unit in _DURATION.findall(text))
 
 
 class RateLimit(NamedTuple):
