@@ -1,0 +1,88 @@
+"""Calls to one HubSpot account: token, the two rate limits, and what a refusal means for them."""
+
+from typing import Any
+
+from connectors.base import Opening, Rate
+from connectors.errors import ConnectorError
+from connectors.http import VendorHttp
+from connectors.hubspot.answers import Interpreter, Throttled
+from connectors.hubspot.auth import bearer_for
+from connectors.hubspot.paths import Paths
+from connectors.hubspot.settings import HubSpotSettings
+from connectors.limits import Limiter
+from connectors.oauth import authorised
+
+BURST = Rate(calls=100, per_s=10.0)
+"""The smallest account (fact sheet, section 3); 190 to 250 with larger ones, by settings."""
+OAUTH_BURST = Rate(calls=110, per_s=10.0)
+SEARCH_RATE = Rate(calls=5, per_s=1.0)
+"""Of the whole account and outside the burst window."""
+
+
+def rate_of(settings: HubSpotSettings) -> Rate:
+    if settings.rate is not None:
+        return Rate(calls=settings.rate.calls, per_s=settings.rate.per_s)
+    return BURST if settings.oauth is None else OAUTH_BURST
+
+
+class SendAlone(ConnectorError):
+    """A batch was refused as a whole, nothing was done: this one is to be asked for by itself."""
+
+
+class HubSpotApi:
+    """`call` and `search` wait for a turn, `send` is for who holds one (a Batcher)."""
+
+    def __init__(self, opening: Opening, settings: HubSpotSettings) -> None:
+        self.paths = Paths(settings.api_version)
+        self.clock = opening.clock
+        self.limiter = Limiter(rate_of(settings), opening.clock)
+        self.search_limiter = Limiter(SEARCH_RATE, opening.clock)
+        secrets = [settings.access_token, settings.client_secret, settings.oauth and settings.oauth.client_secret]
+        self._http = VendorHttp(
+            base_url=settings.base_url,
+            clock=opening.clock,
+            limiter=self.limiter,
+            interpret=Interpreter(opening.clock),
+            transport=opening.transport,
+            user_agent=opening.user_agent,
+            secrets=[secret.get_secret_value() for secret in secrets if secret],
+        )
+        self._bearer = bearer_for(opening, settings, self._http, self.paths)
+
+    async def call(self, operation: str, method: str, path: str, *, writes: bool, **kwargs: Any) -> dict[str, Any]:
+        """One request when its turn comes: the answer's object ({} for 204)."""
+        async with self.limiter.turn():
+            return await self.send(operation, method, path, writes=writes, **kwargs)
+
+    async def send(
+        self, operation: str, method: str, path: str, *, writes: bool, limiter: Limiter | None = None, **kwargs: Any
+    ) -> dict[str, Any]:
+        """One request now. A 401 did no work: it is repeated once, with a newer token where there is one."""
+
+        async def with_token(token: str) -> dict[str, Any]:
+            headers = {"Authorization": f"Bearer {token}"}
+            answer = await self._http.send(operation, method, path, writes=writes, headers=headers, **kwargs)
+            return answer if isinstance(answer, dict) else {}
+
+        try:
+            return await authorised(self._bearer, with_token)
+        except Throttled as error:
+            self._pause(error, limiter or self.limiter)
+            raise
+
+    async def search(self, operation: str, type_: str, body: dict[str, Any]) -> dict[str, Any]:
+        async with self.search_limiter.turn():
+            return await self.send_search(operation, type_, body)
+
+    async def send_search(self, operation: str, type_: str, body: dict[str, Any]) -> dict[str, Any]:
+        """A search by who holds a turn of `search_limiter`. It reads, although it is a POST."""
+        path = self.paths.search(type_)
+        return await self.send(operation, "POST", path, writes=False, limiter=self.search_limiter, json=body)
+
+    def _pause(self, error: Throttled, limiter: Limiter) -> None:
+        for one in (self.limiter, self.search_limiter) if error.everything else (limiter,):
+            one.pause(error.retry_after_s, slow_down=error.slow_down)
+
+    async def close(self) -> None:
+        await self._bearer.close()
+        await self._http.close()
