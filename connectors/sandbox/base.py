@@ -126,11 +126,11 @@ class FaultLayer:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        request = await _read(scope, receive)
+        request = await read(scope, receive)
         self.requests.append((self.clock.monotonic(), request.method, request.path))
         fault = self._pick(request)
         if fault is None:
-            await _answer(send, self.vendor.handle(request))
+            await answer(send, self.vendor.handle(request))
             return
         await self._fail(fault, request, send)
 
@@ -146,33 +146,33 @@ class FaultLayer:
     async def _fail(self, fault: Fault, request: SandboxRequest, send: Send) -> None:
         match fault.kind:
             case "500" | "429" | "503" | "401":
-                await _answer(send, self.vendor.fault_answer(fault.kind))
+                await answer(send, self.vendor.fault_answer(fault.kind))
             case "500_after":
                 self.vendor.handle(request)
-                await _answer(send, self.vendor.fault_answer("500"))
+                await answer(send, self.vendor.fault_answer("500"))
             case "502":
-                await _answer(send, SandboxResponse(502, GATEWAY, content_type="text/html"))
+                await answer(send, SandboxResponse(502, GATEWAY, content_type="text/html"))
             case "504_late":
                 self._later(fault.delay_s, request)
-                await _answer(send, SandboxResponse(504, GATEWAY.replace(b"502", b"504"), content_type="text/html"))
+                await answer(send, SandboxResponse(504, GATEWAY.replace(b"502", b"504"), content_type="text/html"))
             case "hang":
                 await self.clock.sleep(fault.delay_s)
                 _cut(send)
             case "slow":
                 await self.clock.sleep(fault.delay_s)
-                await _answer(send, self.vendor.handle(request))
+                await answer(send, self.vendor.handle(request))
             case "reset":
                 _cut(send)
             case "reset_after":
                 self.vendor.handle(request)
                 _cut(send)
             case "html200":
-                await _answer(send, SandboxResponse(200, MAINTENANCE, content_type="text/html; charset=utf-8"))
+                await answer(send, SandboxResponse(200, MAINTENANCE, content_type="text/html; charset=utf-8"))
             case "truncated":
                 response = self.vendor.handle(request)
                 body = response.encoded()
                 cut = SandboxResponse(response.status, body[: max(1, len(body) // 2)], content_type="application/json")
-                await _answer(send, cut)
+                await answer(send, cut)
             case "down":
                 _cut(send, never_connected=True)
 
@@ -194,7 +194,8 @@ def _cut(send: Send, *, never_connected: bool = False) -> None:
     transport.abort()
 
 
-async def _read(scope: Scope, receive: Receive) -> SandboxRequest:
+async def read(scope: Scope, receive: Receive) -> SandboxRequest:
+    """The whole request; its path is without the prefix that the application is mounted at."""
     body = b""
     while True:
         message = await receive()
@@ -211,7 +212,8 @@ async def _read(scope: Scope, receive: Receive) -> SandboxRequest:
     )
 
 
-async def _answer(send: Send, response: SandboxResponse) -> None:
+async def answer(send: Send, response: SandboxResponse) -> None:
+    """Sends the response whole."""
     body = response.encoded()
     headers = {"content-type": response.content_type, "content-length": str(len(body)), **response.headers}
     if not body:
