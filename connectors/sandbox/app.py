@@ -147,7 +147,7 @@ class SandboxApp:
         try:
             kept = json.loads(self._state_file.read_text(encoding="utf-8"))
             if not isinstance(kept, dict):
-                raise ValueError("not an object")
+                raise TypeError("not an object")
             for name, layer in self.layers.items():
                 if name in kept and isinstance(layer.vendor, Kept):
                     layer.vendor.restore(kept[name])
