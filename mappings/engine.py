@@ -1,0 +1,218 @@
+"""A compiled mapping and one lead -> what is to be written; a field that cannot be computed is left out and reported."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from leads.records import Lead
+from mappings.checker import ExpressionError
+from mappings.expressions import Condition, Context
+from mappings.nodes import Place
+from mappings.schema import Entry, LeadMapping, Section
+from mappings.texts import Locale, locale_of
+from mappings.values import amount, is_empty, plain_number, text_of
+from mappings.views import Facts, variables
+
+LINE_MAX: Final = 250  # characters of a name, title or tag: amoCRM and Bitrix24 keep 255
+_LINES: Final = ("name", "title", "pipeline", "stage", "source")
+
+
+@dataclass(frozen=True, slots=True)
+class FieldProblem:
+    """A field that was left out: its path, where it is written, and why. The text holds no value of the lead."""
+
+    path: str
+    line: int
+    file: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """One computed value and where the mapping says so. `label` is the field as the mapping names it."""
+
+    label: str
+    value: Any
+    place: Place
+    optional: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DraftedRecord:
+    """`values` are the record's own attributes as text, `fields` the CRM's custom fields with typed values."""
+
+    values: Mapping[str, Drawn] = field(default_factory=dict)
+    fields: tuple[Drawn, ...] = ()
+    tags: tuple[str, ...] = ()
+    utm: Mapping[str, str] = field(default_factory=dict)
+
+    def text(self, name: str) -> str:
+        """The attribute `name`, "" when the mapping gives none."""
+        drawn = self.values.get(name)
+        return drawn.value if drawn else ""
+
+
+@dataclass(frozen=True, slots=True)
+class DraftedTask:
+    text: str
+    due: timedelta
+    """Working time from now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Essentials:
+    """What a manager needs to call, straight from the lead: no mapping can lose it."""
+
+    lead_id: str
+    name: str
+    phones: tuple[str, ...]
+    emails: tuple[str, ...]
+    comment: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Drafted:
+    """All that one lead becomes in one CRM, still with names where the CRM has ids."""
+
+    contact: DraftedRecord
+    company: DraftedRecord | None
+    deal: DraftedRecord
+    note_text: str
+    task: DraftedTask | None
+    problems: tuple[FieldProblem, ...]
+    essentials: Essentials
+    locale: Locale = "en"
+
+
+def build(mapping: LeadMapping, facts: Facts) -> Drafted:
+    """Never raises for what is in a lead. The same facts give the same draft."""
+    if facts.due_at is None:
+        facts = _with_due(facts, mapping.due)
+    drawing = _Drawing(variables(facts))
+    company = drawing.record(mapping.company) if mapping.company else None
+    contact, deal = drawing.record(mapping.contact), drawing.record(mapping.deal)
+    note = drawing.text(mapping.note) if mapping.note else ""
+    return Drafted(
+        contact=contact,
+        company=company if company and company.text("name") else None,
+        deal=deal,
+        note_text=_tidy(note),
+        task=drawing.task(mapping),
+        problems=tuple(drawing.problems),
+        essentials=_essentials(facts),
+        locale=locale_of(facts.hub.locale),
+    )
+
+
+class _Drawing:
+    """Computes entry after entry and collects what failed."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.problems: list[FieldProblem] = []
+
+    def record(self, section: Section) -> DraftedRecord:
+        if not self._wanted(section.when, next(iter(section.values.values()), None)):
+            return DraftedRecord()
+        values = {name: drawn for name, entry in section.values.items() if (drawn := self._attribute(name, entry))}
+        utm = {entry.label: text for entry in section.utm if (text := self.text(entry))}
+        return DraftedRecord(values, tuple(self._fields(section.fields)), self._tags(section.tags), utm)
+
+    def task(self, mapping: LeadMapping) -> DraftedTask | None:
+        section = mapping.task
+        entry = section.values.get("text") if section else None
+        if section is None or entry is None or not self._wanted(section.when, entry):
+            return None
+        text = one_line(self.text(entry))
+        return DraftedTask(text, mapping.due) if text else None
+
+    def text(self, entry: Entry) -> str:
+        return text_of(self._guarded(entry, entry.compute))
+
+    def _attribute(self, name: str, entry: Entry) -> Drawn | None:
+        value = self._guarded(entry, _price if name == "price" else entry.compute, entry)
+        if value is None:
+            return None
+        text = text_of(value)
+        text = one_line(text) if name in _LINES else text.strip()
+        return Drawn(name, text, entry.place, entry.optional) if text else None
+
+    def _fields(self, entries: Iterable[Entry]) -> Iterable[Drawn]:
+        for entry in entries:
+            value = self._guarded(entry, entry.compute)
+            if value is not None:
+                yield Drawn(entry.label, _plain(value), entry.place, entry.optional)
+
+    def _tags(self, entries: Iterable[Entry]) -> tuple[str, ...]:
+        tags: dict[str, None] = {}
+        for entry in entries:
+            value = self._guarded(entry, entry.compute)
+            for tag in value if isinstance(value, list | tuple) else (value,):
+                text = one_line(text_of(tag))
+                if text:
+                    tags[text] = None
+        return tuple(tags)
+
+    def _wanted(self, when: Condition | None, entry: Entry | None) -> bool:
+        if when is None:
+            return True
+        return bool(self._guarded(entry, when)) if entry else True
+
+    def _guarded(self, entry: Entry, compute: Callable[..., Any], *before: Any) -> Any:
+        try:
+            return compute(*before, self.context)
+        except ExpressionError as error:
+            place = entry.place
+            self.problems.append(FieldProblem(place.path, place.line, place.file, error.message))
+            return None
+
+
+def _price(entry: Entry, context: Context) -> str | None:
+    value = entry.compute(context)
+    if value is None:
+        return None
+    found = amount(value)
+    if found is None:
+        raise ExpressionError("is not an amount of money")
+    return plain_number(found)
+
+
+def _plain(value: Any) -> Any:
+    """Values that any CRM's JSON can hold: text, whole number, true or false, or a list of these."""
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value if not is_empty(one)]
+    if isinstance(value, bool | int):
+        return value
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="seconds")
+    return text_of(value)
+
+
+def one_line(text: str) -> str:
+    """`text` without line breaks and double blanks, cut to LINE_MAX."""
+    line = " ".join(text[: 4 * LINE_MAX].split())
+    return line if len(line) <= LINE_MAX else line[: LINE_MAX - 1].rstrip() + "…"
+
+
+def _tidy(text: str) -> str:
+    """A note without blank lines: what is absent leaves no gap."""
+    return "\n".join(line.rstrip() for line in text.splitlines() if line.strip())
+
+
+def _essentials(facts: Facts) -> Essentials:
+    lead: Lead = facts.lead
+    source = facts.source.title or facts.source.name or lead.source
+    return Essentials(lead.id, lead.name, lead.phones, lead.emails, lead.comment, source)
+
+
+def _with_due(facts: Facts, due: timedelta) -> Facts:
+    """Without the caller's working hours, a task is due by the clock."""
+    from dataclasses import replace
+
+    now = facts.now
+    try:
+        return replace(facts, due_at=now + due)
+    except OverflowError:
+        return replace(facts, due_at=datetime.max.replace(tzinfo=UTC) - timedelta(days=2))

@@ -1,0 +1,193 @@
+"""The one expression language for people: conditions, mapped values, texts. Jinja2, sandboxed and without loops or calls.
+
+An expression can read the names of `mappings.views` and use the filters of `mappings.filters`, nothing
+else. Names, parts and filters are checked when it is compiled, so that a typo is found by `leadhub check`
+and not by a lead. What is absent is empty and makes no error; what cannot be computed raises ExpressionError.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+from jinja2 import TemplateError, Undefined, nodes
+from jinja2.environment import Template
+from jinja2.parser import Parser
+
+from mappings.checker import ExpressionError, check
+from mappings.filters import FilterError
+from mappings.sandbox import ENVIRONMENT, explain
+from mappings.values import TEXT_CAP
+from mappings.views import EMPTY, View
+
+SOURCE_CAP: Final = 10_000
+"""Characters of one expression or template: bounds both compiling and what a value can grow to."""
+
+_BROKEN_SOURCE = (RecursionError, SyntaxError, MemoryError, ValueError, OverflowError)
+_RESULT = "result"
+Node = TypeVar("Node", bound=nodes.Node)
+
+Context = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A compiled condition: call it with the variables of a lead. May raise ExpressionError."""
+
+    text: str
+    run: Callable[[Context], Any]
+
+    def __call__(self, context: Context) -> bool:
+        return bool(self.run(context))
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A compiled value: call it with the variables of a lead. May raise ExpressionError.
+
+    `constant` means that it is a plain text, the same for every lead.
+    """
+
+    text: str
+    constant: bool
+    run: Callable[[Context], Any]
+
+    def __call__(self, context: Context) -> Any:
+        return self.run(context)
+
+
+def compile_condition(text: str) -> Condition:
+    """An expression without braces that is true or false, such as `lead.utm_source == 'yandex'`."""
+    if "{{" in text or "{%" in text:
+        raise ExpressionError("a condition is written without braces", max(text.find("{{"), text.find("{%"), 0))
+    return Condition(text, _typed(_parse_expression(text)))
+
+
+def compile_value(text: str) -> Value:
+    """A value: plain text as it is; one `{{ expression }}` alone keeps its type; a mixture becomes a text."""
+    if not any(mark in text for mark in ("{{", "{%", "{#")):
+        return Value(text, constant=True, run=lambda _: text)
+    tree = _parse_template(text)
+    alone = _only_expression(tree)
+    return Value(text, constant=False, run=_typed(alone) if alone is not None else _rendered(tree))
+
+
+def _parse_expression(text: str) -> nodes.Expr:
+    def parse() -> nodes.Expr:
+        parser = Parser(ENVIRONMENT, text, state="variable")
+        if parser.stream.eos:
+            raise ExpressionError("the expression is empty", 0)
+        tree = parser.parse_expression()
+        if not parser.stream.eos:
+            token = parser.stream.current
+            parser.fail(f"unexpected {token.value!r} after the expression", token.lineno)
+        return tree
+
+    return _checked(text, parse)
+
+
+def _parse_template(text: str) -> nodes.Template:
+    return _checked(text, lambda: ENVIRONMENT.parse(text))
+
+
+def _checked(text: str, parse: Callable[[], Node]) -> Node:
+    """Parses and checks; every way in which a text can be wrong comes out as ExpressionError."""
+    if len(text) > SOURCE_CAP:
+        raise ExpressionError(f"longer than {SOURCE_CAP} characters", SOURCE_CAP)
+    try:
+        tree = parse()
+        check(tree)
+    except TemplateError as error:
+        raise explain(error, text) from error
+    except ExpressionError:
+        raise
+    except _BROKEN_SOURCE as error:
+        raise ExpressionError("cannot be read: too deep, or a number too large", 0) from error
+    return tree
+
+
+def _only_expression(tree: nodes.Template) -> nodes.Expr | None:
+    """The expression of a template that is one `{{ … }}` and blanks."""
+    parts = [part for output in tree.body for part in (output.nodes if isinstance(output, nodes.Output) else [output])]
+    real = [part for part in parts if not (isinstance(part, nodes.TemplateData) and not part.data.strip())]
+    return real[0] if len(real) == 1 and isinstance(real[0], nodes.Expr) and not _is_data(real[0]) else None
+
+
+def _is_data(node: nodes.Node) -> bool:
+    return isinstance(node, nodes.TemplateData)
+
+
+def _typed(expression: nodes.Expr) -> Callable[[Context], Any]:
+    expression.set_environment(ENVIRONMENT)
+    assign = nodes.Assign(nodes.Name(_RESULT, "store"), expression, lineno=1)
+    template = _code(nodes.Template([assign], lineno=1))
+
+    def run(context: Context) -> Any:
+        scope = _scope(template, context)
+        with _FriendlyErrors():
+            for _ in template.root_render_func(scope):
+                pass
+        result = scope.vars[_RESULT]
+        if isinstance(result, View):
+            raise ExpressionError("is a whole record; name one part of it", 0)
+        return "" if isinstance(result, Undefined) else result
+
+    return run
+
+
+def _rendered(tree: nodes.Template) -> Callable[[Context], str]:
+    template = _code(tree)
+
+    def run(context: Context) -> str:
+        scope = _scope(template, context)
+        chunks, size = [], 0
+        with _FriendlyErrors():
+            for chunk in template.root_render_func(scope):
+                chunks.append(chunk)
+                size += len(chunk)
+                if size > TEXT_CAP:
+                    return "".join(chunks)[: TEXT_CAP - 1] + "…"
+        return "".join(chunks)
+
+    return run
+
+
+def _code(tree: nodes.Template) -> Template:
+    try:
+        return ENVIRONMENT.from_string(tree)
+    except _BROKEN_SOURCE as error:
+        raise ExpressionError("cannot be read: too deep, or a number too large", 0) from error
+
+
+def _scope(template: Template, context: Context) -> Any:
+    return ENVIRONMENT.context_class(ENVIRONMENT, {**EMPTY, **context}, template.name, template.blocks)
+
+
+class _FriendlyErrors:
+    """Turns what can go wrong while computing into ExpressionError, without the lead's values in the text."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        match error:
+            case None | ExpressionError():
+                return
+            case FilterError():
+                raise ExpressionError(str(error), 0) from error
+            case ZeroDivisionError():
+                raise ExpressionError("divides by zero", 0) from error
+            case TypeError():
+                raise ExpressionError(_mismatch(str(error)), 0) from error
+            case TemplateError() | ArithmeticError() | ValueError() | LookupError() | RecursionError():
+                raise ExpressionError("cannot be computed from this lead", 0) from error
+
+
+def _mismatch(text: str) -> str:
+    """Python's words for values of unlike types (which hold types only) in the reader's."""
+    if "whole record" in text:
+        return "is a whole record; name one part of it"
+    if "not supported between" in text:
+        return "compares a text with a number; use the filter number: lead.extra.amount | number > 1000"
+    if "argument" in text:
+        return "a filter has too many or too few arguments"
+    return "adds or multiplies a text and a number; join texts with ~, make numbers with the filter number"

@@ -1,0 +1,81 @@
+"""Mapping files by name: the integrator's own folder first, then the shipped presets; `extends` lays one over another."""
+
+from pathlib import Path
+from typing import Final
+
+from mappings.nodes import Leaf, Node, Place, Table, merge, read
+from mappings.problems import MappingError, allowed
+from mappings.schema import LeadMapping, Reader
+from mappings.texts import Locale
+
+PRESETS: Final = Path(__file__).parent / "presets"
+SHOWN_PRESETS: Final = "presets/"
+"""What the shipped folder is called in messages."""
+
+
+def mapping_names(folder: Path | None = None) -> list[str]:
+    """Names that `load_mapping` knows: those of the folder and of the presets."""
+    folders = [PRESETS] if folder is None else [folder, PRESETS]
+    return sorted({file.stem for one in folders if one.is_dir() for file in one.glob("*.yaml")})
+
+
+def load_mapping(name: str, folder: Path | None = None, *, locale: Locale = "en") -> LeadMapping:
+    """The mapping `folder/name.yaml`, else the preset `name`, compiled; its texts in `locale`.
+
+    Raises MappingError with all problems of all files that it is laid over.
+    """
+    found = _find(name, folder)
+    if found is None:
+        hint = allowed(name, mapping_names(folder), "there are")
+        raise MappingError([Place(name, 0, 0, "").problem("there is no such mapping", hint)])
+    path, shown = found
+    return parse_mapping(path.read_bytes(), shown, name=name, folder=folder, locale=locale)
+
+
+def parse_mapping(
+    raw: bytes, file: str, *, name: str = "", folder: Path | None = None, locale: Locale = "en"
+) -> LeadMapping:
+    """A mapping from the text of a file; `file` is how messages call it."""
+    tree = _laid_over(read(raw, file), file, folder, locale, seen=(file,))
+    reader = Reader()
+    mapping = reader.mapping(name or Path(file).stem, tree)
+    if reader.problems:
+        raise MappingError(sorted(reader.problems, key=lambda problem: (problem.file != file, problem.line)))
+    return mapping
+
+
+def _laid_over(tree: Table, file: str, folder: Path | None, locale: Locale, seen: tuple[str, ...]) -> Table:
+    """`tree` on top of what it extends, and that on top of what that extends."""
+    extends = tree.items.get("extends")
+    if extends is None:
+        return _table(merge(Table(tree.place, {}, {}), tree))
+    if not (isinstance(extends, Leaf) and extends.text):
+        raise MappingError([extends.place.problem("is the name of one mapping")])
+    wanted = extends.text.replace("{locale}", locale)
+    found = _find(wanted, folder, but_not=seen)
+    if found is None:
+        if _find(wanted, folder) is not None:
+            raise MappingError([extends.place.problem(f'"{wanted}" extends itself', f"the way: {' > '.join(seen)}")])
+        hint = allowed(wanted, mapping_names(folder), "there are")
+        raise MappingError([extends.place.problem(f'there is no mapping "{wanted}"', hint)])
+    path, shown = found
+    base = _laid_over(read(path.read_bytes(), shown), shown, folder, locale, (*seen, shown))
+    rest = {key: node for key, node in tree.items.items() if key != "extends"}
+    return _table(merge(base, Table(tree.place, rest, tree.keys)))
+
+
+def _find(name: str, folder: Path | None, but_not: tuple[str, ...] = ()) -> tuple[Path, str] | None:
+    """(file, its name in messages). A mapping may extend the preset of its own name."""
+    if not name or name.startswith(("/", ".")) or ".." in name:
+        return None
+    places = [] if folder is None else [(folder, f"{folder.name}/")]
+    for where, shown in (*places, (PRESETS, SHOWN_PRESETS)):
+        path = where / f"{name}.yaml"
+        if f"{shown}{name}.yaml" not in but_not and path.is_file():
+            return path, f"{shown}{name}.yaml"
+    return None
+
+
+def _table(node: Node) -> Table:
+    assert isinstance(node, Table)
+    return node

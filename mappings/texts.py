@@ -1,0 +1,35 @@
+"""The few words that code, not a mapping file, puts into a CRM; in the hub's language."""
+
+from typing import Final, Literal
+
+Locale = Literal["ru", "en"]
+
+FLAG_TEXTS: Final[dict[Locale, dict[str, str]]] = {
+    "ru": {
+        "no_contact": "нет ни телефона, ни почты",
+        "bad_phone": "телефон не удалось прочитать",
+        "bad_email": "почту не удалось прочитать",
+        "spam_honeypot": "похоже на спам: заполнено скрытое поле",
+        "spam_rate": "похоже на спам: много заявок с одного адреса",
+        "identity_conflict": "подходит двум известным людям, проверьте дубль",
+        "charset_guessed": "кодировка текста угадана (windows-1251)",
+    },
+    "en": {
+        "no_contact": "neither a phone nor an e-mail",
+        "bad_phone": "the phone could not be read",
+        "bad_email": "the e-mail could not be read",
+        "spam_honeypot": "may be spam: a hidden field was filled in",
+        "spam_rate": "may be spam: many enquiries from one address",
+        "identity_conflict": "fits two known people, check for a duplicate",
+        "charset_guessed": "the character set was guessed (windows-1251)",
+    },
+}
+
+NOT_WRITTEN: Final[dict[Locale, str]] = {"ru": "Не попало в поля", "en": "Not written to fields"}
+NO_NAME: Final[dict[Locale, str]] = {"ru": "Без имени", "en": "No name"}
+ENQUIRY: Final[dict[Locale, str]] = {"ru": "Заявка", "en": "Enquiry"}
+
+
+def locale_of(text: object) -> Locale:
+    """Russian for `ru`, `ru_RU`, …; else English."""
+    return "ru" if str(text).lower().startswith("ru") else "en"
