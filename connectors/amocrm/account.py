@@ -1,0 +1,108 @@
+"""What is known of one account's custom fields: read once, kept fresh, never in a lead's way."""
+
+import asyncio
+import logging
+from collections.abc import Iterable
+
+from connectors.amocrm.api import AmocrmApi
+from connectors.amocrm.payloads import KEY_FIELD, EntityFields
+from connectors.amocrm.records import fields_from, rows_of
+from connectors.errors import AuthError, ConnectorError, PermanentError
+
+log = logging.getLogger(__name__)
+
+PATIENCE_S = 3.0
+"""How long the first lead waits for the field lists; then it goes with the mark in its name."""
+FRESH_S = 3600.0
+NO_RIGHTS_S = 600.0
+AFTER_FAILURE_S = 60.0
+BLOCKED_S = 3600.0
+"""A field of ours that was refused is not sent again for so long."""
+ENTITIES = ("leads", "contacts")
+FIELD_PAGES = 20
+
+
+class AccountFields:
+    """The custom fields of leads and contacts. The key field is made where it is missing and may be made."""
+
+    def __init__(self, api: AmocrmApi) -> None:
+        self._api = api
+        self._fields = {entity: EntityFields() for entity in ENTITIES}
+        self._blocked: dict[tuple[str, str], float] = {}
+        self._tried_to_make: set[str] = set()
+        self._due = float("-inf")
+        self._answered = False
+        self._reading: asyncio.Task[None] | None = None
+
+    async def ready(self, patience_s: float = PATIENCE_S) -> None:
+        """Sees to it that the lists are read; waits only while nothing at all is known, and not for long."""
+        if self._api.clock.monotonic() >= self._due and (self._reading is None or self._reading.done()):
+            self._due = self._api.clock.monotonic() + AFTER_FAILURE_S
+            self._reading = asyncio.get_running_loop().create_task(self._read())
+        if not self._answered and self._reading is not None and patience_s > 0:
+            await asyncio.wait([self._reading], timeout=patience_s)
+            self._answered = True
+
+    def of(self, entity: str) -> EntityFields:
+        now = self._api.clock.monotonic()
+        blocked = [code for (owner, code), until in self._blocked.items() if owner == entity and until > now]
+        return self._fields.get(entity, EntityFields()).without(blocked)
+
+    def block(self, entity: str, codes: Iterable[str]) -> None:
+        """The account refuses these fields of ours: do without them for a while."""
+        for code in codes:
+            self._blocked[entity, code] = self._api.clock.monotonic() + BLOCKED_S
+            fields = {"event": "amocrm.own_field_refused", "entity": entity, "code": code}
+            log.warning("the account refuses a field of ours", extra=fields)
+
+    def forget(self) -> None:
+        """The lists have changed: read them again at the next call, whatever was refused before."""
+        self._due = float("-inf")
+        self._blocked.clear()
+        self._tried_to_make.clear()
+
+    async def close(self) -> None:
+        if self._reading is not None and not self._reading.done():
+            self._reading.cancel()
+            await asyncio.wait([self._reading])
+
+    async def _read(self) -> None:
+        wait_s = FRESH_S
+        for entity in ENTITIES:
+            try:
+                self._fields[entity] = await self._read_one(entity)
+            except (AuthError, PermanentError):
+                wait_s = min(wait_s, NO_RIGHTS_S)
+            except ConnectorError:
+                wait_s = min(wait_s, AFTER_FAILURE_S)
+        self._due = self._api.clock.monotonic() + wait_s
+
+    async def _read_one(self, entity: str) -> EntityFields:
+        fields = await list_fields(self._api, entity)
+        if KEY_FIELD in fields.by_code or entity in self._tried_to_make:
+            return fields
+        self._tried_to_make.add(entity)
+        try:
+            await make_field(self._api, entity, KEY_FIELD, "leadhub id", "text")
+        except ConnectorError as error:
+            extra = {"event": "amocrm.no_key_field", "entity": entity, "error": str(error)}
+            log.warning("the key field cannot be made; deals bear the key in their name", extra=extra)
+        return await list_fields(self._api, entity)
+
+
+async def list_fields(api: AmocrmApi, entity: str) -> EntityFields:
+    return fields_from(await list_field_rows(api, entity))
+
+
+async def list_field_rows(api: AmocrmApi, entity: str) -> list[dict[str, object]]:
+    path = f"/api/v4/{entity}/custom_fields"
+    pages = api.pages(f"list {entity} fields", path, "custom_fields", max_pages=FIELD_PAGES)
+    return [row async for page in pages for row in page]
+
+
+async def make_field(api: AmocrmApi, entity: str, code: str, name: str, kind: str) -> None:
+    """Makes a field that only the API may change. Raises PermanentError, also when the code is taken already."""
+    body = [{"name": name, "type": kind, "code": code, "is_api_only": True}]
+    answer = await api.post(f"make {entity} field", f"/api/v4/{entity}/custom_fields", body)
+    if not rows_of(answer, "custom_fields"):
+        raise PermanentError("no field in the answer", f"make {entity} field", 200)

@@ -1,0 +1,412 @@
+"""One open amoCRM account as the delivery engine sees it."""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, assert_never
+
+from connectors.amocrm.account import AccountFields, list_field_rows, list_fields, make_field
+from connectors.amocrm.api import AmocrmApi, RefusedError
+from connectors.amocrm.auth import TokenEndpoint
+from connectors.amocrm.lookup import LINKED_MAX, NEWEST, Lookup
+from connectors.amocrm.payloads import (
+    KEY_FIELD,
+    Body,
+    company_body,
+    contact_body,
+    deal_body,
+    note_body,
+    number,
+    task_body,
+    update_body,
+)
+from connectors.amocrm.records import (
+    Row,
+    deal_state,
+    error_text,
+    errors_by_request,
+    field_info,
+    filled_ids,
+    found_deal,
+    is_person,
+    kept_values,
+    key_of,
+    made_before,
+    moment,
+    newest_first,
+    own_code,
+    pipelines,
+    refused_fields,
+    rows_of,
+    same_email,
+    same_phone,
+    texts_of,
+    user,
+)
+from connectors.amocrm.settings import AmocrmSettings, capabilities
+from connectors.amocrm.writer import Writer
+from connectors.base import (
+    CompanyDraft,
+    ContactDraft,
+    DealDraft,
+    DealState,
+    Draft,
+    FieldInfo,
+    FoundDeal,
+    Hint,
+    Kind,
+    Metadata,
+    NeededField,
+    NoteDraft,
+    Opening,
+    TaskDraft,
+)
+from connectors.errors import ConnectorError, PermanentError
+from connectors.limits import Limiter
+from connectors.oauth import FixedToken, OAuthTokens
+
+log = logging.getLogger(__name__)
+
+SEARCH_PAGES = 4
+AUDIT_PAGES = 400
+AUDIT_MARGIN = timedelta(minutes=5)
+"""The vendor's clock and ours may differ by this much in the audit."""
+ENTITY_OF: Mapping[Kind, str] = {"deal": "leads", "contact": "contacts", "company": "companies"}
+FIELD_TYPES = {"LEADHUB_LINK": "url", "LEADHUB_FIRST_TOUCH": "textarea", "LEADHUB_LAST_TOUCH": "textarea"}
+
+
+class AmocrmClient:
+    """See `connectors.base.Target`. Everything that repeats a request is in the engine, except what a refusal
+    (which saves nothing) makes safe: a batch without its bad record, a record without a field of ours."""
+
+    def __init__(self, opening: Opening) -> None:
+        settings = opening.settings
+        assert isinstance(settings, AmocrmSettings)
+        declared = capabilities(settings)
+        limiter = Limiter(declared.max_rate, opening.clock)
+        self._settings = settings
+        self._api = AmocrmApi(
+            base_url=settings.base_url,
+            clock=opening.clock,
+            limiter=limiter,
+            transport=opening.transport,
+            user_agent=opening.user_agent,
+            secrets=[settings.access_token.get_secret_value()] if settings.access_token else [],
+        )
+        self._endpoint: TokenEndpoint | None = None
+        if settings.access_token is not None:
+            self._api.bearer = FixedToken(settings.access_token.get_secret_value())
+        else:
+            self._endpoint = TokenEndpoint(settings, opening.clock, limiter, opening.transport, opening.user_agent)
+            self._api.bearer = OAuthTokens(opening.tokens, self._endpoint.refresh, opening.clock, name=opening.name)
+        self._fields = AccountFields(self._api)
+        self._lookup = Lookup(self._api, self._fields)
+        self._filter_by_id_works = True
+
+        def writer(operation: str, collection: str, path: str) -> Writer:
+            return Writer(self._api, operation, collection, path, max_batch=declared.max_batch)
+
+        self._contacts = writer("create contact", "contacts", "/api/v4/contacts")
+        self._companies = writer("create company", "companies", "/api/v4/companies")
+        self._deals = writer("create deal", "leads", "/api/v4/leads")
+        self._deal_notes = writer("create note", "notes", "/api/v4/leads/notes")
+        self._contact_notes = writer("create note", "notes", "/api/v4/contacts/notes")
+        self._tasks = writer("create task", "tasks", "/api/v4/tasks")
+
+    # --- reading -------------------------------------------------------------------------
+
+    async def ping(self) -> None:
+        await self._api.get("ping", "/api/v4/account")
+
+    async def metadata(self) -> Metadata:
+        """Each part on its own: users need an administrator's token, the rest does not."""
+        known: set[str] = set()
+        users: list[Row] = []
+        found_pipelines: list[Row] = []
+        fields: dict[Kind, tuple[FieldInfo, ...]] = {}
+        try:
+            pages = self._api.pages("list users", "/api/v4/users", "users", [("with", "role,group")], max_pages=20)
+            users = [row async for page in pages for row in page]
+            known.add("users")
+        except ConnectorError as error:
+            _part_missing("users", error)
+        try:
+            found_pipelines = await self._pipeline_rows()
+            known.add("pipelines")
+        except ConnectorError as error:
+            _part_missing("pipelines", error)
+        try:
+            for kind, entity in ENTITY_OF.items():
+                fields[kind] = tuple(field_info(row) for row in await list_field_rows(self._api, entity))
+            known.add("fields")
+        except ConnectorError as error:
+            _part_missing("fields", error)
+        return Metadata(tuple(map(user, users)), tuple(pipelines(found_pipelines)), fields, frozenset(known))
+
+    async def find_contact(self, phones: tuple[str, ...], emails: tuple[str, ...], key: str) -> str | None:
+        """By each phone and e-mail at once, a phone weighing more; by the key only when there is neither."""
+        await self._fields.ready(patience_s=0)
+        fields = self._fields.of("contacts")
+        if phones or emails:
+            searches = [
+                *(
+                    self._search(phone.lstrip("+")[-10:], lambda row, p=phone: is_person(row, (p,), (), fields))
+                    for phone in phones
+                ),
+                *(self._search(email, lambda row, e=email: is_person(row, (), (e,), fields)) for email in emails),
+            ]
+        else:
+            searches = [self._search(key, lambda row: key_of(row, fields) == key)] if key else []
+        found = await asyncio.gather(*searches)
+        return next((contact_id for contact_id in found if contact_id), None)
+
+    async def open_deal(self, contact_id: str) -> DealState | None:
+        newest: DealState | None = None
+        for deal_id in (await self._lookup.linked_deal_ids(contact_id) or [])[:LINKED_MAX]:
+            state = await self.deal_state(deal_id)
+            if state is not None and not state.closed:
+                return state
+            newest = newest or state
+        return newest
+
+    async def deal_state(self, deal_id: str) -> DealState | None:
+        row = await self._api.get_one("read deal", f"/api/v4/leads/{deal_id}", [("with", "contacts")])
+        return deal_state(row) if row is not None and not row.get("is_deleted") else None
+
+    async def read_back(self, deal_ids: tuple[str, ...], since: datetime, until: datetime) -> list[FoundDeal]:
+        """The plain list back to `since`, 250 deals a call; then what it did not hold, by id."""
+        await self._fields.ready()
+        fields = self._fields.of("leads")
+        wanted = set(deal_ids)
+        rows: dict[str, Row] = {}
+        asked = [*NEWEST, ("with", "contacts")]
+        async for page in self._api.pages("audit deals", "/api/v4/leads", "leads", asked, max_pages=AUDIT_PAGES):
+            for row in page:
+                made = moment(row.get("created_at"))
+                in_window = made is None or since - AUDIT_MARGIN <= made <= until + AUDIT_MARGIN
+                if str(row["id"]) in wanted or (in_window and key_of(row, fields)):
+                    rows[str(row["id"])] = row
+            if newest_first(page) and made_before(page[-1], since - AUDIT_MARGIN):
+                break
+        missing = [deal_id for deal_id in deal_ids if deal_id not in rows]
+        for start in range(0, len(missing), 100):
+            rows.update(await self._rows_by_id(missing[start : start + 100]))
+        return [found_deal(row, fields) for row in rows.values() if not row.get("is_deleted")]
+
+    # --- writing -------------------------------------------------------------------------
+
+    async def create(self, draft: Draft) -> str:
+        await self._fields.ready()
+        match draft:
+            case ContactDraft():
+                return await self._create_keyed(self._contacts, "contacts", draft)
+            case DealDraft():
+                return await self._create_keyed(self._deals, "leads", draft)
+            case CompanyDraft():
+                return await self._companies.create(company_body(draft))
+            case NoteDraft():
+                return await (self._deal_notes if draft.deal_id else self._contact_notes).create(note_body(draft))
+            case TaskDraft():
+                return await self._tasks.create(task_body(draft))
+            case _:
+                assert_never(draft)
+
+    async def find_created(self, draft: Draft, hint: Hint) -> str | None:
+        await self._fields.ready()
+        match draft:
+            case ContactDraft():
+                by_search = await self.find_contact(draft.phones, draft.emails, draft.key)
+                return by_search or await self._lookup.contact(draft, hint)
+            case DealDraft():
+                return await self._lookup.deal(draft, hint)
+            case CompanyDraft():
+                return await self._lookup.company(draft, hint)
+            case NoteDraft():
+                return await self._lookup.note(draft)
+            case TaskDraft():
+                return await self._lookup.task(draft)
+            case _:
+                assert_never(draft)
+
+    async def enrich_contact(self, contact_id: str, draft: ContactDraft) -> None:
+        """One read, and one PATCH if something is missing. PHONE and EMAIL are sent whole: a write replaces them."""
+        await self._fields.ready()
+        path = f"/api/v4/contacts/{number(contact_id, 'contact_id')}"
+        row = await self._api.get_one("read contact", path)
+        if row is None or row.get("is_deleted"):
+            raise PermanentError("the contact is gone", "enrich contact", 404, gone=True)
+        fields = self._fields.of("contacts")
+        filled = filled_ids(row)
+        empty = {key: value for key, value in draft.fields.items() if key not in filled}
+        if not key_of(row, fields):
+            empty[KEY_FIELD] = draft.key
+        body = update_body(empty, fields)
+        custom = body.json.setdefault("custom_fields_values", [])
+        origins = list(body.origins)
+        for code, given, same, origin in (
+            ("PHONE", draft.phones, same_phone, "phones"),
+            ("EMAIL", draft.emails, same_email, "emails"),
+        ):
+            stored = texts_of(row, code, fields)
+            new = [value for value in given if not any(same(old, value) for old in stored)]
+            if new:
+                added = [{"value": value, "enum_code": "WORK"} for value in new]
+                custom.append({"field_code": code, "values": [*kept_values(row, code, fields), *added]})
+                origins.append(origin)
+        if not custom:
+            del body.json["custom_fields_values"]
+        if draft.name.strip() and not str(row.get("name") or "").strip():
+            body.json["name"] = draft.name.strip()
+        await self._patch("enrich contact", path, "contacts", Body(body.json, tuple(origins)))
+
+    async def update_deal(self, deal_id: str, fields: Mapping[str, Any]) -> None:
+        await self._fields.ready()
+        path = f"/api/v4/leads/{number(deal_id, 'deal_id')}"
+        await self._patch("update deal", path, "leads", update_body(fields, self._fields.of("leads")))
+
+    async def reopen_deal(self, deal_id: str, pipeline: str, stage: str) -> None:
+        """Into `stage`, or where none is given, the first one of the pipeline that the deal is in."""
+        if not stage:
+            pipeline, stage = await self._first_stage(deal_id, pipeline)
+        json = {"status_id": number(stage, "stage")}
+        if pipeline:
+            json["pipeline_id"] = number(pipeline, "pipeline")
+        await self._patch("reopen deal", f"/api/v4/leads/{number(deal_id, 'deal_id')}", "leads", Body(json))
+
+    async def ensure_fields(self, needed: tuple[NeededField, ...], *, create: bool) -> list[NeededField]:
+        """The fields that were missing, made when `create`. AuthError without an administrator's token."""
+        missing: list[NeededField] = []
+        russian = ".kommo.com" not in self._settings.base_url
+        for kind in dict.fromkeys(field.kind for field in needed):
+            entity = ENTITY_OF[kind]
+            known = await list_fields(self._api, entity)
+            absent = [field for field in needed if field.kind == kind and field.code not in known.by_code]
+            missing.extend(absent)
+            for field in absent if create else ():
+                name = field.name_ru if russian else field.name_en
+                await make_field(self._api, entity, field.code, name, FIELD_TYPES.get(field.code, "text"))
+        if missing and create:
+            self._fields.forget()
+        return missing
+
+    def record_url(self, kind: Kind, record_id: str) -> str:
+        base = self._settings.base_url
+        if kind in ENTITY_OF:
+            return f"{base}/{ENTITY_OF[kind]}/detail/{record_id}"
+        return f"{base}/todo/list/" if kind == "task" else f"{base}/leads/"
+
+    async def close(self) -> None:
+        await self._fields.close()
+        await self._api.close()
+        if self._endpoint is not None:
+            await self._endpoint.close()
+
+    # --- pieces --------------------------------------------------------------------------
+
+    async def _create_keyed(self, writer: Writer, entity: str, draft: ContactDraft | DealDraft) -> str:
+        """A record with fields of our own in it. When the account refuses one of those, which saves nothing,
+        it goes without: the key then stands in the deal's name."""
+        for _ in range(3):
+            body = _keyed_body(draft, self._fields, entity)
+            try:
+                return await writer.create(body)
+            except PermanentError as error:
+                refused = [name for name in error.fields if own_code(name)]
+                if refused:
+                    self._fields.block(entity, refused)
+                elif not error.fields and body.own and error.status in (400, 422):
+                    return await self._create_plain(writer, entity, draft, body.own)
+                else:
+                    raise
+        return await writer.create(_keyed_body(draft, self._fields, entity))
+
+    async def _create_plain(
+        self, writer: Writer, entity: str, draft: ContactDraft | DealDraft, own: tuple[str, ...]
+    ) -> str:
+        """After a refusal that names nothing: once without our own fields, and if that works they are to blame."""
+        created = await writer.create(_keyed_body(draft, self._fields, entity, without=own))
+        self._fields.block(entity, own)
+        return created
+
+    async def _patch(self, operation: str, path: str, entity: str, body: Body) -> None:
+        if not body.json:
+            return
+        try:
+            await self._api.patch(operation, path, body.json)
+        except RefusedError as error:
+            errors = [item for items in errors_by_request(error.answer).values() for item in items]
+            fields = refused_fields(errors, body.origins)
+            own = [name for name in fields if own_code(name)]
+            if not own:
+                raise PermanentError(error_text(errors), operation, error.status, fields=fields) from error
+            self._fields.block(entity, own)
+            await self._patch(operation, path, entity, _without(body, own))
+
+    async def _search(self, query: str, matches: Any) -> str | None:
+        """Lowest id among the hits that really match: hits come from any field of the contact."""
+        found: list[int] = []
+        asked = [("query", query)]
+        async for page in self._api.pages(
+            "find contact", "/api/v4/contacts", "contacts", asked, max_pages=SEARCH_PAGES
+        ):
+            found.extend(int(row["id"]) for row in page if matches(row))
+            if found:
+                break
+        return str(min(found)) if found else None
+
+    async def _rows_by_id(self, deal_ids: list[str]) -> dict[str, Row]:
+        """By the id filter while it works (it is a paid option, ignored where it is off), else one by one."""
+        rows: dict[str, Row] = {}
+        if self._filter_by_id_works and len(deal_ids) > 3:
+            asked = [*(("filter[id][]", deal_id) for deal_id in deal_ids), ("with", "contacts"), ("limit", "250")]
+            answer = await self._api.get("audit deals by id", "/api/v4/leads", asked)
+            found = {str(row["id"]): row for row in rows_of(answer, "leads") or []}
+            self._filter_by_id_works = set(found) <= set(deal_ids)
+            rows = {deal_id: row for deal_id, row in found.items() if deal_id in deal_ids}
+        for deal_id in deal_ids:
+            if deal_id not in rows:
+                row = await self._api.get_one("audit deal", f"/api/v4/leads/{deal_id}", [("with", "contacts")])
+                if row is not None:
+                    rows[deal_id] = row
+        return rows
+
+    async def _pipeline_rows(self) -> list[Row]:
+        rows = rows_of(await self._api.get("list pipelines", "/api/v4/leads/pipelines"), "pipelines")
+        if rows is None:
+            raise PermanentError("the answer is no list of pipelines", "list pipelines", 200)
+        return rows
+
+    async def _first_stage(self, deal_id: str, pipeline: str) -> tuple[str, str]:
+        if not pipeline:
+            state = await self.deal_state(deal_id)
+            if state is None:
+                raise PermanentError("the deal is gone", "reopen deal", 404, gone=True)
+            pipeline = state.pipeline
+        for candidate in pipelines(await self._pipeline_rows()):
+            stage = next((stage for stage in candidate.stages if not stage.closed), None)
+            if candidate.id == pipeline and stage is not None:
+                return pipeline, stage.id
+        raise PermanentError("no open stage to reopen into", "reopen deal", fields=("pipeline",))
+
+
+def _keyed_body(
+    draft: ContactDraft | DealDraft, fields: AccountFields, entity: str, without: tuple[str, ...] = ()
+) -> Body:
+    known = fields.of(entity).without(without)
+    return deal_body(draft, known) if isinstance(draft, DealDraft) else contact_body(draft, known)
+
+
+def _without(body: Body, origins: list[str]) -> Body:
+    custom = body.json.get("custom_fields_values", [])
+    kept = [(value, origin) for value, origin in zip(custom, body.origins, strict=True) if origin not in origins]
+    json = {key: value for key, value in body.json.items() if key != "custom_fields_values"}
+    if kept:
+        json["custom_fields_values"] = [value for value, _ in kept]
+    return Body(json, tuple(origin for _, origin in kept))
+
+
+def _part_missing(part: str, error: ConnectorError) -> None:
+    log.info(
+        "part of the metadata cannot be read", extra={"event": "metadata.missing", "part": part, "error": str(error)}
+    )
