@@ -145,7 +145,7 @@ def _json_body(data: bytes, charset: str) -> Body:
     if _ESCAPED_SURROGATE_OR_NUL.search(text) or "\x00" in text:
         pairs = [(_clean(path), _clean(value)) for path, value in pairs]
         tree = _clean_tree(tree)
-    if not pairs:
+    if not any(name for name, _ in pairs):
         raise UnreadableBody("the JSON has no fields")
     return Body("json", pairs[:MAX_FIELDS], tree, charset_guessed=guessed, left_out=max(0, len(pairs) - MAX_FIELDS))
 
