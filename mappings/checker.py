@@ -26,10 +26,10 @@ class ExpressionError(Exception):
 
 
 _PLAIN: Final = (
-    (nodes.Template, nodes.Output, nodes.TemplateData, nodes.If, nodes.CondExpr, nodes.Const, nodes.Not, nodes.And)
-    + (nodes.Or, nodes.Compare, nodes.Operand, nodes.Concat, nodes.Add, nodes.Sub, nodes.Mul, nodes.Div, nodes.Slice)
-    + (nodes.FloorDiv, nodes.Mod, nodes.Neg, nodes.Pos, nodes.List, nodes.Tuple, nodes.Dict, nodes.Pair, nodes.Keyword)
-    + (nodes.Getitem,)
+    *(nodes.Template, nodes.Output, nodes.TemplateData, nodes.If, nodes.CondExpr, nodes.Const, nodes.Not, nodes.And),
+    *(nodes.Or, nodes.Compare, nodes.Operand, nodes.Concat, nodes.Add, nodes.Sub, nodes.Mul, nodes.Div, nodes.Slice),
+    *(nodes.FloorDiv, nodes.Mod, nodes.Neg, nodes.Pos, nodes.List, nodes.Tuple, nodes.Dict, nodes.Pair, nodes.Keyword),
+    nodes.Getitem,
 )
 _REFUSED: Final = {
     nodes.For: ("loops are not allowed", "for a list use a filter: lead.phones | join(', '), lead.extra | lines"),

@@ -1,13 +1,14 @@
-"""A compiled mapping and one lead -> what is to be written; a field that cannot be computed is left out and reported."""
+"""A compiled mapping and one lead -> what is to be written; what cannot be computed is left out and reported."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 from leads.records import Lead
 from mappings.checker import ExpressionError
-from mappings.expressions import Condition, Context
+from mappings.expressions import Condition, Context, scope
 from mappings.nodes import Place
 from mappings.schema import Entry, LeadMapping, Section
 from mappings.texts import Locale, locale_of
@@ -89,8 +90,8 @@ class Drafted:
 def build(mapping: LeadMapping, facts: Facts) -> Drafted:
     """Never raises for what is in a lead. The same facts give the same draft."""
     if facts.due_at is None:
-        facts = _with_due(facts, mapping.due)
-    drawing = _Drawing(variables(facts))
+        facts = replace(facts, due_at=facts.now + mapping.due)  # by the clock: no working hours were given
+    drawing = _Drawing(scope(variables(facts)))
     company = drawing.record(mapping.company) if mapping.company else None
     contact, deal = drawing.record(mapping.contact), drawing.record(mapping.deal)
     note = drawing.text(mapping.note) if mapping.note else ""
@@ -132,7 +133,7 @@ class _Drawing:
         return text_of(self._guarded(entry, entry.compute))
 
     def _attribute(self, name: str, entry: Entry) -> Drawn | None:
-        value = self._guarded(entry, _price if name == "price" else entry.compute, entry)
+        value = self._guarded(entry, partial(_price, entry) if name == "price" else entry.compute)
         if value is None:
             return None
         text = text_of(value)
@@ -160,9 +161,9 @@ class _Drawing:
             return True
         return bool(self._guarded(entry, when)) if entry else True
 
-    def _guarded(self, entry: Entry, compute: Callable[..., Any], *before: Any) -> Any:
+    def _guarded(self, entry: Entry, compute: Callable[[Context], Any]) -> Any:
         try:
-            return compute(*before, self.context)
+            return compute(self.context)
         except ExpressionError as error:
             place = entry.place
             self.problems.append(FieldProblem(place.path, place.line, place.file, error.message))
@@ -205,14 +206,3 @@ def _essentials(facts: Facts) -> Essentials:
     lead: Lead = facts.lead
     source = facts.source.title or facts.source.name or lead.source
     return Essentials(lead.id, lead.name, lead.phones, lead.emails, lead.comment, source)
-
-
-def _with_due(facts: Facts, due: timedelta) -> Facts:
-    """Without the caller's working hours, a task is due by the clock."""
-    from dataclasses import replace
-
-    now = facts.now
-    try:
-        return replace(facts, due_at=now + due)
-    except OverflowError:
-        return replace(facts, due_at=datetime.max.replace(tzinfo=UTC) - timedelta(days=2))

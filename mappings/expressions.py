@@ -1,4 +1,4 @@
-"""The one expression language for people: conditions, mapped values, texts. Jinja2, sandboxed and without loops or calls.
+"""The one expression language for people: conditions, mapped values, texts. Jinja2 without loops and calls.
 
 An expression can read the names of `mappings.views` and use the filters of `mappings.filters`, nothing
 else. Names, parts and filters are checked when it is compiled, so that a typo is found by `leadhub check`
@@ -11,7 +11,9 @@ from typing import Any, Final, TypeVar
 
 from jinja2 import TemplateError, Undefined, nodes
 from jinja2.environment import Template
+from jinja2.lexer import TOKEN_EOF
 from jinja2.parser import Parser
+from jinja2.runtime import Context as Scope
 
 from mappings.checker import ExpressionError, check
 from mappings.filters import FilterError
@@ -26,7 +28,13 @@ _BROKEN_SOURCE = (RecursionError, SyntaxError, MemoryError, ValueError, Overflow
 _RESULT = "result"
 Node = TypeVar("Node", bound=nodes.Node)
 
-Context = Mapping[str, object]
+Context = Mapping[str, object] | Scope
+"""Variables as `mappings.views.variables` gives them; or, where many values are computed of one lead, `scope` of them."""
+
+
+def scope(variables: Mapping[str, object]) -> Scope:
+    """The variables, made ready once; names that are not given are empty."""
+    return ENVIRONMENT.context_class(ENVIRONMENT, {**EMPTY, **variables}, None, {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +85,8 @@ def _parse_expression(text: str) -> nodes.Expr:
         if parser.stream.eos:
             raise ExpressionError("the expression is empty", 0)
         tree = parser.parse_expression()
-        if not parser.stream.eos:
-            token = parser.stream.current
+        token = parser.stream.current
+        if token.type != TOKEN_EOF:
             parser.fail(f"unexpected {token.value!r} after the expression", token.lineno)
         return tree
 
@@ -122,11 +130,11 @@ def _typed(expression: nodes.Expr) -> Callable[[Context], Any]:
     template = _code(nodes.Template([assign], lineno=1))
 
     def run(context: Context) -> Any:
-        scope = _scope(template, context)
+        ready = context if isinstance(context, Scope) else scope(context)
         with _FriendlyErrors():
-            for _ in template.root_render_func(scope):
+            for _ in template.root_render_func(ready):
                 pass
-        result = scope.vars[_RESULT]
+        result = ready.vars[_RESULT]
         if isinstance(result, View):
             raise ExpressionError("is a whole record; name one part of it", 0)
         return "" if isinstance(result, Undefined) else result
@@ -138,10 +146,10 @@ def _rendered(tree: nodes.Template) -> Callable[[Context], str]:
     template = _code(tree)
 
     def run(context: Context) -> str:
-        scope = _scope(template, context)
+        ready = context if isinstance(context, Scope) else scope(context)
         chunks, size = [], 0
         with _FriendlyErrors():
-            for chunk in template.root_render_func(scope):
+            for chunk in template.root_render_func(ready):
                 chunks.append(chunk)
                 size += len(chunk)
                 if size > TEXT_CAP:
@@ -156,10 +164,6 @@ def _code(tree: nodes.Template) -> Template:
         return ENVIRONMENT.from_string(tree)
     except _BROKEN_SOURCE as error:
         raise ExpressionError("cannot be read: too deep, or a number too large", 0) from error
-
-
-def _scope(template: Template, context: Context) -> Any:
-    return ENVIRONMENT.context_class(ENVIRONMENT, {**EMPTY, **context}, template.name, template.blocks)
 
 
 class _FriendlyErrors:

@@ -19,13 +19,19 @@ from mappings.views import View
 
 _DATE_FORMAT: Final = re.compile(r"(?:[^%]|%[dmyYHMSjpAaBb%])*")
 _RU_PHONE: Final = re.compile(r"\+7(\d{3})(\d{3})(\d{2})(\d{2})")
-_LATIN: Final = dict(
-    zip(
-        "абвгдеёжзийклмнопрстуфхцчшщъыьэюя",
-        "a b v g d e e zh z i y k l m n o p r s t u f kh ts ch sh shch  y  e yu ya".split(" "),
-        strict=True,
-    )
-)
+_LATIN: Final = {
+    **dict(zip("абвгдеёзийклмнопрстуфыэ", "abvgdeeziyklmnoprstufye", strict=True)),
+    "ж": "zh",
+    "х": "kh",
+    "ц": "ts",
+    "ч": "ch",
+    "ш": "sh",
+    "щ": "shch",
+    "ъ": "",
+    "ь": "",
+    "ю": "yu",
+    "я": "ya",
+}
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 LINE_CAP: Final = 1_000
 """Characters of one field in `lines`."""
@@ -57,7 +63,7 @@ def pretty_phone(number: str) -> str:
     return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
 
 
-def date(value: object, format: str = "%d.%m.%Y %H:%M") -> str:  # noqa: A002 - the name that people write
+def date(value: object, format: str = "%d.%m.%Y %H:%M") -> str:
     """A time in the hub's zone: `{{ now | date('%d.%m.%Y') }}`. An ISO text is read as one."""
     if is_empty(value):
         return ""
@@ -175,12 +181,13 @@ def page(value: object) -> str:
 
 def plural(value: object, one: str, few: str, many: str | None = None) -> str:
     """The word that fits a number: two forms as in English, three as in Russian (день, дня, дней)."""
-    count = int(abs(amount(value) or 0) % 100)
+    count = amount(value) or Decimal(0)
     if many is None:
-        return text_of(one if amount(value) == 1 else few)
-    if 11 <= count <= 14 or count % 10 in (0, 5, 6, 7, 8, 9):
+        return text_of(one if count == 1 else few)
+    tail = int(abs(count) % 100)
+    if 11 <= tail <= 14 or tail % 10 in (0, 5, 6, 7, 8, 9):
         return text_of(many)
-    return text_of(one if count % 10 == 1 else few)
+    return text_of(one if tail % 10 == 1 else few)
 
 
 @pass_context
@@ -191,7 +198,11 @@ def touch(context: Context, value: object) -> str:
         return ""
     if not isinstance(record, Touch):
         raise FilterError("touch takes first_touch or last_touch")
-    return text_of(describe_touch(record, _locale(context)))
+    if not isinstance(value, View):
+        return text_of(describe_touch(record, _locale(context)))
+    if not value.memo:
+        value.memo = text_of(describe_touch(record, _locale(context)))
+    return value.memo
 
 
 @pass_context

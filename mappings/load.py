@@ -1,4 +1,4 @@
-"""Mapping files by name: the integrator's own folder first, then the shipped presets; `extends` lays one over another."""
+"""Mapping files by name: the integrator's folder first, then the shipped presets; `extends` lays one over another."""
 
 from pathlib import Path
 from typing import Final

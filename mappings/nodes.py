@@ -90,7 +90,7 @@ def read(raw: bytes, file: str) -> Table:
         hint = "save the file as UTF-8"
         raise MappingError([Place(file, line, 1, "").problem("the text is not UTF-8", hint)]) from error
     try:
-        root = YAML(typ="rt", pure=True).compose(text)
+        root = YAML(typ="safe", pure=True).compose(text)
     except MarkedYAMLError as error:
         raise MappingError([_syntax(error, file)]) from error
     except (YAMLError, ValueError, RecursionError) as error:
@@ -153,7 +153,9 @@ class _Builder:
     def _leaf(self, node: ScalarNode, place: Place) -> Leaf:
         kind = str(node.tag).removeprefix(_TAG)
         if kind not in _KINDS:
-            self.problems.append(place.problem("YAML tags are not used here", "put a value that begins with ! in quotes"))
+            self.problems.append(
+                place.problem("YAML tags are not used here", "put a value that begins with ! in quotes")
+            )
         one_line = node.start_mark.line == node.end_mark.line
         indent = self._indent(place.line) if node.style == "|" else 0 if one_line else -1
         return Leaf(place, node.value, kind, node.style in ("'", '"'), indent)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class MappingProblem:
-    """One thing to mend in a mapping file. `line` and `column` count from 1; `path` is like `deal.fields["Источник"]`."""
+    """One thing to mend. `line` and `column` count from 1; `path` is like `deal.fields["Источник"]`."""
 
     file: str
     line: int

@@ -4,9 +4,9 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
-from leads.records import UTM_KEYS
+from leads.records import CLICK_KEYS, UTM_KEYS
 from mappings.checker import ExpressionError
 from mappings.expressions import Condition, Context, Value, compile_condition, compile_value
 from mappings.nodes import Leaf, Node, Place, Sequence, Table, join_path
@@ -20,8 +20,11 @@ PARTS: Final[Mapping[str, tuple[str, ...]]] = {
     "deal": ("title", "pipeline", "stage", "price", "source", "comment", "tags", "utm", "fields"),
     "task": ("text", "due", "when"),
 }
+UTM_PARTS: Final = (*UTM_KEYS, *CLICK_KEYS, "referrer")
 ENTRY_PARTS: Final = ("value", "when", "default", "optional")
 DEFAULT_DUE: Final = timedelta(minutes=15)
+
+Compiled = TypeVar("Compiled", Value, Condition)
 
 _DUE = re.compile(r"(?:(\d{1,4})d)?\s*(?:(\d{1,4})h)?\s*(?:(\d{1,5})m)?\s*(?:(\d{1,6})s)?")
 
@@ -94,7 +97,12 @@ class Reader:
         )
 
     def _section(self, key: str, node: Node) -> Section | None:
-        if isinstance(node, Leaf) and node.kind == "bool" and node.text.lower() == "false" and key in ("company", "task"):
+        if (
+            isinstance(node, Leaf)
+            and node.kind == "bool"
+            and node.text.lower() == "false"
+            and key in ("company", "task")
+        ):
             return None
         if not isinstance(node, Table):
             self._report(node.place, "is a section", f"its parts: {', '.join(PARTS[key])}")
@@ -125,7 +133,7 @@ class Reader:
 
     def _utm(self, node: Node | None) -> tuple[Entry, ...]:
         if isinstance(node, Table):
-            self._unknown(node, UTM_KEYS)
+            self._unknown(node, UTM_PARTS)
         return self._entries(node)
 
     def _tags(self, node: Node | None) -> tuple[Entry, ...]:
@@ -172,7 +180,7 @@ class Reader:
             return None
         return self._compiled(node, compile_condition)
 
-    def _compiled(self, leaf: Leaf, compile_text: "Callable[[str], Compiled]") -> "Compiled | None":
+    def _compiled(self, leaf: Leaf, compile_text: Callable[[str], Compiled]) -> Compiled | None:
         try:
             return compile_text(leaf.text)
         except ExpressionError as error:
@@ -205,9 +213,6 @@ class Reader:
 
     def _report(self, place: Place, message: str, hint: str = "") -> None:
         self.problems.append(place.problem(message, hint))
-
-
-Compiled = Any
 
 
 def _where(key: str, path: str, known: tuple[str, ...]) -> str:

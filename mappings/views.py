@@ -121,11 +121,12 @@ class Facts:
 class View:
     """Named parts of one record, and nothing else of it: no methods, no private attributes."""
 
-    __slots__ = ("parts", "record")
+    __slots__ = ("memo", "parts", "record")
 
     def __init__(self, parts: Mapping[str, object], record: object = None) -> None:
         self.parts = parts
         self.record = record
+        self.memo = ""  # the record in words, once a filter has made them
 
     def __bool__(self) -> bool:
         return self.record is not None
