@@ -166,7 +166,7 @@ SPANS = st.lists(
         st.sampled_from(["mon", "wed", "sat"]),
         st.sampled_from(["tue", "fri", "sun"]),
         st.integers(0, 1_439),
-        st.integers(1, 1_439),
+        st.integers(120, 1_439),
     ),
     min_size=1,
     max_size=3,
