@@ -40,10 +40,10 @@ class Contacts:
         duplicates index may still name a contact that was deleted, or whose number has changed.
         """
         forms = tuple(dict.fromkeys(form for phone in phones for form in phone_forms(phone)))
-        by_key, *hits = await asyncio.gather(
-            self._by_key(key),
-            *(self._by_comm("PHONE", forms[start : start + VALUES]) for start in range(0, len(forms), VALUES)),
-            *(self._by_comm("EMAIL", emails[start : start + VALUES]) for start in range(0, len(emails), VALUES)),
+        asked = [("PHONE", forms[start : start + VALUES]) for start in range(0, len(forms), VALUES)]
+        asked += [("EMAIL", emails[start : start + VALUES]) for start in range(0, len(emails), VALUES)]
+        by_key, hits = await asyncio.gather(
+            self._by_key(key), asyncio.gather(*(self._by_comm(kind, values) for kind, values in asked))
         )
         if by_key is not None:
             return by_key

@@ -1,15 +1,19 @@
 """What a portal is made of: users, pipelines, fields; and the custom fields that leadhub wants there."""
 
 import asyncio
+import logging
 import math
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Awaitable, Mapping
+from typing import Any, TypeVar
 
 from connectors.base import CrmUser, FieldInfo, Kind, Metadata, NeededField, Pipeline, Stage
 from connectors.bitrix24.account import Account
 from connectors.bitrix24.payloads import TYPE_IDS, Entity
 from connectors.bitrix24.portal import Portal
 from connectors.errors import AuthError, ConnectorError, PermanentError
+
+log = logging.getLogger(__name__)
+Part = TypeVar("Part")
 
 USER_PAGE = 50
 MAX_USERS = 5_000
@@ -31,29 +35,34 @@ class Describer:
     async def metadata(self) -> Metadata:
         record = await self._record()
         kinds: dict[Kind, Entity] = {"deal": record, "contact": "contact", "company": "company"}
-        users, pipelines, *fields = await asyncio.gather(
-            self._users(),
-            self._pipelines(record),
-            *(self._fields(entity) for entity in kinds.values()),
-            return_exceptions=True,
+        users, pipelines, fields = await asyncio.gather(
+            self._part(self._users()),
+            self._part(self._pipelines(record)),
+            asyncio.gather(*(self._part(self._fields(entity)) for entity in kinds.values())),
         )
-        for result in (users, pipelines, *fields):
-            if isinstance(result, BaseException) and not isinstance(result, ConnectorError):
-                raise result
         readable: dict[Kind, tuple[FieldInfo, ...]] = {
-            kind: found for kind, found in zip(kinds, fields, strict=True) if not isinstance(found, BaseException)
+            kind: found for kind, found in zip(kinds, fields, strict=True) if found
         }
         parts = {
-            "users": not isinstance(users, BaseException) and bool(users),
-            "pipelines": not isinstance(pipelines, BaseException) and any(each.stages for each in pipelines),
+            "users": bool(users),
+            "pipelines": any(pipeline.stages for pipeline in pipelines or ()),
             "fields": "deal" in readable and "contact" in readable,
         }
         return Metadata(
-            users=() if isinstance(users, BaseException) else users,
-            pipelines=() if isinstance(pipelines, BaseException) else pipelines,
+            users=users or (),
+            pipelines=pipelines or (),
             fields=readable,
             known=frozenset(part for part, known in parts.items() if known),
         )
+
+    @staticmethod
+    async def _part(reading: Awaitable[Part]) -> Part | None:
+        """None for what cannot be read: a lead never waits for metadata."""
+        try:
+            return await reading
+        except ConnectorError as error:
+            log.info("metadata cannot be read", extra={"event": "bitrix24.metadata", "error": str(error)})
+            return None
 
     async def missing(self, needed: tuple[NeededField, ...], *, create: bool) -> list[NeededField]:
         """The needed fields that the portal lacks; with `create` they are made, by an administrator's token."""

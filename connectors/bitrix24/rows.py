@@ -121,9 +121,7 @@ class Rows:
 
     async def _classic(self, entity: Entity, where: Filter, select: tuple[str, ...]) -> list[dict[str, Any]]:
         params = {
-            "filter": {
-                ("" if operator == "=" else operator) + name: value for (operator, name), value in where.items()
-            },
+            "filter": {f"{operator.lstrip('=')}{name}": value for (operator, name), value in where.items()},
             "select": list(select),
             "order": {"ID": "ASC"},
             "start": -1,
