@@ -29,7 +29,7 @@ _RESULT = "result"
 Node = TypeVar("Node", bound=nodes.Node)
 
 Context = Mapping[str, object] | Scope
-"""Variables as `mappings.views.variables` gives them; or, where many values are computed of one lead, `scope` of them."""
+"""Variables as `mappings.views.variables` gives them; where many values are computed of one lead, `scope` of them."""
 
 
 def scope(variables: Mapping[str, object]) -> Scope:

@@ -26,6 +26,27 @@ FLAG_TEXTS: Final[dict[Locale, dict[str, str]]] = {
 }
 
 NOT_WRITTEN: Final[dict[Locale, str]] = {"ru": "Не попало в поля", "en": "Not written to fields"}
+WHY: Final[dict[Locale, dict[str, str]]] = {
+    "ru": {
+        "no_field": "в CRM нет такого поля",
+        "no_value": "в списке поля нет такого значения",
+        "read_only": "поле только для чтения",
+        "no_pipeline": "в CRM нет такой воронки",
+        "no_stage": "в воронке нет такого этапа",
+        "unread": "список полей CRM не прочитан",
+        "refused": "CRM не приняла",
+    },
+    "en": {
+        "no_field": "the CRM has no such field",
+        "no_value": "not one of the field's values",
+        "read_only": "the field is read-only",
+        "no_pipeline": "the CRM has no such pipeline",
+        "no_stage": "the pipeline has no such stage",
+        "unread": "the CRM's field list could not be read",
+        "refused": "refused by the CRM",
+    },
+}
+"""Why a value went into the note instead of a field."""
 NO_NAME: Final[dict[Locale, str]] = {"ru": "Без имени", "en": "No name"}
 ENQUIRY: Final[dict[Locale, str]] = {"ru": "Заявка", "en": "Enquiry"}
 
