@@ -23,12 +23,18 @@ OWED_STATES = (*OPEN_STATES, "held", "dead")
 
 @dataclass(frozen=True, slots=True)
 class PersonView:
-    """What a delivery needs to know of its person; `contact_id` as remembered for this connection."""
+    """What a delivery needs to know of its person.
+
+    `contact_id` as remembered for this connection; `last_deal_id` and `last_lead_at` of the
+    person's last lead that was delivered there.
+    """
 
     id: str
     name: str
     first_touch: dict[str, Any]
     contact_id: str = ""
+    last_deal_id: str = ""
+    last_lead_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +54,6 @@ class Claimed:
     progress: dict[str, Any]
     looked_up: bool
     assigned_to: str = ""
-    earlier_leads: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +194,7 @@ def _load(conn: Connection, ids: list[str]) -> list[Claimed]:
         )
         .where(t_delivery.c.id.in_(ids))
     )
-    by_id = {row.d_id: _claimed(row) for row in conn.execute(query)}
+    by_id = {row.d_id: _claimed(row, _last_delivered(conn, row)) for row in conn.execute(query)}
     return [by_id[delivery_id] for delivery_id in ids if delivery_id in by_id]
 
 
@@ -208,12 +213,30 @@ _DELIVERY_COLUMNS = (
 )
 
 
-def _claimed(row: Any) -> Claimed:
+def _last_delivered(conn: Connection, row: Any) -> tuple[str, datetime | None]:
+    """Deal and time of the person's last lead delivered to the same connection."""
+    if not row.person_contact:
+        return "", None
+    query = (
+        select(t_delivery.c.record_id, t_delivery.c.created_at)
+        .where(
+            t_delivery.c.lane == row.d_lane,
+            t_delivery.c.connection == row.d_connection,
+            t_delivery.c.state == "delivered",
+        )
+        .order_by(t_delivery.c.created_at.desc())
+        .limit(1)
+    )
+    found = conn.execute(query).first()
+    return (found.record_id, found.created_at) if found else ("", None)
+
+
+def _claimed(row: Any, last: tuple[str, datetime | None]) -> Claimed:
     return Claimed(
         id=row.d_id,
         connection=row.d_connection,
         lead=lead_from_row(row),
-        person=PersonView(row.d_lane, row.person_name, row.person_first_touch, row.person_contact or ""),
+        person=PersonView(row.d_lane, row.person_name, row.person_first_touch, row.person_contact or "", *last),
         route=row.d_route,
         priority=row.d_priority,
         attempt=row.d_attempts,

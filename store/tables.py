@@ -227,13 +227,7 @@ class Delivery(SQLModel, table=True):
             sqlite_where=text("state = 'ready'"),
             postgresql_where=text("state = 'ready'"),
         ),
-        Index(
-            "ix_delivery_lane",
-            "lane",
-            "connection",
-            sqlite_where=text("state IN ('ready', 'waiting', 'claimed')"),
-            postgresql_where=text("state IN ('ready', 'waiting', 'claimed')"),
-        ),
+        Index("ix_delivery_lane", "lane", "connection"),
         Index(
             "ix_delivery_owed",
             "connection",

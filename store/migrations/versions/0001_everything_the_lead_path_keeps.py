@@ -126,13 +126,7 @@ def upgrade() -> None:
             sqlite_where=sa.text("error_kind = 'incomplete'"),
             postgresql_where=sa.text("error_kind = 'incomplete'"),
         )
-        batch_op.create_index(
-            "ix_delivery_lane",
-            ["lane", "connection"],
-            unique=False,
-            sqlite_where=sa.text("state IN ('ready', 'waiting', 'claimed')"),
-            postgresql_where=sa.text("state IN ('ready', 'waiting', 'claimed')"),
-        )
+        batch_op.create_index("ix_delivery_lane", ["lane", "connection"], unique=False)
         batch_op.create_index(batch_op.f("ix_delivery_lead_id"), ["lead_id"], unique=False)
         batch_op.create_index(
             "ix_delivery_owed",

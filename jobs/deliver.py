@@ -1,0 +1,354 @@
+"""One claimed delivery: look up or write each record in turn, and say how it ended.
+
+The order is contact, company, deal, note, task: what a manager needs to call comes first.
+Before the first byte of a write leaves, the intent is stored under our fence; so whoever
+takes over knows exactly which writes have an unknown outcome, and an owner that lost its
+lease cannot write at all. A write with unknown outcome is looked up by the vendor's recipe
+before it may be sent again.
+"""
+
+import dataclasses
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from connectors.base import (
+    Capabilities,
+    ContactDraft,
+    DealDraft,
+    DealState,
+    Draft,
+    Hint,
+    Kind,
+    Target,
+)
+from connectors.errors import AuthError, ConnectorError, PermanentError, UnknownOutcomeError
+from jobs.checkpoints import Checkpoint
+from jobs.progress import Progress, next_look
+from leads.clock import Clock
+from store.outbox import Claimed
+
+REFUSALS_BEFORE_BARE = 2
+"""After so many refusals of a draft only the bare minimum is sent."""
+
+
+class LookLater(Exception):
+    """A look-up found nothing yet; it is to be repeated at `at` before the write may be sent again."""
+
+    def __init__(self, at: datetime) -> None:
+        super().__init__(at)
+        self.at = at
+
+
+class Hold(Exception):
+    """Nobody is to get it before `until`."""
+
+    def __init__(self, until: datetime, why: str) -> None:
+        super().__init__(why)
+        self.until = until
+        self.why = why
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A value that the CRM has no room for; the note carries it."""
+
+    field: str
+    value: str
+    why: str
+    where: str = ""
+    """File and line of the mapping that names the field."""
+    optional: bool = False
+
+    def to_json(self) -> dict[str, str]:
+        return {"field": self.field, "value": self.value, "why": self.why, "where": self.where}
+
+
+@dataclass(frozen=True, slots=True)
+class Drafts:
+    """Everything that is to be written for one lead, resolved for one CRM."""
+
+    contact: ContactDraft
+    deal: DealDraft
+    note: Callable[[str, tuple[Dropped, ...]], Draft]
+    """(deal id, what was dropped) -> the note."""
+    task: Callable[[str, str], Draft | None]
+    """(deal id, its responsible) -> the call task."""
+    company: Draft | None = None
+    dropped: tuple[Dropped, ...] = ()
+
+
+class Planner(Protocol):
+    """Knows mapping, assignment and repeat policy of the route; `jobs.planning` is the real one."""
+
+    async def user_for(self, deal: DealState | None) -> tuple[str, str]:
+        """(user id, reason) for a new deal; decided once, stored. Raises Hold."""
+        ...
+
+    def repeat_mode(self, deal: DealState | None) -> str:
+        """ "new", "note" or "reopen"."""
+        ...
+
+    async def drafts(self, progress: Progress) -> Drafts: ...
+
+    def without(self, draft: Draft, refused: tuple[str, ...], *, bare: bool) -> tuple[Draft, tuple[Dropped, ...]]:
+        """The draft without the refused fields, or the bare minimum; and what was left out."""
+        ...
+
+    def reopen_to(self) -> tuple[str, str]:
+        """Pipeline and stage of a reopened deal."""
+        ...
+
+
+@dataclass(slots=True)
+class Result:
+    """What was written. `created` False: the lead joined an existing deal."""
+
+    record_id: str
+    contact_id: str
+    company_id: str = ""
+    created: bool = True
+    dropped: tuple[Dropped, ...] = ()
+    looked_up: bool = False
+    resent: bool = False
+    links: tuple[tuple[str, str, str], ...] = ()
+
+
+@dataclass(slots=True)
+class Run:
+    """Carries one claimed delivery as far as it goes. Raises ConnectorError, LookLater, Hold, LostLease."""
+
+    claimed: Claimed
+    target: Target
+    capabilities: Capabilities
+    planner: Planner
+    clock: Clock
+    intend: Callable[[Progress], Awaitable[None]]
+    checkpoint: Checkpoint
+    sent_monotonic: dict[tuple[str, Kind], float]
+    """When this process sent what: a clock that jumps must not shorten the wait for a late write."""
+    progress: Progress = field(init=False)
+    looked_up: bool = False
+    _dropped: list[Dropped] = field(default_factory=list)
+    _links: list[tuple[str, str, str]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.progress = Progress.from_json(self.claimed.progress)
+
+    async def deliver(self) -> Result:
+        try:
+            return await self._deliver()
+        except PermanentError as error:
+            if not (error.gone and self._forget_contact()):
+                raise
+            return await self._deliver()
+
+    async def _deliver(self) -> Result:
+        lead, progress = self.claimed.lead, self.progress
+        contact_id = await self._known_contact()
+        if not progress.mode:
+            existing = await self._existing_deal(contact_id) if contact_id else None
+            progress.mode = self.planner.repeat_mode(existing)
+            if progress.mode != "new" and existing is not None:
+                progress.deal_id, progress.user = existing.id, existing.responsible
+            else:
+                progress.user, progress.user_reason = await self.planner.user_for(existing)
+        drafts = await self.planner.drafts(progress)
+        self._drop(drafts.dropped)
+        if not contact_id:
+            contact_id = await self._ensure(drafts.contact)
+        self._link("contact", self.claimed.person.id, contact_id)
+        company_id = ""
+        if progress.mode == "new":
+            deal = drafts.deal
+            if drafts.company is not None:
+                company_id = await self._ensure_extra(drafts.company)
+            deal = dataclasses.replace(deal, contact_id=contact_id, company_id=company_id)
+            deal_id = await self._ensure(deal)
+            self._link("deal", lead.id, deal_id)
+        else:
+            deal_id = progress.deal_id
+            if progress.mode == "reopen" and not progress.step("note").id:
+                await self.target.reopen_deal(deal_id, *self.planner.reopen_to())
+        await self._ensure_extra(drafts.note(deal_id, tuple(self._dropped)))
+        if (task := drafts.task(deal_id, progress.user)) is not None:
+            await self._ensure_extra(task)
+        if progress.found_contact:
+            await self._enrich(contact_id, drafts.contact)
+        return Result(
+            record_id=deal_id,
+            contact_id=contact_id,
+            company_id=company_id,
+            created=progress.mode == "new",
+            dropped=tuple(self._dropped),
+            looked_up=self.looked_up,
+            resent=any(step.repeats for step in progress.steps.values()),
+            links=tuple(self._links),
+        )
+
+    async def _known_contact(self) -> str:
+        """The person's contact in this CRM: remembered, made by this delivery, or found there; "" when new."""
+        step = self.progress.step("contact")
+        if step.id or step.unknown:
+            return step.id
+        if self.claimed.person.contact_id:
+            step.id = self.claimed.person.contact_id
+            self.progress.found_contact = True
+            return step.id
+        lead = self.claimed.lead
+        if not (lead.phones or lead.emails):
+            return ""
+        found = await self.target.find_contact(lead.phones, lead.emails, self.claimed.person.id)
+        if found:
+            step.id = found
+            self.progress.found_contact = True
+        return step.id
+
+    async def _existing_deal(self, contact_id: str) -> DealState | None:
+        """The deal that a repeat may join: the one of the person's last lead while it is open, else what the CRM says.
+
+        Ours is asked by its id first, because lists by contact may lag behind writes.
+        """
+        last = self.claimed.person.last_deal_id
+        if last:
+            ours = await self.target.deal_state(last)
+            if ours is not None and not ours.closed:
+                return ours
+        return await self.target.open_deal(contact_id)
+
+    def _forget_contact(self) -> bool:
+        """The remembered contact was deleted or merged in the CRM: look again, once."""
+        step = self.progress.step("contact")
+        if not (self.progress.found_contact and self.claimed.person.contact_id):
+            return False
+        step.id = ""
+        self.progress.found_contact = False
+        self.progress.mode = ""
+        person = dataclasses.replace(self.claimed.person, contact_id="")
+        self.claimed = dataclasses.replace(self.claimed, person=person)
+        return True
+
+    async def _ensure(self, draft: Draft) -> str:
+        """The record's id: known, found, or made now; fields that the CRM refuses are left out and reported."""
+        kind = kind_of(draft)
+        step = self.progress.step(kind)
+        while not step.id:
+            sent, _ = self.planner.without(draft, tuple(step.refused), bare=step.bare)
+            if step.unknown and await self._settle_unknown(kind, sent):
+                break
+            try:
+                step.id = await self._send(kind, sent)
+            except PermanentError as error:
+                if error.gone or step.bare:
+                    raise
+                step.bare = not error.fields or len(step.refused) >= REFUSALS_BEFORE_BARE
+                step.refused.extend(error.fields)
+        _, dropped = self.planner.without(draft, tuple(step.refused), bare=step.bare)
+        self._drop(dropped)
+        return step.id
+
+    async def _ensure_extra(self, draft: Draft) -> str:
+        """Note, task and company: the lead is in the CRM without them, so a refusal only makes it incomplete."""
+        try:
+            return await self._ensure(draft)
+        except PermanentError as error:
+            self._drop((Dropped(kind_of(draft), "", str(error)),))
+            return ""
+
+    async def _settle_unknown(self, kind: Kind, draft: Draft) -> bool:
+        """Looks for what an earlier send may have made. True: found. Raises LookLater while the recipe says wait."""
+        step = self.progress.step(kind)
+        assert step.sent_at is not None
+        self.looked_up = True
+        elapsed = self._elapsed(kind, step.sent_at)
+        hint = Hint(
+            sent_at=step.sent_at,
+            contact_id=self.progress.step("contact").id,
+            deal_id=self.progress.step("deal").id or self.progress.deal_id,
+            phones=self.claimed.lead.phones,
+            emails=self.claimed.lead.emails,
+        )
+        found = await self.target.find_created(draft, hint)
+        if found:
+            step.id, step.sent_at = found, None
+            return True
+        later = next_look(elapsed, self.capabilities.look_again_s)
+        if later is not None:
+            raise LookLater(self.clock.now() + timedelta(seconds=max(0.0, later - elapsed)))
+        step.repeats += 1
+        return False
+
+    def _elapsed(self, kind: Kind, sent_at: datetime) -> float:
+        """Seconds since it was sent, never more than really passed in this process."""
+        monotonic = self.sent_monotonic.get((self.claimed.id, kind))
+        if monotonic is None:
+            # Sent by another process: from here on our own monotonic time counts as well.
+            wall = max(0.0, (self.clock.now() - sent_at).total_seconds())
+            self.sent_monotonic[self.claimed.id, kind] = self.clock.monotonic() - wall
+            return wall
+        return self.clock.monotonic() - monotonic
+
+    async def _send(self, kind: Kind, draft: Draft) -> str:
+        step = self.progress.step(kind)
+        step.sent_at = self.clock.now()
+        try:
+            await self.intend(self.progress)
+        except Exception:
+            step.sent_at = None  # not one byte left
+            raise
+        await self.checkpoint("intended")
+        self.sent_monotonic[self.claimed.id, kind] = self.clock.monotonic()
+        try:
+            made = await self.target.create(draft)
+        except UnknownOutcomeError:
+            raise
+        except ConnectorError:
+            step.sent_at = None  # refused or never sent: nothing was written
+            raise
+        except Exception as error:
+            raise UnknownOutcomeError(type(error).__name__, f"create {kind}") from error
+        await self.checkpoint("written")
+        step.sent_at = None
+        return made
+
+    async def _enrich(self, contact_id: str, draft: ContactDraft) -> None:
+        """New phones and e-mails go to the contact that was there; a failure here never costs the lead."""
+        try:
+            await self.target.enrich_contact(contact_id, draft)
+        except AuthError:
+            raise
+        except ConnectorError as error:
+            self._drop((Dropped("contact", "", str(error), optional=True),))
+
+    def _drop(self, dropped: tuple[Dropped, ...]) -> None:
+        self._dropped.extend(one for one in dropped if one not in self._dropped)
+
+    def _link(self, kind: str, our_id: str, vendor_id: str) -> None:
+        self._links.append((kind, our_id, vendor_id))
+
+
+def kind_of(draft: Draft) -> Kind:
+    kinds: dict[str, Kind] = {
+        "ContactDraft": "contact",
+        "CompanyDraft": "company",
+        "DealDraft": "deal",
+        "NoteDraft": "note",
+        "TaskDraft": "task",
+    }
+    return kinds[type(draft).__name__]
+
+
+def call_json(record: Any) -> dict[str, Any]:
+    """A CallRecord as it is kept with the attempt."""
+    return {
+        "operation": record.operation,
+        "method": record.method,
+        "url": record.url,
+        "request": record.request,
+        "status": record.status,
+        "answer": record.answer,
+        "at": record.at.isoformat(),
+        "took_ms": record.took_ms,
+        "error": record.error,
+    }

@@ -1,0 +1,350 @@
+"""A request at a door -> one commit -> an answer. Nothing before the commit may answer 2xx."""
+
+import asyncio
+import base64
+import json
+import logging
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from connectors.doors import (
+    Door,
+    DoorSettings,
+    Inbound,
+    Parsed,
+    ParsedLead,
+    RateLimit,
+    Receipt,
+    Refused,
+    Reply,
+    Unreadable,
+    content_key,
+)
+from jobs.routing import Router
+from leads.clock import Clock
+from leads.ids import new_id
+from leads.records import Lead
+from store.db import Database, StoreUnavailable
+from store.intake import Acceptance, Accepted, Intake, PlannedDelivery, RawRequest
+from store.refused import RefusedRow, keep_refused
+from store.spool import Spool, SpoolUnavailable
+
+log = logging.getLogger(__name__)
+
+STORE_WAIT_S = 2.5
+"""How long a sender waits for the database before the request goes to the spool instead."""
+STORE_PAUSE_S = 1.0
+"""After the database failed, requests go straight to the spool for so long."""
+KEPT_HEADERS = ("content-type", "user-agent", "referer", "origin", "idempotency-key", "x-forwarded-for")
+REFUSED_BODY_BYTES = 64_000
+SPAM_FLAGS = frozenset({"spam_honeypot", "spam_rate"})
+MAX_WATCHED_ADDRESSES = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One configured source with its door."""
+
+    name: str
+    door: Door
+    settings: DoorSettings
+
+
+@dataclass(slots=True)
+class RateWatch:
+    """Counts leads per source and address in a sliding window; forgets the longest silent first."""
+
+    _seen: dict[tuple[str, str], deque[float]] = field(default_factory=dict)
+
+    def over(self, source: str, address: str, limit: RateLimit | None, monotonic: float) -> bool:
+        if limit is None:
+            return False
+        times = self._seen.pop((source, address), None) or deque(maxlen=limit.calls)
+        over = len(times) == limit.calls and monotonic - times[0] < limit.per_s
+        times.append(monotonic)
+        self._seen[source, address] = times
+        if len(self._seen) > MAX_WATCHED_ADDRESSES:
+            del self._seen[next(iter(self._seen))]
+        return over
+
+
+class IntakeService:
+    """Takes requests in, through the database or, while that cannot be written, through the spool."""
+
+    def __init__(
+        self,
+        *,
+        sources: Mapping[str, Source],
+        router: Router,
+        db: Database,
+        spool: Spool,
+        clock: Clock,
+        region: str,
+        wake: Callable[[tuple[str, ...]], None],
+        orphans: Door,
+    ) -> None:
+        """`orphans` reads what the spool holds of a source that is not configured any more."""
+        self._sources = sources
+        self._router = router
+        self._db = db
+        self._spool = spool
+        self._clock = clock
+        self._region = region
+        self._wake = wake
+        self._orphans = orphans
+        self._intake = Intake(clock)
+        self._accept = self._intake.accept
+        self._rates = RateWatch()
+        self._store_down_until = 0.0
+        self.spooling = asyncio.Event()
+        """Set when something is in the spool: whoever drains it waits for this."""
+        self.accepted = 0
+        self.refused = 0
+
+    def source(self, name: str) -> Source | None:
+        return self._sources.get(name)
+
+    async def receive(self, source: Source, inbound: Inbound) -> Reply:
+        """The answer for a POST. Below 300 only after everything in it is durable.
+
+        Raises SpoolUnavailable when neither the database nor the spool can be written.
+        """
+        try:
+            source.door.verify(source.settings, inbound)
+            parsed = source.door.parse(source.settings, inbound, self._region)
+        except Refused as refusal:
+            return await self._refuse(source, inbound, refusal.status, refusal.reason)
+        except Unreadable as problem:
+            return await self._refuse(source, inbound, 400, problem.reason)
+        over = self._rates.over(
+            source.name, inbound.remote_ip, source.settings.limit_for(inbound.remote_ip), self._clock.monotonic()
+        )
+        ids = [new_id(self._clock) for _ in parsed.leads]
+        receipts = await self._store(source, inbound, parsed, ids, over_rate=over)
+        self.accepted += sum(not receipt.duplicate for receipt in receipts)
+        return source.door.reply(source.settings, inbound, parsed, receipts)
+
+    async def _store(
+        self, source: Source, inbound: Inbound, parsed: Parsed, ids: Sequence[str], *, over_rate: bool
+    ) -> list[Receipt]:
+        if not parsed.leads:
+            return []
+        # While the spool holds older leads, newer ones queue behind them: one person's leads stay in order.
+        if self._spool.waiting == 0 and self._clock.monotonic() >= self._store_down_until:
+            try:
+                async with asyncio.timeout(STORE_WAIT_S):
+                    return await self._commit(source, inbound, parsed, ids, over_rate=over_rate, spooled=False)
+            except (StoreUnavailable, TimeoutError) as exc:
+                # After a time-out the commit may still happen: the same ids make the spooled copy a duplicate.
+                self._store_down_until = self._clock.monotonic() + STORE_PAUSE_S
+                log.warning(
+                    "database not writable, using the spool",
+                    extra={"event": "intake.spooling", "source": source.name, "error": type(exc).__name__},
+                )
+        await self._spool.append(_to_record(source.name, inbound, ids, over_rate=over_rate))
+        self.spooling.set()
+        return [Receipt(lead_id) for lead_id in ids]
+
+    async def _commit(
+        self,
+        source: Source,
+        inbound: Inbound,
+        parsed: Parsed,
+        ids: Sequence[str],
+        *,
+        over_rate: bool,
+        spooled: bool,
+    ) -> list[Receipt]:
+        raw = RawRequest(
+            method=inbound.method,
+            url=_without_secrets(inbound),
+            headers={name: inbound.headers[name] for name in KEPT_HEADERS if name in inbound.headers},
+            body=inbound.body,
+            remote_ip=inbound.remote_ip,
+        )
+        items = [
+            self._acceptance(source, inbound, raw, lead, lead_id, over_rate=over_rate, spooled=spooled)
+            for lead, lead_id in zip(parsed.leads, ids, strict=True)
+        ]
+        if len(items) == 1:
+            results: list[Accepted] = [await self._db.write_in_batch(self._accept, items[0])]
+        else:
+            results = await self._db.write(lambda conn: self._accept(conn, items))
+        for item, result in zip(items, results, strict=True):
+            if result.connections:
+                self._wake(result.connections)
+            log.info(
+                "lead accepted",
+                extra={
+                    "event": "lead.duplicate" if result.duplicate else "lead.accepted",
+                    "lead_id": result.lead_id,
+                    "source": source.name,
+                    "route": item.deliveries[0].route if item.deliveries else "",
+                },
+            )
+        return [Receipt(result.lead_id, result.duplicate) for result in results]
+
+    def _acceptance(
+        self,
+        source: Source,
+        inbound: Inbound,
+        raw: RawRequest,
+        parsed: ParsedLead,
+        lead_id: str,
+        *,
+        over_rate: bool,
+        spooled: bool,
+    ) -> Acceptance:
+        lead = to_lead(parsed, lead_id, source.name, inbound.received_at, over_rate=over_rate)
+        routed = self._router.route(lead)
+        held = bool(SPAM_FLAGS.intersection(lead.flags))
+        keys, since = dedup_keys(source, parsed, inbound.received_at)
+        return Acceptance(
+            lead=lead,
+            raw=raw,
+            dedup_keys=keys,
+            duplicates_since=since,
+            deliveries=tuple(
+                PlannedDelivery(name, routed.route, "held" if held else "ready") for name in routed.connections
+            ),
+            status="pending" if routed.connections else "failed",
+            status_why=routed.why,
+            spooled=spooled,
+        )
+
+    async def _refuse(self, source: Source, inbound: Inbound, status: int, reason: str) -> Reply:
+        """Says no, and keeps what came for a week: misconfigured is visible, not lost."""
+        self.refused += 1
+        log.warning(
+            "request refused",
+            extra={"event": "intake.refused", "source": source.name, "status": status, "reason": reason},
+        )
+        row = RefusedRow(
+            id=new_id(self._clock),
+            source=source.name,
+            at=inbound.received_at,
+            status=status,
+            reason=reason,
+            method=inbound.method,
+            url=_without_secrets(inbound),
+            headers={name: inbound.headers[name] for name in KEPT_HEADERS if name in inbound.headers},
+            body=inbound.body[:REFUSED_BODY_BYTES],
+            remote_ip=inbound.remote_ip,
+        )
+        try:
+            async with asyncio.timeout(STORE_WAIT_S):
+                await self._db.write(lambda conn: keep_refused(conn, row))
+        except (StoreUnavailable, TimeoutError):
+            log.warning("refused request not kept", extra={"event": "intake.refused_lost", "source": source.name})
+        return Reply(status, json.dumps({"error": reason}).encode())
+
+    async def drain(self) -> int:
+        """Takes in what the spool holds, oldest first, through the same path as a request; returns how many.
+
+        Raises StoreUnavailable when the database fails again: what was not taken in stays.
+        """
+        total = 0
+        for path, records in self._spool.take():
+            for record in records:
+                await self._drain_one(record)
+            self._spool.done(path, len(records))
+            total += len(records)
+        if total:
+            log.info("spool taken in", extra={"event": "intake.drained", "count": total})
+        return total
+
+    async def _drain_one(self, record: bytes) -> None:
+        name, inbound, ids, over_rate = _from_record(record)
+        # Its source may have left the configuration meanwhile: what was answered 2xx is kept all the same.
+        source = self._sources.get(name) or Source(name, self._orphans, self._orphans.settings())
+        try:
+            parsed = source.door.parse(source.settings, inbound, self._region)
+        except (Refused, Unreadable):
+            parsed = Parsed((ParsedLead(flags=("no_contact",)),))
+        await self._commit(source, inbound, parsed, ids, over_rate=over_rate, spooled=True)
+
+
+def to_lead(parsed: ParsedLead, lead_id: str, source: str, received_at: datetime, *, over_rate: bool) -> Lead:
+    """The lead as it is kept."""
+    return Lead(
+        id=lead_id,
+        source=source,
+        received_at=received_at,
+        lead_uid=parsed.lead_uid,
+        name=parsed.name,
+        phones=parsed.phones,
+        emails=parsed.emails,
+        messengers=parsed.messengers,
+        external_id=parsed.external_id,
+        company=parsed.company,
+        comment=parsed.comment,
+        form=parsed.form,
+        page_url=parsed.page_url,
+        referrer=parsed.referrer,
+        utm=parsed.utm,
+        click_ids=parsed.click_ids,
+        extra=parsed.extra,
+        flags=(*parsed.flags, "spam_rate") if over_rate else parsed.flags,
+        touch=parsed.touch,
+        browser_first_touch=parsed.browser_first_touch,
+    )
+
+
+def dedup_keys(source: Source, parsed: ParsedLead, at: datetime) -> tuple[tuple[str, ...], datetime | None]:
+    """Keys under which the same event would be stored, own first, and since when that counts as the same.
+
+    With the sender's own id: for ever. Without: equal content inside the window. The key
+    holds the window's number, so two processes cannot both store it; the window before is
+    asked too, so that a repeat just over the border is found.
+    """
+    if parsed.lead_uid:
+        return (f"u:{source.name}:{parsed.lead_uid}",), None
+    content = content_key(source.name, parsed)
+    window = source.settings.dedup_window
+    if window <= 0:
+        return (f"n:{source.name}:{content}:{at.timestamp():.6f}",), None
+    number = int(at.timestamp() // window)
+    keys = tuple(f"c:{source.name}:{content}:{n}" for n in (number, number - 1))
+    return keys, at - timedelta(seconds=window)
+
+
+def _without_secrets(inbound: Inbound) -> str:
+    return "/in/…" + ("?…" if inbound.query else "")
+
+
+def _to_record(source: str, inbound: Inbound, ids: Sequence[str], *, over_rate: bool) -> bytes:
+    data: dict[str, Any] = {
+        "source": source,
+        "ids": list(ids),
+        "over_rate": over_rate,
+        "method": inbound.method,
+        "path_tail": inbound.path_tail,
+        "query": inbound.query,
+        "headers": dict(inbound.headers),
+        "body": base64.b64encode(inbound.body).decode(),
+        "remote_ip": inbound.remote_ip,
+        "received_at": inbound.received_at.isoformat(),
+        "url": inbound.url,
+    }
+    return json.dumps(data, ensure_ascii=False).encode("utf-8", "surrogateescape")
+
+
+def _from_record(record: bytes) -> tuple[str, Inbound, list[str], bool]:
+    data = json.loads(record.decode("utf-8", "surrogateescape"))
+    inbound = Inbound(
+        method=data["method"],
+        path_tail=data["path_tail"],
+        query=[(key, value) for key, value in data["query"]],
+        headers=data["headers"],
+        body=base64.b64decode(data["body"]),
+        remote_ip=data["remote_ip"],
+        received_at=datetime.fromisoformat(data["received_at"]),
+        url=data["url"],
+    )
+    return data["source"], inbound, data["ids"], data["over_rate"]
+
+
+__all__ = ["IntakeService", "Source", "SpoolUnavailable", "dedup_keys", "to_lead"]

@@ -1,0 +1,423 @@
+"""One owner per connection: claims what is due, delivers it, settles it, for as long as the lease is ours.
+
+The limiter, the breaker, the token refresh and the order of leads are plain local code,
+because nobody else works on this connection at the same time.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, Protocol
+
+from connectors.base import KINDS, Capabilities, Kind, Target
+from connectors.errors import (
+    AuthError,
+    ConnectorError,
+    PermanentError,
+    RateLimitedError,
+    RetryableError,
+)
+from connectors.http import CALL_LOG, CallRecord
+from connectors.limits import BULK, FRESH, PRIORITY, RETRY
+from jobs.breaker import Breaker
+from jobs.checkpoints import Checkpoint, passed
+from jobs.deliver import Hold, LookLater, Planner, Result, Run
+from jobs.progress import Progress, earliest_look
+from leads import retry
+from leads.clock import Clock
+from leads.ids import new_id
+from leads.retry import Outcome
+from store import leases, outbox
+from store.db import Database, StoreUnavailable
+from store.leases import Held, LostLease
+from store.outbox import AttemptRecord, Claimed, Intent, NewFollowUp, Settlement
+
+log = logging.getLogger(__name__)
+
+MAX_IN_FLIGHT = 64
+FRESH_RESERVE = 16
+"""Fresh leads may be claimed although the backlog fills all other places."""
+IDLE_S = 5.0
+"""A missed wake-up costs at most this."""
+CONTEND_S = 1.0
+STOP_WAIT_S = 8.0
+STORE_RETRY_S = 0.5
+RECHECK_GRACE_S = 5.0
+COMPLETE_AFTER_S = 3600.0
+
+
+class Reporter(Protocol):
+    """Where the owner tells what a person should hear of; `jobs.incidents` is the real one. Never raises."""
+
+    async def observe(
+        self, kind: str, connection: str, *, cause: str = "", data: dict[str, Any] | None = None
+    ) -> None: ...
+
+    async def resolve(self, kind: str, connection: str, *, data: dict[str, Any] | None = None) -> None: ...
+
+
+class FollowUps(Protocol):
+    """Does what is owed after settling; `jobs.follow_ups` is the real one."""
+
+    async def run_due(self, held: Held) -> datetime | None: ...
+
+
+@dataclass(slots=True)
+class ConnectionOwner:
+    """Call `run` once; `wake` when something became due; `stop` to hand everything back and return."""
+
+    name: str
+    target: Target
+    capabilities: Capabilities
+    db: Database
+    clock: Clock
+    planner: Callable[[Held, Claimed], Planner]
+    reporter: Reporter
+    policy: retry.RetryPolicy = retry.DEFAULT
+    checkpoint: Checkpoint = passed
+    hub_id: str = ""
+    idle_s: float = IDLE_S
+    follow_ups: FollowUps | None = None
+    on_fields_refused: Callable[[], None] = lambda: None
+    """Called when the CRM refused fields: what is remembered of it is out of date."""
+    breaker: Breaker = field(default_factory=Breaker)
+    _wake: asyncio.Event = field(default_factory=asyncio.Event)
+    _stopping: bool = False
+    _running: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    _sent: dict[tuple[str, Kind], float] = field(default_factory=dict)
+    _owning: bool = False
+
+    @property
+    def owning(self) -> bool:
+        return self._owning
+
+    def wake(self) -> None:
+        self._wake.set()
+
+    def stop(self) -> None:
+        self._stopping = True
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Takes the lease whenever it is free, until stopped."""
+        owner = new_id(self.clock)
+        while not self._stopping:
+            try:
+                held = await self._take(owner)
+                if held is None:
+                    await self._pause(CONTEND_S)
+                    continue
+                await self._own(held)
+            except (LostLease, StoreUnavailable) as exc:
+                log.warning("connection given up", extra={**self._fields("owner.lost"), "error": type(exc).__name__})
+                await self._pause(STORE_RETRY_S)
+
+    async def _take(self, owner: str) -> Held | None:
+        now = self.clock.now()
+        return await self.db.write(partial(leases.take, name=self.name, owner=owner, now=now, hub=self.hub_id))
+
+    async def _own(self, held: Held) -> None:
+        log.info("connection owned", extra={**self._fields("owner.taken"), "fence": held.fence})
+        self._owning = True
+        renewing = asyncio.create_task(self._renew(held))
+        working = asyncio.create_task(self._work(held))
+        try:
+            done, _ = await asyncio.wait({renewing, working}, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            self._owning = False
+            for task in (renewing, working, *self._running.values()):
+                task.cancel()
+            await asyncio.gather(renewing, working, *self._running.values(), return_exceptions=True)
+            self._running.clear()
+        if self._stopping:
+            now = self.clock.now()
+            await self.db.write(lambda conn: outbox.hand_back(conn, held, now))
+            await self.db.write(lambda conn: leases.release(conn, held, now))
+
+    async def _renew(self, held: Held) -> None:
+        while True:
+            await self.clock.sleep(leases.RENEW_S)
+            now = self.clock.now()
+            # While the database is away nobody can take the lease either; and nothing is sent without an intent.
+            with contextlib.suppress(StoreUnavailable):
+                await self.db.write(partial(leases.renew, held=held, now=now))
+
+    async def _work(self, held: Held) -> None:
+        now = self.clock.now()
+        left = await self.db.write(lambda conn: outbox.take_over(conn, held, now))
+        if left:
+            log.warning("unsettled deliveries taken over", extra={**self._fields("owner.took_over"), "count": left})
+        while not self._stopping:
+            self._wake.clear()
+            try:
+                wait_s = await self._probe() if self.breaker.open else await self._claim(held)
+                if self.follow_ups is not None and not self.breaker.open and not self._running:
+                    await self.follow_ups.run_due(held)
+            except StoreUnavailable:
+                wait_s = STORE_RETRY_S
+            await self._pause(wait_s)
+        await self._finish_running()
+
+    async def _claim(self, held: Held) -> float:
+        """Starts what is due; returns how long nothing else can happen by itself."""
+        free = MAX_IN_FLIGHT - len(self._running)
+        limit = free if free > 0 else free + FRESH_RESERVE
+        if limit <= 0:
+            return self.idle_s
+        now = self.clock.now()
+        work = partial(outbox.claim, held=held, now=now, limit=limit, fresh_only=free <= 0)
+        result = await self.db.write(work)
+        if result.claimed:
+            await self.checkpoint("claimed")
+        for claimed in result.claimed:
+            task = asyncio.create_task(self._deliver(held, claimed))
+            self._running[claimed.id] = task
+            task.add_done_callback(partial(self._ended, claimed.id))
+        if len(result.claimed) == limit:
+            return 0.0
+        if result.next_due is not None:
+            return min(self.idle_s, max(0.0, (result.next_due - now).total_seconds()))
+        return self.idle_s
+
+    def _ended(self, delivery_id: str, task: asyncio.Task[None]) -> None:
+        self._running.pop(delivery_id, None)
+        if not task.cancelled() and (error := task.exception()) is not None and not isinstance(error, LostLease):
+            log.error("delivery failed inside the hub", exc_info=error, extra=self._fields("delivery.bug"))
+        self._wake.set()
+
+    async def _finish_running(self) -> None:
+        if self._running:
+            await asyncio.wait(self._running.values(), timeout=STOP_WAIT_S)
+
+    async def _pause(self, seconds: float) -> None:
+        if seconds <= 0:
+            await asyncio.sleep(0)
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()
+
+    async def _probe(self) -> float:
+        """While the connection is down: one cheap call now and then; when it works, all that waits is due."""
+        wait_s = self.breaker.probe_at - self.clock.monotonic()
+        if wait_s > 0:
+            return wait_s
+        PRIORITY.set(FRESH)
+        try:
+            await self.target.ping()
+        except ConnectorError as error:
+            unauthorized = isinstance(error, AuthError)
+            self.breaker.probe_failed(str(error), self.clock.monotonic(), unauthorized=unauthorized)
+            await self._report_down()
+            return self.breaker.probe_at - self.clock.monotonic()
+        await self._recovered()
+        return 0.0
+
+    async def _recovered(self) -> None:
+        since = self.breaker.since
+        if not self.breaker.succeeded():
+            return
+        now = self.clock.now()
+        count = await self.db.write(lambda conn: outbox.make_due(conn, self.name, now))
+        log.info("connection recovered", extra={**self._fields("connection.up"), "due": count})
+        data = {"since": since.isoformat() if since else "", "waiting": count}
+        await self.reporter.resolve("connection_down", self.name, data=data)
+        await self.reporter.resolve("token_refused", self.name, data=data)
+
+    async def _report_down(self) -> None:
+        kind = "token_refused" if self.breaker.state == "unauthorized" else "connection_down"
+        await self.reporter.observe(kind, self.name, cause=self.breaker.cause)
+
+    # --- one delivery -----------------------------------------------------------------------
+
+    async def _deliver(self, held: Held, claimed: Claimed) -> None:
+        calls: list[CallRecord] = []
+        CALL_LOG.set(calls)
+        PRIORITY.set({outbox.FRESH: FRESH, outbox.BULK: BULK}.get(claimed.priority, RETRY))
+        started_at, started = self.clock.now(), self.clock.monotonic()
+        run = Run(
+            claimed=claimed,
+            target=self.target,
+            capabilities=self.capabilities,
+            planner=self.planner(held, claimed),
+            clock=self.clock,
+            intend=partial(self._intend, held, claimed.id),
+            checkpoint=self.checkpoint,
+            sent_monotonic=self._sent,
+        )
+        try:
+            result = await run.deliver()
+        except LostLease:
+            raise
+        except Exception as error:
+            settlement = await self._after_failure(held, run, error)
+        else:
+            settlement = self._after_success(held, run, result)
+            await self._recovered()
+            await self.checkpoint("settling")
+        attempt = AttemptRecord(
+            id=new_id(self.clock),
+            number=claimed.attempt,
+            started_at=started_at,
+            took_ms=round((self.clock.monotonic() - started) * 1000),
+            outcome=settlement.outcome,
+            error=settlement.last_error,
+            calls=[{**asdict(call), "at": call.at.isoformat()} for call in calls],
+        )
+        await self._settle(settlement, attempt)
+
+    async def _intend(self, held: Held, delivery_id: str, progress: Progress) -> None:
+        await self.db.write_in_batch(outbox.intend, Intent(held, delivery_id, progress.to_json()))
+
+    async def _settle(self, settlement: Settlement, attempt: AttemptRecord) -> None:
+        """Stores the outcome; while the database is away it is kept and tried again: we know it, so we say it."""
+        settlement = replace(settlement, attempt=attempt)
+        while True:
+            try:
+                await self.db.write_in_batch(outbox.settle, settlement)
+                break
+            except StoreUnavailable:
+                await self.clock.sleep(STORE_RETRY_S)
+        if settlement.state in ("delivered", "dead"):
+            for kind in KINDS:
+                self._sent.pop((settlement.delivery_id, kind), None)
+        log.log(
+            logging.INFO if settlement.state == "delivered" else logging.WARNING,
+            "delivery settled",
+            extra={
+                **self._fields("delivery.settled"),
+                "delivery_id": settlement.delivery_id,
+                "lead_id": settlement.lead_id,
+                "attempt": attempt.number,
+                "state": settlement.state,
+                "outcome": settlement.outcome,
+                "took_ms": attempt.took_ms,
+                "error": settlement.last_error,
+            },
+        )
+
+    def _after_success(self, held: Held, run: Run, result: Result) -> Settlement:
+        now = self.clock.now()
+        claimed = run.claimed
+        kept = [one.to_json() for one in result.dropped if not one.optional]
+        follow_ups = []
+        if result.resent:
+            follow_ups += [
+                NewFollowUp(new_id(self.clock), "recheck", now + timedelta(seconds=after))
+                for after in self.capabilities.recheck_s
+            ]
+        if kept:
+            after = timedelta(seconds=COMPLETE_AFTER_S)
+            follow_ups.append(NewFollowUp(new_id(self.clock), "complete", now + after))
+            self.on_fields_refused()
+        return Settlement(
+            held=held,
+            delivery_id=claimed.id,
+            lead_id=claimed.lead.id,
+            lane=claimed.person.id,
+            state="delivered",
+            now=now,
+            progress=run.progress.to_json(),
+            record_id=result.record_id,
+            contact_id=result.contact_id,
+            company_id=result.company_id,
+            outcome="created" if result.created else "joined",
+            incomplete=kept,
+            error_kind="incomplete" if kept else "",
+            looked_up=result.looked_up,
+            links=result.links,
+            follow_ups=tuple(follow_ups),
+        )
+
+    async def _after_failure(self, held: Held, run: Run, error: Exception) -> Settlement:
+        now = self.clock.now()
+        claimed = run.claimed
+        base = Settlement(
+            held=held,
+            delivery_id=claimed.id,
+            lead_id=claimed.lead.id,
+            lane=claimed.person.id,
+            state="ready",
+            now=now,
+            progress=run.progress.to_json(),
+            last_error=_text(error),
+            looked_up=run.looked_up or run.progress.unknown,
+        )
+        match error:
+            case LookLater():
+                return replace(
+                    base,
+                    due_at=error.at,
+                    count_attempt=False,
+                    outcome="looked",
+                    error_kind="unknown",
+                    last_error="nothing found yet; will look again before sending again",
+                )
+            case Hold():
+                return replace(base, due_at=error.until, count_attempt=False, outcome="held", error_kind="hold")
+            case StoreUnavailable():
+                return replace(base, due_at=now, count_attempt=False, outcome="not_sent", error_kind="store")
+            case AuthError():
+                if self.breaker.refused(str(error), now, self.clock.monotonic()):
+                    await self._report_down()
+                return replace(base, due_at=now, count_attempt=False, outcome="auth", error_kind="auth")
+            case PermanentError():
+                self.on_fields_refused()
+                await self.reporter.observe(
+                    "lead_failed", self.name, cause=str(error), data={"lead_id": claimed.lead.id}
+                )
+                return replace(base, state="dead", outcome="refused", error_kind="refused")
+            case _:
+                return await self._retry(base, claimed, run, error)
+
+    async def _retry(self, base: Settlement, claimed: Claimed, run: Run, error: Exception) -> Settlement:
+        outcome = outcome_of(error)
+        of_connection = outcome is not Outcome.RATE_LIMITED and isinstance(error, ConnectorError)
+        if of_connection and self.breaker.failed(str(error), base.now, self.clock.monotonic()):
+            await self._report_down()
+        decision = retry.decide(
+            outcome,
+            claimed.attempt,
+            claimed.age_from,
+            base.now,
+            self.clock.random(),
+            retry_after_s=error.retry_after_s if isinstance(error, RateLimitedError) else None,
+            policy=self.policy,
+        )
+        if isinstance(decision, retry.DeadLetter):
+            await self.reporter.observe("lead_failed", self.name, cause=str(error), data={"lead_id": claimed.lead.id})
+            text = f"gave up after {decision.age}: {base.last_error}"
+            return replace(base, state="dead", outcome="gave_up", error_kind="gave_up", last_error=text)
+        assert isinstance(decision, retry.RetryAt)
+        due_at = decision.at
+        if run.progress.unknown:
+            sent = [step.sent_at for step in run.progress.steps.values() if step.unknown and step.sent_at]
+            due_at = max(base.now, earliest_look(max(sent), self.capabilities.look_again_s))
+        return replace(
+            base, due_at=due_at, count_attempt=decision.spends_attempt, outcome=str(outcome), error_kind=str(outcome)
+        )
+
+    def _fields(self, event: str) -> dict[str, Any]:
+        return {"event": event, "connection": self.name}
+
+
+def outcome_of(error: Exception) -> Outcome:
+    """A failure as the retry rules know it; one that nobody foresaw may have written something."""
+    match error:
+        case RateLimitedError():
+            return Outcome.RATE_LIMITED
+        case RetryableError():
+            return Outcome.RETRYABLE
+        case _:
+            return Outcome.UNKNOWN
+
+
+def _text(error: Exception) -> str:
+    """What is kept of an error: a connector's own words are free of secrets and people, others only by name."""
+    return str(error) if isinstance(error, (ConnectorError, Hold)) else type(error).__name__

@@ -1,0 +1,74 @@
+"""What is owed after a delivery was settled: looking for doubles, completing a record."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, delete, select, update
+
+from store.leases import Held, assert_held
+from store.tables import t_delivery, t_follow_up, t_lead
+
+
+@dataclass(frozen=True, slots=True)
+class FollowUp:
+    id: str
+    kind: str
+    delivery_id: str
+    lead_id: str
+    record_id: str
+    created_at: datetime
+    """When the lead came in."""
+    tries: int
+    data: dict[str, Any]
+    incomplete: list[dict[str, Any]]
+
+
+def due_follow_ups(conn: Connection, connection: str, now: datetime, *, limit: int) -> list[FollowUp]:
+    """Oldest first."""
+    query = (
+        select(
+            t_follow_up,
+            t_delivery.c.lead_id,
+            t_delivery.c.record_id,
+            t_delivery.c.incomplete,
+            t_lead.c.received_at,
+        )
+        .join(t_delivery, t_delivery.c.id == t_follow_up.c.delivery_id)
+        .join(t_lead, t_lead.c.id == t_delivery.c.lead_id)
+        .where(t_follow_up.c.connection == connection, t_follow_up.c.due_at <= now)
+        .order_by(t_follow_up.c.due_at)
+        .limit(limit)
+    )
+    return [
+        FollowUp(
+            row.id,
+            row.kind,
+            row.delivery_id,
+            row.lead_id,
+            row.record_id,
+            row.received_at,
+            row.tries,
+            row.data,
+            row.incomplete,
+        )
+        for row in conn.execute(query)
+    ]
+
+
+def finish_follow_up(conn: Connection, held: Held, follow_up_id: str) -> None:
+    assert_held(conn, held)
+    conn.execute(delete(t_follow_up).where(t_follow_up.c.id == follow_up_id))
+
+
+def postpone_follow_up(conn: Connection, held: Held, follow_up_id: str, due_at: datetime) -> None:
+    assert_held(conn, held)
+    conn.execute(
+        update(t_follow_up).where(t_follow_up.c.id == follow_up_id).values(due_at=due_at, tries=t_follow_up.c.tries + 1)
+    )
+
+
+def completed(conn: Connection, held: Held, delivery_id: str) -> None:
+    """What was refused is in the CRM now."""
+    assert_held(conn, held)
+    conn.execute(update(t_delivery).where(t_delivery.c.id == delivery_id).values(incomplete=[], error_kind=""))
