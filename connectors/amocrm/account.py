@@ -3,10 +3,11 @@
 import asyncio
 import logging
 from collections.abc import Iterable
+from dataclasses import replace
 
 from connectors.amocrm.api import AmocrmApi
-from connectors.amocrm.payloads import KEY_FIELD, EntityFields
-from connectors.amocrm.records import fields_from, rows_of
+from connectors.amocrm.payloads import KEY_FIELD, EntityFields, FieldRef
+from connectors.amocrm.records import field_ref, fields_from, rows_of
 from connectors.errors import AuthError, ConnectorError, PermanentError
 
 log = logging.getLogger(__name__)
@@ -30,18 +31,19 @@ class AccountFields:
         self._fields = {entity: EntityFields() for entity in ENTITIES}
         self._blocked: dict[tuple[str, str], float] = {}
         self._tried_to_make: set[str] = set()
-        self._due = float("-inf")
-        self._answered = False
-        self._reading: asyncio.Task[None] | None = None
+        self._due = dict.fromkeys(ENTITIES, float("-inf"))
+        self._waited: set[str] = set()
+        self._reading: dict[str, asyncio.Task[None]] = {}
 
-    async def ready(self, patience_s: float = PATIENCE_S) -> None:
-        """Sees to it that the lists are read; waits only while nothing at all is known, and not for long."""
-        if self._api.clock.monotonic() >= self._due and (self._reading is None or self._reading.done()):
-            self._due = self._api.clock.monotonic() + AFTER_FAILURE_S
-            self._reading = asyncio.get_running_loop().create_task(self._read())
-        if not self._answered and self._reading is not None and patience_s > 0:
-            await asyncio.wait([self._reading], timeout=patience_s)
-            self._answered = True
+    async def ready(self, entity: str, patience_s: float = PATIENCE_S) -> None:
+        """Sees to it that the lists are read; waits only while nothing is known of `entity`, and not for long."""
+        for each in ENTITIES:
+            if self._api.clock.monotonic() >= self._due[each] and not self._is_reading(each):
+                self._due[each] = self._api.clock.monotonic() + AFTER_FAILURE_S
+                self._reading[each] = asyncio.get_running_loop().create_task(self._read(each))
+        if entity not in self._waited and entity in self._reading and patience_s > 0:
+            await asyncio.wait([self._reading[entity]], timeout=patience_s)
+            self._waited.add(entity)
 
     def of(self, entity: str) -> EntityFields:
         now = self._api.clock.monotonic()
@@ -57,37 +59,44 @@ class AccountFields:
 
     def forget(self) -> None:
         """The lists have changed: read them again at the next call, whatever was refused before."""
-        self._due = float("-inf")
+        self._due = dict.fromkeys(ENTITIES, float("-inf"))
         self._blocked.clear()
         self._tried_to_make.clear()
 
     async def close(self) -> None:
-        if self._reading is not None and not self._reading.done():
-            self._reading.cancel()
-            await asyncio.wait([self._reading])
+        tasks = [task for task in self._reading.values() if not task.done()]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
 
-    async def _read(self) -> None:
+    def _is_reading(self, entity: str) -> bool:
+        return entity in self._reading and not self._reading[entity].done()
+
+    async def _read(self, entity: str) -> None:
         wait_s = FRESH_S
-        for entity in ENTITIES:
-            try:
-                self._fields[entity] = await self._read_one(entity)
-            except (AuthError, PermanentError):
-                wait_s = min(wait_s, NO_RIGHTS_S)
-            except ConnectorError:
-                wait_s = min(wait_s, AFTER_FAILURE_S)
-        self._due = self._api.clock.monotonic() + wait_s
+        try:
+            self._fields[entity] = await list_fields(self._api, entity)
+            await self._have_key_field(entity)
+        except (AuthError, PermanentError):
+            wait_s = NO_RIGHTS_S
+        except ConnectorError:
+            wait_s = AFTER_FAILURE_S
+        self._due[entity] = self._api.clock.monotonic() + wait_s
 
-    async def _read_one(self, entity: str) -> EntityFields:
-        fields = await list_fields(self._api, entity)
-        if KEY_FIELD in fields.by_code or entity in self._tried_to_make:
-            return fields
+    async def _have_key_field(self, entity: str) -> None:
+        """Makes LEADHUB_ID once. Where that fails, it may be because another process was faster: read again."""
+        if KEY_FIELD in self._fields[entity].by_code or entity in self._tried_to_make:
+            return
         self._tried_to_make.add(entity)
         try:
-            await make_field(self._api, entity, KEY_FIELD, "leadhub id", "text")
+            made = await make_field(self._api, entity, KEY_FIELD, "leadhub id", "text")
         except ConnectorError as error:
             extra = {"event": "amocrm.no_key_field", "entity": entity, "error": str(error)}
             log.warning("the key field cannot be made; deals bear the key in their name", extra=extra)
-        return await list_fields(self._api, entity)
+            self._fields[entity] = await list_fields(self._api, entity)
+        else:
+            self._fields[entity] = self._fields[entity].and_also(made)
 
 
 async def list_fields(api: AmocrmApi, entity: str) -> EntityFields:
@@ -100,9 +109,11 @@ async def list_field_rows(api: AmocrmApi, entity: str) -> list[dict[str, object]
     return [row async for page in pages for row in page]
 
 
-async def make_field(api: AmocrmApi, entity: str, code: str, name: str, kind: str) -> None:
+async def make_field(api: AmocrmApi, entity: str, code: str, name: str, kind: str) -> FieldRef:
     """Makes a field that only the API may change. Raises PermanentError, also when the code is taken already."""
     body = [{"name": name, "type": kind, "code": code, "is_api_only": True}]
     answer = await api.post(f"make {entity} field", f"/api/v4/{entity}/custom_fields", body)
-    if not rows_of(answer, "custom_fields"):
+    made = [ref for ref in map(field_ref, rows_of(answer, "custom_fields") or []) if ref is not None]
+    if not made:
         raise PermanentError("no field in the answer", f"make {entity} field", 200)
+    return replace(made[0], code=code, type=kind)

@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, assert_never
 
 from connectors.amocrm.account import AccountFields, list_field_rows, list_fields, make_field
@@ -146,15 +147,12 @@ class AmocrmClient:
 
     async def find_contact(self, phones: tuple[str, ...], emails: tuple[str, ...], key: str) -> str | None:
         """By each phone and e-mail at once, a phone weighing more; by the key only when there is neither."""
-        await self._fields.ready(patience_s=0)
+        await self._fields.ready("contacts", patience_s=0)
         fields = self._fields.of("contacts")
         if phones or emails:
             searches = [
-                *(
-                    self._search(phone.lstrip("+")[-10:], lambda row, p=phone: is_person(row, (p,), (), fields))
-                    for phone in phones
-                ),
-                *(self._search(email, lambda row, e=email: is_person(row, (), (e,), fields)) for email in emails),
+                *(self._search(phone.lstrip("+")[-10:], partial(is_person, (phone,), (), fields)) for phone in phones),
+                *(self._search(email, partial(is_person, (), (email,), fields)) for email in emails),
             ]
         else:
             searches = [self._search(key, lambda row: key_of(row, fields) == key)] if key else []
@@ -176,7 +174,7 @@ class AmocrmClient:
 
     async def read_back(self, deal_ids: tuple[str, ...], since: datetime, until: datetime) -> list[FoundDeal]:
         """The plain list back to `since`, 250 deals a call; then what it did not hold, by id."""
-        await self._fields.ready()
+        await self._fields.ready("leads")
         fields = self._fields.of("leads")
         wanted = set(deal_ids)
         rows: dict[str, Row] = {}
@@ -197,11 +195,12 @@ class AmocrmClient:
     # --- writing -------------------------------------------------------------------------
 
     async def create(self, draft: Draft) -> str:
-        await self._fields.ready()
         match draft:
             case ContactDraft():
+                await self._fields.ready("contacts")
                 return await self._create_keyed(self._contacts, "contacts", draft)
             case DealDraft():
+                await self._fields.ready("leads")
                 return await self._create_keyed(self._deals, "leads", draft)
             case CompanyDraft():
                 return await self._companies.create(company_body(draft))
@@ -213,12 +212,13 @@ class AmocrmClient:
                 assert_never(draft)
 
     async def find_created(self, draft: Draft, hint: Hint) -> str | None:
-        await self._fields.ready()
         match draft:
             case ContactDraft():
+                await self._fields.ready("contacts")
                 by_search = await self.find_contact(draft.phones, draft.emails, draft.key)
                 return by_search or await self._lookup.contact(draft, hint)
             case DealDraft():
+                await self._fields.ready("leads")
                 return await self._lookup.deal(draft, hint)
             case CompanyDraft():
                 return await self._lookup.company(draft, hint)
@@ -231,7 +231,7 @@ class AmocrmClient:
 
     async def enrich_contact(self, contact_id: str, draft: ContactDraft) -> None:
         """One read, and one PATCH if something is missing. PHONE and EMAIL are sent whole: a write replaces them."""
-        await self._fields.ready()
+        await self._fields.ready("contacts")
         path = f"/api/v4/contacts/{number(contact_id, 'contact_id')}"
         row = await self._api.get_one("read contact", path)
         if row is None or row.get("is_deleted"):
@@ -261,7 +261,7 @@ class AmocrmClient:
         await self._patch("enrich contact", path, "contacts", Body(body.json, tuple(origins)))
 
     async def update_deal(self, deal_id: str, fields: Mapping[str, Any]) -> None:
-        await self._fields.ready()
+        await self._fields.ready("leads")
         path = f"/api/v4/leads/{number(deal_id, 'deal_id')}"
         await self._patch("update deal", path, "leads", update_body(fields, self._fields.of("leads")))
 
@@ -343,7 +343,7 @@ class AmocrmClient:
             self._fields.block(entity, own)
             await self._patch(operation, path, entity, _without(body, own))
 
-    async def _search(self, query: str, matches: Any) -> str | None:
+    async def _search(self, query: str, matches: Callable[[Row], bool]) -> str | None:
         """Lowest id among the hits that really match: hits come from any field of the contact."""
         found: list[int] = []
         asked = [("query", query)]

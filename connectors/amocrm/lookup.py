@@ -51,7 +51,7 @@ class Lookup:
 
         def matches(row: Row) -> bool:
             ours = key_of(row, fields) == draft.key and not row.get("is_deleted")
-            return ours or is_person(row, draft.phones, draft.emails, fields)
+            return ours or is_person(draft.phones, draft.emails, fields, row)
 
         return await self._newest("contacts", matches, since, LOOK_PAGES)
 

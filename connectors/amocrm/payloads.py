@@ -66,6 +66,9 @@ class EntityFields:
             {code: ref for code, ref in self.by_code.items() if code not in gone},
         )
 
+    def and_also(self, ref: FieldRef) -> "EntityFields":
+        return EntityFields(self.known, {**self.by_id, ref.id: ref}, {**self.by_code, ref.code: ref})
+
     def tracks(self, code: str) -> bool:
         """Whether to send the tracking field `code`: known to be there, or nothing is known against it."""
         if self.known and any(ref.type == "tracking_data" or ref.code in ALWAYS_THERE for ref in self.by_id.values()):

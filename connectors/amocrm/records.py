@@ -170,7 +170,7 @@ def same_email(stored: str, email: str) -> bool:
     return stored.strip().casefold() == email.strip().casefold()
 
 
-def is_person(row: Row, phones: tuple[str, ...], emails: tuple[str, ...], fields: EntityFields) -> bool:
+def is_person(phones: tuple[str, ...], emails: tuple[str, ...], fields: EntityFields, row: Row) -> bool:
     """Whether the contact has one of these phones or e-mails."""
     if row.get("is_deleted"):
         return False

@@ -54,9 +54,12 @@ class Writer:
         return answer
 
     async def _send(self, bodies: list[Body]) -> list[_Answer | ConnectorError]:
-        path = bodies[0].path if len(bodies) == 1 and bodies[0].path else self._path
+        path, items = self._path, [body.json for body in bodies]
+        if len(bodies) == 1 and bodies[0].path:
+            path = bodies[0].path
+            items = [{name: value for name, value in items[0].items() if name != "entity_id"}]
         try:
-            answer = await self._api.post(self._operation, path, [body.json for body in bodies], has_turn=True)
+            answer = await self._api.post(self._operation, path, items, has_turn=True)
         except PermanentError as error:
             return self._sort_out(bodies, error)
         lost = UnknownOutcomeError("no id in the answer", self._operation, 200)

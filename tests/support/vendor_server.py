@@ -31,7 +31,8 @@ async def serve(app: Any, *, path: str = "") -> AsyncIterator[str]:
 
     Requests still running then (a fault that hangs) are cancelled.
     """
-    with socket.socket() as listener:
+    # The protocol is named because asyncio switches Nagle's delay off only where it is.
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(("127.0.0.1", 0))
         listener.listen(256)
