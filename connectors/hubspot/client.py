@@ -125,19 +125,16 @@ class HubSpotClient:
     async def _fields(self, kind: Kind) -> tuple[Any, ...]:
         definitions = await self._book.definitions(kind)
         self._book.note(kind, definitions)
-        return tuple(to_field(item) for item in definitions if item.get("name") and not item.get("archived"))
+        return tuple(to_field(item) for item in definitions if item.get("name"))
 
     async def ensure_fields(self, needed: tuple[NeededField, ...], *, create: bool) -> list[NeededField]:
-        missing: list[NeededField] = []
-        for kind in dict.fromkeys(field.kind for field in needed):
-            there = {
-                str(item.get("name")): item for item in await self._book.definitions(kind) if not item.get("archived")
-            }
-            absent = [field for field in needed if field.kind == kind and field.code not in there]
-            missing += absent
-            if create and absent:
-                for field in absent:
-                    await self._book.make(field)
+        kinds = list(dict.fromkeys(field.kind for field in needed))
+        there = {kind: {item.get("name") for item in await self._book.definitions(kind)} for kind in kinds}
+        missing = [field for field in needed if field.code not in there[field.kind]]
+        if create and missing:
+            for field in missing:
+                await self._book.make(field)
+            for kind in dict.fromkeys(field.kind for field in missing):
                 self._book.note(kind, await self._book.definitions(kind))
         return missing
 

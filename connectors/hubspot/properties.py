@@ -106,7 +106,7 @@ class PropertyBook:
 
     def note(self, kind: Kind, definitions: list[dict[str, Any]]) -> None:
         """Takes in a list of definitions that somebody else has read."""
-        names = frozenset(str(item.get("name")) for item in definitions if not item.get("archived"))
+        names = frozenset(str(item.get("name")) for item in definitions)
         state = self._states[kind]
         state.names = names if STAPLE[kind] in names else None
         state.refused = frozenset()
@@ -119,7 +119,7 @@ class PropertyBook:
 
     async def definitions(self, kind: Kind) -> list[dict[str, Any]]:
         answer = await self._api.call("read properties", "GET", self._api.paths.properties(TYPES[kind]), writes=False)
-        return results_of(answer)
+        return [item for item in results_of(answer) if not item.get("archived")]
 
     async def make(self, field: NeededField) -> dict[str, Any]:
         """Creates one property and returns its definition; one that is there already is read instead."""
