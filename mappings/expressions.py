@@ -21,6 +21,8 @@ from mappings.sandbox import ENVIRONMENT, explain
 from mappings.values import TEXT_CAP
 from mappings.views import EMPTY, View
 
+__all__ = ["Condition", "Context", "ExpressionError", "Value", "compile_condition", "compile_value", "scope"]
+
 SOURCE_CAP: Final = 10_000
 """Characters of one expression or template: bounds both compiling and what a value can grow to."""
 
@@ -76,7 +78,7 @@ def compile_value(text: str) -> Value:
         return Value(text, constant=True, run=lambda _: text)
     tree = _parse_template(text)
     alone = _only_expression(tree)
-    return Value(text, constant=False, run=_typed(alone) if alone is not None else _rendered(tree))
+    return Value(text, constant=False, run=_part(_typed(alone)) if alone is not None else _rendered(tree))
 
 
 def _parse_expression(text: str) -> nodes.Expr:
@@ -135,11 +137,21 @@ def _typed(expression: nodes.Expr) -> Callable[[Context], Any]:
             for _ in template.root_render_func(ready):
                 pass
         result = ready.vars[_RESULT]
-        if isinstance(result, View):
-            raise ExpressionError("is a whole record; name one part of it", 0)
         return "" if isinstance(result, Undefined) else result
 
     return run
+
+
+def _part(run: Callable[[Context], Any]) -> Callable[[Context], Any]:
+    """Refuses a whole record: that can be asked whether it is there, but not be written anywhere."""
+
+    def run_part(context: Context) -> Any:
+        result = run(context)
+        if isinstance(result, View):
+            raise ExpressionError("is a whole record; name one part of it")
+        return result
+
+    return run_part
 
 
 def _rendered(tree: nodes.Template) -> Callable[[Context], str]:
