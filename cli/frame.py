@@ -1,17 +1,15 @@
 """What every command shares: the options, how results are printed, how a failure ends the program."""
 
-import contextlib
 import json
 import os
-import sys
 from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import asdict, is_dataclass
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import click
 import typer
 
 from leads.redact import redact
@@ -19,7 +17,7 @@ from leads.redact import redact
 if TYPE_CHECKING:
     from jobs.config import Settings
 
-FINE, NOT_FINE, CANNOT_RUN, INTERRUPTED = 0, 1, 2, 130
+FINE, NOT_FINE, CANNOT_RUN = 0, 1, 2
 CONFIG_VARIABLE = "LEADHUB_CONFIG"
 DEBUG_VARIABLE = "LEADHUB_DEBUG"
 
@@ -35,6 +33,9 @@ ConfigOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
 
 
+BEFORE_COMMAND: ContextVar[Path | None] = ContextVar("config given before the command", default=None)
+
+
 class CannotRun(Exception):
     """Says in plain words why the command could not run; the program ends with status 2."""
 
@@ -46,9 +47,7 @@ class CannotRun(Exception):
 
 def config_path(given: Path | None) -> Path:
     """The option of the command, else the one before the command, else the environment, else config.yaml."""
-    context = click.get_current_context(silent=True)
-    before = context.find_root().obj if context is not None else None
-    return given or before or Path(os.environ.get(CONFIG_VARIABLE) or "config.yaml")
+    return given or BEFORE_COMMAND.get() or Path(os.environ.get(CONFIG_VARIABLE) or "config.yaml")
 
 
 def load_settings(given: Path | None) -> "Settings":
@@ -89,34 +88,25 @@ def not_fine() -> typer.Exit:
 
 
 def run(command: Callable[[], Any]) -> int:
-    """Runs the program and returns its exit status. Nothing ends in a traceback unless LEADHUB_DEBUG is set."""
+    """Runs the program and returns its exit status. Nothing ends in a traceback unless LEADHUB_DEBUG is set.
+
+    Typer itself deals with bad usage (2), Ctrl-C (130) and a reader of our output that has gone (1).
+    """
     from jobs.config_errors import ConfigError
 
     try:
-        result = command()
-    except (SystemExit, typer.Exit) as stop:
-        code = stop.code if isinstance(stop, SystemExit) else stop.exit_code
-        return code if isinstance(code, int) else CANNOT_RUN if code else FINE
+        command()
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else CANNOT_RUN if stop.code else FINE
     except ConfigError as error:
         warn(str(error))
-        return CANNOT_RUN
     except CannotRun as error:
         warn(f"leadhub: {error.message}" + "".join(f"\n    {line}" for line in error.hint.splitlines()))
-        return CANNOT_RUN
-    except click.ClickException as error:
-        error.show()
-        return CANNOT_RUN
-    except (KeyboardInterrupt, click.Abort):
-        warn("\ninterrupted")
-        return INTERRUPTED
-    except BrokenPipeError:  # the reader of our output has gone, as in `leadhub leads list | head`
-        with contextlib.suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FINE
     except Exception as error:
         if os.environ.get(DEBUG_VARIABLE):
             raise
         text = redact(" ".join(str(error).split()))
         warn(f"leadhub: {type(error).__name__}{': ' if text else ''}{text}\n    {DEBUG_VARIABLE}=1 shows where")
-        return CANNOT_RUN
-    return result if isinstance(result, int) else FINE
+    else:
+        return FINE
+    return CANNOT_RUN

@@ -42,7 +42,7 @@ def write_starter(folder: Path) -> None:
             with target.open("x", encoding="utf-8") as file:
                 file.write(starter_file(source).read_text(encoding="utf-8"))
     except OSError as error:
-        raise CannotRun(f"{error.filename}: {error.strerror}") from error
+        raise CannotRun(f"{error.filename or folder}: {error.strerror}") from error
 
 
 def starter_file(name: str) -> Traversable:

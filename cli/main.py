@@ -3,13 +3,12 @@
 import sys
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from cli import check, db, init
-from cli.frame import ConfigOption, run
+from cli.frame import BEFORE_COMMAND, ConfigOption, run
 
 GROUPS: tuple[Callable[[typer.Typer], None], ...] = (
     init.register,
@@ -31,13 +30,12 @@ def build() -> typer.Typer:
 
     @app.callback()
     def options(
-        context: typer.Context,
         config: ConfigOption = None,
         _version: Annotated[
             bool, typer.Option("--version", is_eager=True, callback=_show_version, help="Print the version.")
         ] = False,
     ) -> None:
-        context.obj = config
+        BEFORE_COMMAND.set(config)
 
     for register in GROUPS:
         register(app)
@@ -56,8 +54,7 @@ def _show_version(wanted: bool) -> None:
 
 def main() -> None:
     """Entry point of the script. Exit status: 0 fine, 1 the answer is "not fine", 2 could not run."""
-    name = Path(sys.argv[0]).name if not sys.argv[0].endswith("__main__.py") else "leadhub"
-    sys.exit(run(lambda: build()(prog_name=name, standalone_mode=False)))
+    sys.exit(run(lambda: build()(prog_name="leadhub")))
 
 
 if __name__ == "__main__":

@@ -5,12 +5,12 @@ from typing import Final
 
 from pydantic import BaseModel
 
-from connectors import webform
+from connectors import amocrm, bitrix24, hubspot, webform
 from connectors.base import Connector
 from connectors.doors import Door
 from connectors.telegram.settings import TelegramSettings
 
-_CRMS: Final[tuple[Connector, ...]] = ()
+_CRMS: Final[tuple[Connector, ...]] = (amocrm.CONNECTOR, bitrix24.CONNECTOR, hubspot.CONNECTOR)
 _DOORS: Final[tuple[Door, ...]] = (webform.SOURCE,)
 
 CONNECTORS: Final[Mapping[str, Connector]] = {connector.name: connector for connector in _CRMS}

@@ -17,6 +17,7 @@ from jobs.config_models import Alerts, Configured, Hub, Sandbox, SyncSettings
 from jobs.config_routes import RouteSettings
 from jobs.config_types import parse_name
 from jobs.config_validate import Reader, kind
+from jobs.yaml_positions import Document
 
 SECTIONS = ("hub", "connections", "sources", "routes", "syncs", "alerts", "sandbox")
 
@@ -41,6 +42,8 @@ class Settings:
     alerts: Alerts = field(default_factory=Alerts)
     sandbox: Sandbox | None = None
     warnings: tuple[Problem, ...] = ()
+    document: Document = field(default_factory=lambda: Document("config.yaml"), repr=False, compare=False)
+    """Where in the file everything stands, for problems that are found later."""
 
     @property
     def database_url(self) -> str:
@@ -99,7 +102,7 @@ class _Builder:
             self._reader.report(
                 (), f"must be sections of settings, not {kind(data)}", f"allowed: {', '.join(SECTIONS)}."
             )
-            return Settings(self._path, self._base)
+            return Settings(self._path, self._base, document=self._reader.document)
         for name in data:
             if name not in SECTIONS:
                 self._reader.report((name,), "unknown section", choices(name, SECTIONS), key=True)
@@ -113,7 +116,7 @@ class _Builder:
             syncs=self._syncs(data),
             alerts=self._alerts(data.get("alerts")),
             sandbox=self._sandbox(data.get("sandbox")),
-            warnings=(),
+            document=self._reader.document,
         )
         return check_whole(settings, self._reader)
 
@@ -162,7 +165,7 @@ class _Builder:
 
     def _type(self, value: Any, path: YamlPath, types: Mapping[str, Any]) -> str | None:
         if not isinstance(value, dict):
-            self._reader.report(path, f"must be a section of settings, not {kind(value)}", choices("", types, "type"))
+            self._reader.report(path, f"must be a section of settings, not {kind(value)}", choices("", types, "types"))
             return None
         name = value.get("type")
         if name is None:

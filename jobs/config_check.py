@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 ANY = "*"
 
 
+def preset_name(connection_type: Any) -> str:
+    """The mapping of a route that names none: `amocrm-leads` for amoCRM."""
+    return f"{connection_type}-leads"
+
+
 def check_whole(settings: "Settings", reader: Reader) -> "Settings":
     """Reports what does not fit together; returns the settings with their warnings.
 
@@ -27,7 +32,7 @@ def check_whole(settings: "Settings", reader: Reader) -> "Settings":
     data = reader.expanded.data
     connections, sources = _names(data, "connections"), _names(data, "sources")
     mappings = _Mappings(settings, reader)
-    _routes(data.get("routes"), connections, sources, mappings, reader)
+    _routes(data, mappings, reader)
     _syncs(data.get("syncs"), connections, mappings, reader)
     _fallback(data, reader)
     _listen(settings, data, reader)
@@ -48,7 +53,8 @@ def _names(data: Mapping[str, Any], *path: str) -> list[str]:
     return list(value) if isinstance(value, dict) else []
 
 
-def _routes(routes: Any, connections: list[str], sources: list[str], mappings: "_Mappings", reader: Reader) -> None:
+def _routes(data: Mapping[str, Any], mappings: "_Mappings", reader: Reader) -> None:
+    routes, connections, sources = data.get("routes"), _names(data, "connections"), _names(data, "sources")
     seen: dict[str, int] = {}
     for index, route in enumerate(routes if isinstance(routes, list) else []):
         if not isinstance(route, dict):
@@ -61,6 +67,8 @@ def _routes(routes: Any, connections: list[str], sources: list[str], mappings: "
             if name in seen:
                 reader.report((*path, "name"), f"{quote(name)} is already the name of routes[{seen[name]}]")
             seen.setdefault(name, index)
+        if route.get("mapping") is None:
+            mappings.presets(route.get("to"), data.get("connections"))
         mappings.named(route.get("mapping"), (*path, "mapping"))
         _conditions(route, path, reader)
 
@@ -123,11 +131,19 @@ class _Mappings:
         known = mapping_names(self._folder)
         if name not in known:
             guess = name.removesuffix(".yaml").removesuffix(".yml").removeprefix("mappings/")
-            message = f"there is no mapping {quote(name)} ({self._shown / 'mappings' / 'NAME.yaml'})"
-            self._reader.report(path, message, choices(guess, known, "there are"))
+            self._reader.report(path, f"there is no mapping {quote(name)}", choices(guess, known, "there are"))
             return
         self._named.add(name)
         self._reader.problems.extend(self._inside(name))
+
+    def presets(self, to: Any, connections: Any) -> None:
+        """A file with the name of a shipped preset is used in its stead, so it must be right too."""
+        for name in to if isinstance(to, list) else [to]:
+            connection = connections.get(name) if isinstance(connections, dict) and isinstance(name, str) else None
+            preset = preset_name(connection.get("type")) if isinstance(connection, dict) else ""
+            if preset not in self._named and (self._folder / f"{preset}.yaml").is_file():
+                self._named.add(preset)
+                self._reader.problems.extend(self._inside(preset))
 
     def unused(self) -> Iterator[Problem]:
         """What is wrong in files that nothing names: that stops nobody."""

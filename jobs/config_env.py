@@ -20,8 +20,8 @@ _SECRET_NAME = re.compile(r"token|key|secret|passw|salt|auth|webhook_url|databas
 class Expanded:
     """The document's values with the environment put in.
 
-    `undefined` are the paths that stand for a variable that is not set: nothing more is
-    said about them. `empty` are settings left out because their variable is empty.
+    `undefined` are the paths that have no value, because a variable is not set or the YAML
+    is broken there: nothing more is said about them. `empty` are settings left out because their variable is empty.
     `secrets` are values never to be shown.
     """
 
@@ -59,7 +59,7 @@ def read_dotenv(path: Path) -> tuple[dict[str, str], list[Problem]]:
 
 def expand(document: Document, environ: Mapping[str, str]) -> Expanded:
     """Puts the environment into every text of the document; all undefined names are reported at once."""
-    result = Expanded()
+    result = Expanded(undefined=set(document.broken))
     data = _value(document.data, (), document, environ, result)
     result.data = None if data is _DROP else data
     return result
@@ -106,7 +106,7 @@ def _text(value: str, path: YamlPath, document: Document, environ: Mapping[str, 
         found = environ.get(name, "")
         if found == "" and with_default:
             return default or ""
-        if found == "":
+        if found == "" or not _is_text(found):
             result.problems.append(_missing(name, path, match.start(), document, environ))
             result.undefined.add(path)
             return f"undefined-{name}"
@@ -125,7 +125,17 @@ def _missing(name: str, path: YamlPath, offset: int, document: Document, environ
     """An empty variable is an error too: an empty key or password would open a door unnoticed."""
     hint = f"set it in the environment or in .env beside the file; if it may be absent write ${{{name}:-}}"
     if name in environ:
-        return document.problem(path, f"environment variable {name} is empty", hint, offset=offset)
+        what = "is not UTF-8 text" if environ[name] else "is empty"
+        return document.problem(path, f"environment variable {name} {what}", hint, offset=offset)
     guess = nearest(name, environ)
     hint += f'. Did you mean "{guess}"?' if guess else ""
     return document.problem(path, f"environment variable {name} is not set", hint, offset=offset)
+
+
+def _is_text(value: str) -> bool:
+    """Bytes of the environment that are not UTF-8 come as halves of characters."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

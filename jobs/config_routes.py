@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from jobs.config_models import Names, Strict
+from leads.repeats import RepeatPolicy
 
 
 class RouteSettings(Strict):
@@ -13,3 +14,4 @@ class RouteSettings(Strict):
     when: str | None = Field(None, description="condition, such as lead.utm_source == 'yandex'")
     to: Names = Field(min_length=1, description="names of connections")
     mapping: str | None = Field(None, description="mappings/NAME.yaml instead of the CRM's preset")
+    repeat: RepeatPolicy = Field(default_factory=RepeatPolicy, description="what an enquiry of a known person makes")

@@ -1,4 +1,4 @@
-"""The kinds of value in config.yaml that are not plain text: durations, sizes, addresses, zones."""
+"""The kinds of value in config.yaml that are not plain text: spans of time, sizes, addresses, zones."""
 
 import ipaddress
 import re
@@ -10,31 +10,12 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import AfterValidator, BeforeValidator, SecretStr
 
 from jobs.config_errors import nearest, quote
+from leads.durations import Duration
 
-_UNITS_S = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)\s*")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(b|kb|mb|gb|kib|mib|gib)?\Z", re.IGNORECASE)
 _SIZE_BYTES = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
-_MAX_S = 10 * 365 * 86400
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?\Z")
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
-
-
-def parse_duration(value: Any) -> timedelta:
-    """`30s`, `10m`, `1h30m`, `3d`, `500ms`, `2w`, or a number of seconds. Raises ValueError."""
-    if isinstance(value, timedelta):
-        return value
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        seconds = float(value)
-    else:
-        text = str(value).strip()
-        parts = _DURATION.findall(text)
-        if not isinstance(value, str) or not parts or _DURATION.sub("", text):
-            raise ValueError(f"{quote(value)} is not a duration: write for example 30s, 10m, 1h30m or 3d")
-        seconds = sum(float(number) * _UNITS_S[unit] for number, unit in parts)
-    if not 0 <= seconds <= _MAX_S:
-        raise ValueError(f"{quote(value)} is not a duration between 0 and 10 years")
-    return timedelta(seconds=seconds)
 
 
 def _positive(value: timedelta) -> timedelta:
@@ -77,7 +58,7 @@ def split_listen(listen: str) -> tuple[str, int]:
 
 
 def parse_url(value: str) -> str:
-    """An http(s) address without the slash at its end. Raises ValueError; never shows what it was given."""
+    """An http(s) address. Raises ValueError; never shows what it was given."""
     text = value.strip()
     try:
         parts = urlsplit(text)
@@ -86,7 +67,7 @@ def parse_url(value: str) -> str:
         fine = False
     if not fine or any(char.isspace() for char in text):
         raise ValueError("is not a web address: it must begin with https:// or http:// and name a host")
-    return text.rstrip("/")
+    return text
 
 
 def _public_url(value: str) -> str:
@@ -94,7 +75,7 @@ def _public_url(value: str) -> str:
     parts = urlsplit(text)
     if parts.query or parts.fragment or parts.username:
         raise ValueError("must be a plain address like https://hub.example.com, without ?, # or @")
-    return text
+    return text.rstrip("/")
 
 
 def parse_database(value: Any) -> SecretStr:
@@ -186,8 +167,7 @@ def as_list(value: Any) -> Any:
     return [value] if isinstance(value, str | int) and not isinstance(value, bool) else value
 
 
-Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
-PositiveDuration = Annotated[timedelta, BeforeValidator(parse_duration), AfterValidator(_positive)]
+PositiveDuration = Annotated[Duration, AfterValidator(_positive)]
 Size = Annotated[int, BeforeValidator(parse_size)]
 Listen = Annotated[str, BeforeValidator(parse_listen)]
 Url = Annotated[str, AfterValidator(parse_url)]

@@ -14,6 +14,8 @@ from jobs.yaml_positions import Document
 
 Model = TypeVar("Model", bound=BaseModel)
 
+MESSAGE_CHARS = 300
+"""A validator's text may quote what it was given."""
 LONG_SECRET_CHARS = 8
 """Shorter values are too common as parts of words to be taken out of a whole message."""
 
@@ -57,8 +59,8 @@ class Reader:
             except ValidationError as error:
                 self._explain(model, value, path, error.errors(include_url=False))
                 return None
-        except RecursionError:
-            self.report(path, "is nested too deeply")
+        except Exception as error:  # a vendor's validator met what nobody foresaw: still not a reason for a traceback
+            self.report(path, f"cannot be read ({type(error).__name__})")
             return None
 
     def _numbers_as_text(self, value: Any, path: YamlPath, errors: Iterable[ErrorDetails]) -> Any:
@@ -114,7 +116,8 @@ def wording(error: ErrorDetails, *, secret: bool) -> tuple[str, str]:
     match error["type"]:
         case "literal_error" | "enum":
             names = [name.strip("'") for name in str(context.get("expected", "")).replace(" or ", ", ").split(", ")]
-            return f"{found} is not allowed here", choices("" if secret else str(value), names)
+            shown = "this value" if secret else found
+            return f"{shown} is not allowed here", choices("" if secret else str(value), names)
         case "string_type" | "string_sub_type":
             return f"must be text, not {kind(value)}", ""
         case "int_type" | "int_parsing" | "int_from_float" | "int_parsing_size":
@@ -145,7 +148,8 @@ def wording(error: ErrorDetails, *, secret: bool) -> tuple[str, str]:
             inner = context.get("error")
             if isinstance(inner, ValidationError):  # a validator that used another model: its text would show the value
                 return wording(inner.errors(include_url=False)[0], secret=secret)
-            return " ".join(str(inner or error["msg"].removeprefix("Value error, ")).split()), ""
+            text = " ".join(str(inner or error["msg"].removeprefix("Value error, ")).split())
+            return text if len(text) <= MESSAGE_CHARS else text[: MESSAGE_CHARS - 1] + "…", ""
         case "string_pattern_mismatch":
             return f"{found} does not have the right form", ""
         case "date_from_datetime_parsing" | "date_parsing" | "datetime_parsing" | "time_parsing":

@@ -1,5 +1,6 @@
 """YAML as plain values that remember where in the file each of them stands."""
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +16,7 @@ MAX_NODES = 50_000
 """Aliases can multiply a small file into a huge one; no honest configuration has so many values."""
 
 _TAG = "tag:yaml.org,2002:"
+_HALVES = re.compile("[\ud800-\udfff]")
 _SCALARS = {"str", "int", "float", "bool", "null", "timestamp", "merge", "value"}
 
 
@@ -38,6 +40,8 @@ class Document:
     values: dict[YamlPath, tuple[int, int]] = field(default_factory=dict)
     keys: dict[YamlPath, tuple[int, int]] = field(default_factory=dict)
     scalars: dict[YamlPath, Scalar] = field(default_factory=dict)
+    broken: set[YamlPath] = field(default_factory=set)
+    """Where something was found that has no value; nothing more needs to be said about it."""
 
     def at(self, path: YamlPath, *, key: bool = False) -> tuple[int, int]:
         """Line and column of the value at `path` (of its key with `key`), or of the nearest thing around it."""
@@ -129,13 +133,14 @@ class _Builder:
         kind = str(node.tag).removeprefix(_TAG)
         if kind not in _SCALARS:
             self._report(path, "YAML tags are not used here", "a value that begins with ! must be in quotes")
-        return plain(node.value, kind)
+        return _whole(plain(node.value, kind))
 
     def _mapping(self, node: MappingNode, path: YamlPath) -> dict[str, Any]:
         own: dict[str, Any] = {}
         merged: list[tuple[Node, YamlPath]] = []
         for key_node, value_node in node.value:
             if not isinstance(key_node, ScalarNode):
+                self._document.broken.add(path)
                 line, column = _start(key_node)
                 message = "a list or a section cannot be the name of a setting"
                 hint = "a value that begins with { or [ must be in quotes"
@@ -172,6 +177,7 @@ class _Builder:
                     own[key_node.value] = self.value(value_node, here)
 
     def _report(self, path: YamlPath, message: str, hint: str = "") -> None:
+        self._document.broken.add(path)
         self.problems.append(self._document.problem(path, message, hint))
 
 
@@ -187,6 +193,13 @@ def plain(text: str, kind: str) -> Any:
         case "float":
             return _number(text, float)
     return text
+
+
+def _whole(value: Any) -> Any:
+    """Joins what JSON writes as two escapes (\\ud83d\\ude00): YAML leaves the halves apart."""
+    if isinstance(value, str) and _HALVES.search(value):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return value
 
 
 def _number(text: str, kind: type[int] | type[float]) -> Any:

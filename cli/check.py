@@ -1,0 +1,78 @@
+"""`leadhub check`: is the configuration right, and with --live, do the CRMs agree with it."""
+
+import asyncio
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.frame import ConfigOption, JsonOption, load_settings, not_fine, print_json, say, warn
+
+if TYPE_CHECKING:
+    from jobs.config import Settings
+    from jobs.live_check import Checked
+
+
+def register(app: typer.Typer) -> None:
+    @app.command()
+    def check(
+        live: Annotated[
+            bool, typer.Option("--live", help="Also ask each CRM for the users, pipelines, stages and fields named.")
+        ] = False,
+        config: ConfigOption = None,
+        as_json: JsonOption = False,
+    ) -> None:
+        """Validate the configuration and the mappings; with --live, against the CRMs too."""
+        settings = load_settings(config)
+        checked = asyncio.run(_asked(settings)) if live else []
+        if as_json:
+            _as_json(settings, checked)
+        else:
+            _as_text(settings, checked)
+        if any(one.problems for one in checked):
+            raise not_fine()
+
+
+async def _asked(settings: "Settings") -> "list[Checked]":
+    from jobs.live_check import NoTokens, check_connections
+    from leads.clock import SystemClock
+
+    return await check_connections(settings, SystemClock(), lambda _name: NoTokens())
+
+
+def _as_json(settings: "Settings", checked: "list[Checked]") -> None:
+    print_json(
+        {
+            "file": str(settings.file),
+            "connections": {name: one.type for name, one in settings.connections.items()},
+            "sources": {name: one.type for name, one in settings.sources.items()},
+            "routes": len(settings.routes),
+            "warnings": [asdict(problem) for problem in settings.warnings],
+            "problems": [asdict(problem) for one in checked for problem in one.problems],
+            "live": {one.connection: one.summary for one in checked},
+        }
+    )
+
+
+def _as_text(settings: "Settings", checked: "list[Checked]") -> None:
+    for problem in settings.warnings:
+        warn(f"warning: {problem.render()}")
+    for one in checked:
+        say(f"{one.connection} ({one.type}): {one.summary}")
+    problems = [problem for one in checked for problem in one.problems]
+    for problem in problems:
+        warn(problem.render())
+    if problems:
+        warn(f"{len(problems)} problem{'s'[: len(problems) != 1]} found in the CRMs.")
+        return
+    parts = [
+        _counted(len(settings.connections), "connection"),
+        _counted(len(settings.sources), "source"),
+        _counted(len(settings.routes), "route"),
+        *([_counted(len(settings.syncs), "sync")] if settings.syncs else []),
+    ]
+    say(f"{settings.file} is fine: {', '.join(parts)}.")
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"

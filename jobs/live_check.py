@@ -1,0 +1,128 @@
+"""Does each CRM let us in, and know the users, pipelines, stages and fields that the configuration names?"""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from connectors.base import Metadata, Opening, Target, TokenStore
+from connectors.errors import AuthError, ConnectorError
+from connectors.registry import CONNECTORS
+from jobs.config import Settings
+from jobs.config_check import preset_name
+from jobs.config_errors import Problem
+from jobs.mapping_check import check_mapping
+from jobs.resolve import Directory
+from leads.clock import Clock
+from mappings.load import load_mapping
+
+PARTS = ("users", "pipelines", "fields")
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What one connection answered. `summary` is one line for people."""
+
+    connection: str
+    type: str
+    summary: str
+    problems: tuple[Problem, ...] = ()
+
+
+class NoTokens:
+    """A token store with nothing in it: for connections without OAuth, and where there is no database."""
+
+    async def load(self) -> dict[str, Any] | None:
+        return None
+
+    async def save(self, token: dict[str, Any]) -> None:
+        """Kept nowhere: without a stored refresh token nothing is ever refreshed."""
+
+    @asynccontextmanager
+    async def exclusively(self) -> AsyncIterator[None]:
+        yield
+
+
+async def check_connections(
+    settings: Settings, clock: Clock, tokens: Callable[[str], TokenStore], transport: Any = None
+) -> list[Checked]:
+    """Opens each connection and reads only. `tokens(name)` keeps the OAuth tokens of a connection."""
+    return [await _check(settings, name, clock, tokens(name), transport) for name in settings.connections]
+
+
+async def _check(settings: Settings, name: str, clock: Clock, tokens: TokenStore, transport: Any) -> Checked:
+    configured = settings.connections[name]
+    connector = CONNECTORS[configured.type]
+    target = connector.open(Opening(name, configured.settings, clock, tokens, transport))
+    live = _Live(settings, name, f'in {connector.title} "{name}" (checked live, {_time(settings, clock)})')
+    try:
+        return await live.asked(target)
+    finally:
+        await target.close()
+
+
+def _time(settings: Settings, clock: Clock) -> str:
+    return f"{clock.now().astimezone(settings.hub.zone):%H:%M}"
+
+
+class _Live:
+    """The questions to one connection."""
+
+    def __init__(self, settings: Settings, name: str, where: str) -> None:
+        self._settings = settings
+        self._name = name
+        self._type = settings.connections[name].type
+        self._where = where
+
+    async def asked(self, target: Target) -> Checked:
+        try:
+            await target.ping()
+        except AuthError as error:
+            hint = f"a new token, or for OAuth: leadhub auth {self._name}"
+            return self._done("refused", [self._at_connection(f"the token is refused: {error}", hint)])
+        except ConnectorError as error:
+            return self._done("not reached", [self._at_connection(f"cannot be reached: {error}")])
+        try:
+            metadata = await target.metadata()
+        except ConnectorError:
+            metadata = Metadata()
+        summary = "the token works"
+        unread = [part for part in PARTS if part not in metadata.known]
+        if unread:
+            summary += f"; could not be read and were not checked: {', '.join(unread)}"
+        summary += await self._missing_fields(target)
+        return self._done(summary, [*self._mappings(metadata), *self._users(metadata)])
+
+    async def _missing_fields(self, target: Target) -> str:
+        """Fields that leadhub would like to fill and that are not there; leads arrive without them too."""
+        try:
+            missing = await target.ensure_fields(CONNECTORS[self._type].needed_fields, create=False)
+        except ConnectorError:
+            return ""
+        if not missing:
+            return ""
+        names = ", ".join(field.name_en for field in missing)
+        return f"; not there yet: {names} (leadhub setup {self._name} makes them)"
+
+    def _mappings(self, metadata: Metadata) -> Iterator[Problem]:
+        directory = Directory(metadata)
+        folder = self._settings.base_dir / "mappings"
+        shown = Path(self._settings.document.file).parent
+        names = {route.mapping or preset_name(self._type) for route in self._routes()}
+        for name in sorted(names):
+            mapping = load_mapping(name, folder, locale=self._settings.hub.locale)
+            for problem in check_mapping(mapping, directory, self._where, self._name):
+                yield replace(Problem(**asdict(problem)), file=str(shown / problem.file))
+
+    def _routes(self) -> Iterator[Any]:
+        return (route for route in self._settings.routes if self._name in route.to)
+
+    def _users(self, metadata: Metadata) -> Iterator[Problem]:
+        return iter(())
+
+    def _at_connection(self, message: str, hint: str = "") -> Problem:
+        return self._settings.document.problem(("connections", self._name), message, hint, key=True)
+
+    def _done(self, summary: str, problems: list[Problem]) -> Checked:
+        return Checked(self._name, self._type, summary, tuple(dict.fromkeys(problems)))
