@@ -88,7 +88,7 @@ class AmocrmApi:
                 raise RetryableError("the answer is no list", operation, 200)
             if not rows or rows == last:
                 return
-            yield rows
+            yield [row for row in rows if row.get("id")]
             if not has_next(answer):
                 return
             last = rows

@@ -1,16 +1,17 @@
 """One open amoCRM account as the delivery engine sees it."""
 
 import asyncio
-import logging
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Any, assert_never
 
-from connectors.amocrm.account import AccountFields, list_field_rows, list_fields, make_field
+from connectors.amocrm.account import AccountFields, list_fields, make_field
 from connectors.amocrm.api import AmocrmApi, RefusedError
+from connectors.amocrm.audit import Audit
 from connectors.amocrm.auth import TokenEndpoint
-from connectors.amocrm.lookup import LINKED_MAX, NEWEST, Lookup
+from connectors.amocrm.lookup import LINKED_MAX, Lookup
+from connectors.amocrm.metadata import ENTITY_OF, pipeline_rows, read_metadata
 from connectors.amocrm.payloads import (
     KEY_FIELD,
     Body,
@@ -27,23 +28,16 @@ from connectors.amocrm.records import (
     deal_state,
     error_text,
     errors_by_request,
-    field_info,
     filled_ids,
-    found_deal,
     is_person,
     kept_values,
     key_of,
-    made_before,
-    moment,
-    newest_first,
     own_code,
     pipelines,
     refused_fields,
-    rows_of,
     same_email,
     same_phone,
     texts_of,
-    user,
 )
 from connectors.amocrm.settings import AmocrmSettings, capabilities
 from connectors.amocrm.writer import Writer
@@ -53,7 +47,6 @@ from connectors.base import (
     DealDraft,
     DealState,
     Draft,
-    FieldInfo,
     FoundDeal,
     Hint,
     Kind,
@@ -63,17 +56,11 @@ from connectors.base import (
     Opening,
     TaskDraft,
 )
-from connectors.errors import ConnectorError, PermanentError
+from connectors.errors import PermanentError
 from connectors.limits import Limiter
 from connectors.oauth import FixedToken, OAuthTokens
 
-log = logging.getLogger(__name__)
-
 SEARCH_PAGES = 4
-AUDIT_PAGES = 400
-AUDIT_MARGIN = timedelta(minutes=5)
-"""The vendor's clock and ours may differ by this much in the audit."""
-ENTITY_OF: Mapping[Kind, str] = {"deal": "leads", "contact": "contacts", "company": "companies"}
 FIELD_TYPES = {"LEADHUB_LINK": "url", "LEADHUB_FIRST_TOUCH": "textarea", "LEADHUB_LAST_TOUCH": "textarea"}
 
 
@@ -103,7 +90,7 @@ class AmocrmClient:
             self._api.bearer = OAuthTokens(opening.tokens, self._endpoint.refresh, opening.clock, name=opening.name)
         self._fields = AccountFields(self._api)
         self._lookup = Lookup(self._api, self._fields)
-        self._filter_by_id_works = True
+        self._audit = Audit(self._api)
 
         def writer(operation: str, collection: str, path: str) -> Writer:
             return Writer(self._api, operation, collection, path, max_batch=declared.max_batch)
@@ -121,29 +108,7 @@ class AmocrmClient:
         await self._api.get("ping", "/api/v4/account")
 
     async def metadata(self) -> Metadata:
-        """Each part on its own: users need an administrator's token, the rest does not."""
-        known: set[str] = set()
-        users: list[Row] = []
-        found_pipelines: list[Row] = []
-        fields: dict[Kind, tuple[FieldInfo, ...]] = {}
-        try:
-            pages = self._api.pages("list users", "/api/v4/users", "users", [("with", "role,group")], max_pages=20)
-            users = [row async for page in pages for row in page]
-            known.add("users")
-        except ConnectorError as error:
-            _part_missing("users", error)
-        try:
-            found_pipelines = await self._pipeline_rows()
-            known.add("pipelines")
-        except ConnectorError as error:
-            _part_missing("pipelines", error)
-        try:
-            for kind, entity in ENTITY_OF.items():
-                fields[kind] = tuple(field_info(row) for row in await list_field_rows(self._api, entity))
-            known.add("fields")
-        except ConnectorError as error:
-            _part_missing("fields", error)
-        return Metadata(tuple(map(user, users)), tuple(pipelines(found_pipelines)), fields, frozenset(known))
+        return await read_metadata(self._api)
 
     async def find_contact(self, phones: tuple[str, ...], emails: tuple[str, ...], key: str) -> str | None:
         """By each phone and e-mail at once, a phone weighing more; by the key only when there is neither."""
@@ -173,24 +138,8 @@ class AmocrmClient:
         return deal_state(row) if row is not None and not row.get("is_deleted") else None
 
     async def read_back(self, deal_ids: tuple[str, ...], since: datetime, until: datetime) -> list[FoundDeal]:
-        """The plain list back to `since`, 250 deals a call; then what it did not hold, by id."""
         await self._fields.ready("leads")
-        fields = self._fields.of("leads")
-        wanted = set(deal_ids)
-        rows: dict[str, Row] = {}
-        asked = [*NEWEST, ("with", "contacts")]
-        async for page in self._api.pages("audit deals", "/api/v4/leads", "leads", asked, max_pages=AUDIT_PAGES):
-            for row in page:
-                made = moment(row.get("created_at"))
-                in_window = made is None or since - AUDIT_MARGIN <= made <= until + AUDIT_MARGIN
-                if str(row["id"]) in wanted or (in_window and key_of(row, fields)):
-                    rows[str(row["id"])] = row
-            if newest_first(page) and made_before(page[-1], since - AUDIT_MARGIN):
-                break
-        missing = [deal_id for deal_id in deal_ids if deal_id not in rows]
-        for start in range(0, len(missing), 100):
-            rows.update(await self._rows_by_id(missing[start : start + 100]))
-        return [found_deal(row, fields) for row in rows.values() if not row.get("is_deleted")]
+        return await self._audit.read_back(deal_ids, since, until, self._fields.of("leads"))
 
     # --- writing -------------------------------------------------------------------------
 
@@ -355,35 +304,13 @@ class AmocrmClient:
                 break
         return str(min(found)) if found else None
 
-    async def _rows_by_id(self, deal_ids: list[str]) -> dict[str, Row]:
-        """By the id filter while it works (it is a paid option, ignored where it is off), else one by one."""
-        rows: dict[str, Row] = {}
-        if self._filter_by_id_works and len(deal_ids) > 3:
-            asked = [*(("filter[id][]", deal_id) for deal_id in deal_ids), ("with", "contacts"), ("limit", "250")]
-            answer = await self._api.get("audit deals by id", "/api/v4/leads", asked)
-            found = {str(row["id"]): row for row in rows_of(answer, "leads") or []}
-            self._filter_by_id_works = set(found) <= set(deal_ids)
-            rows = {deal_id: row for deal_id, row in found.items() if deal_id in deal_ids}
-        for deal_id in deal_ids:
-            if deal_id not in rows:
-                row = await self._api.get_one("audit deal", f"/api/v4/leads/{deal_id}", [("with", "contacts")])
-                if row is not None:
-                    rows[deal_id] = row
-        return rows
-
-    async def _pipeline_rows(self) -> list[Row]:
-        rows = rows_of(await self._api.get("list pipelines", "/api/v4/leads/pipelines"), "pipelines")
-        if rows is None:
-            raise PermanentError("the answer is no list of pipelines", "list pipelines", 200)
-        return rows
-
     async def _first_stage(self, deal_id: str, pipeline: str) -> tuple[str, str]:
         if not pipeline:
             state = await self.deal_state(deal_id)
             if state is None:
                 raise PermanentError("the deal is gone", "reopen deal", 404, gone=True)
             pipeline = state.pipeline
-        for candidate in pipelines(await self._pipeline_rows()):
+        for candidate in pipelines(await pipeline_rows(self._api)):
             stage = next((stage for stage in candidate.stages if not stage.closed), None)
             if candidate.id == pipeline and stage is not None:
                 return pipeline, stage.id
@@ -404,9 +331,3 @@ def _without(body: Body, origins: list[str]) -> Body:
     if kept:
         json["custom_fields_values"] = [value for value, _ in kept]
     return Body(json, tuple(origin for _, origin in kept))
-
-
-def _part_missing(part: str, error: ConnectorError) -> None:
-    log.info(
-        "part of the metadata cannot be read", extra={"event": "metadata.missing", "part": part, "error": str(error)}
-    )

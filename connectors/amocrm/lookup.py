@@ -112,7 +112,7 @@ class Lookup:
         pages = self._api.pages(f"look through {entity}", f"/api/v4/{entity}", entity, NEWEST, max_pages=max_pages)
         async for rows in pages:
             found.extend(str(row["id"]) for row in rows if matches(row))
-            if newest_first(rows) and made_before(rows[-1], since):
+            if rows and newest_first(rows) and made_before(rows[-1], since):
                 break
         return _lowest(found)
 
