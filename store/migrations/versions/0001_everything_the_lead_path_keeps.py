@@ -112,7 +112,7 @@ def upgrade() -> None:
         sa.Column("incomplete", sa.JSON(), server_default=sa.text("'[]'"), nullable=False),
         sa.Column("error_kind", sa.Text(), server_default=sa.text("('')"), nullable=False),
         sa.Column("last_error", sa.Text(), server_default=sa.text("('')"), nullable=False),
-        sa.Column("looked_up", sa.Boolean(), server_default=sa.text("0"), nullable=False),
+        sa.Column("looked_up", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("fallback_at", sa.BigInteger(), nullable=True),
         sa.Column("settled_at", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
@@ -215,7 +215,7 @@ def upgrade() -> None:
         sa.Column("status_at", sa.BigInteger(), nullable=True),
         sa.Column("route", sa.Text(), server_default=sa.text("('')"), nullable=False),
         sa.Column("duplicates", sa.Integer(), server_default=sa.text("0"), nullable=False),
-        sa.Column("spooled", sa.Boolean(), server_default=sa.text("0"), nullable=False),
+        sa.Column("spooled", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("dedup_key"),
     )

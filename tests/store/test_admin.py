@@ -1,0 +1,107 @@
+"""The schema is made, upgraded, backed up and restored the same way on both databases."""
+
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import text
+from sqlmodel import SQLModel
+
+from store import admin
+from store.db import StoreUnavailable, admin_engine, make_engine
+from store.intake import Intake
+from tests.support.databases import new_sqlite
+from tests.support.leads import acceptance
+from tests.support.manual_clock import ManualClock
+
+
+def test_head_is_the_newest_migration() -> None:
+    files = sorted(path.name for path in Path("store/migrations/versions").glob("[0-9]*.py"))
+    assert files[-1].startswith(f"{admin.HEAD}_")
+
+
+def test_upgrade_makes_the_schema_of_the_tables(bare_database_url: str) -> None:
+    assert admin.upgrade(bare_database_url) == admin.HEAD
+    assert admin.upgrade(bare_database_url) == admin.HEAD
+    engine = admin_engine(bare_database_url)
+    with engine.connect() as conn:
+        context = MigrationContext.configure(conn, opts={"compare_type": False})
+        assert compare_metadata(context, SQLModel.metadata) == []
+    engine.dispose()
+    assert admin.check(bare_database_url) == []
+
+
+def test_a_newer_schema_refuses_to_start(database_url: str) -> None:
+    engine = admin_engine(database_url)
+    with engine.begin() as conn:
+        conn.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    engine.dispose()
+    with pytest.raises(admin.SchemaTooNew, match="9999"):
+        admin.upgrade(database_url)
+    assert "9999" in admin.check(database_url)[0]
+
+
+def test_check_tells_what_is_wrong(database_url: str) -> None:
+    clock = ManualClock()
+    _accept(database_url, clock, 1)
+    engine = admin_engine(database_url)
+    with engine.begin() as conn:
+        conn.execute(text("UPDATE delivery SET state = 'waiting'"))
+        conn.execute(text("DELETE FROM raw_request"))
+    engine.dispose()
+    assert admin.check(database_url) == [
+        "1 leads without their raw request",
+        "1 deliveries that wait behind nobody",
+    ]
+
+
+def test_a_backup_restores_every_row(database_url: str, tmp_path: Path) -> None:
+    clock = ManualClock()
+    _accept(database_url, clock, 30)
+    file = tmp_path / "hub.backup"
+    admin.backup(database_url, file)
+    (tmp_path / "other").mkdir()
+    restored = new_sqlite(tmp_path / "other", migrated=False)
+    admin.restore(restored, file)
+    assert _rows(restored) == _rows(database_url)
+    with pytest.raises(admin.BackupError, match="not empty"):
+        admin.restore(restored, file)
+
+
+def test_a_cut_backup_restores_nothing(tmp_path: Path) -> None:
+    clock = ManualClock()
+    url = new_sqlite(tmp_path)
+    _accept(url, clock, 5)
+    file = tmp_path / "hub.backup"
+    admin.backup(url, file)
+    file.write_bytes(file.read_bytes()[:-200])
+    (tmp_path / "other").mkdir()
+    restored = new_sqlite(tmp_path / "other", migrated=False)
+    with pytest.raises(admin.BackupError):
+        admin.restore(restored, file)
+    assert all(not rows for rows in _rows(restored).values())
+
+
+def test_a_database_that_is_away_is_said_to_be() -> None:
+    with pytest.raises(StoreUnavailable):
+        admin.upgrade("postgresql://leadhub@127.0.0.1:1/leadhub")
+
+
+def _accept(url: str, clock: ManualClock, count: int) -> None:
+    engine = make_engine(url, writer=True)
+    with engine.begin() as conn:
+        items = [acceptance(clock, phones=(f"+7916{number:07d}",), lead_uid=str(number)) for number in range(count)]
+        Intake(clock).accept(conn, items)
+    engine.dispose()
+
+
+def _rows(url: str) -> dict[str, list[str]]:
+    engine = admin_engine(url)
+    with engine.connect() as conn:
+        found = {
+            table.name: sorted(repr(tuple(row)) for row in conn.execute(table.select()))
+            for table in SQLModel.metadata.sorted_tables
+        }
+    engine.dispose()
+    return found
