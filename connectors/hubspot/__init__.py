@@ -5,7 +5,8 @@ from pydantic import BaseModel
 from connectors.base import Capabilities, Connector, NeededField
 from connectors.hubspot.api import rate_of
 from connectors.hubspot.auth import authorize_url, exchange_code
-from connectors.hubspot.client import SLOWEST_WRITE_S, HubSpotClient
+from connectors.hubspot.client import HubSpotClient
+from connectors.hubspot.creation import SLOWEST_WRITE_S
 from connectors.hubspot.properties import NEEDED_KEYS
 from connectors.hubspot.settings import HubSpotSettings
 from connectors.hubspot.writes import MAX_BATCH

@@ -19,6 +19,9 @@ BURST_S, SEARCH_S, SOME_S = 10.0, 1.0, 2.0
 DAILY_CAP_S = 900.0
 """The daily counter is reset at midnight of the account's zone, which we may not know: ask every 15 minutes."""
 
+CONFLICTS = ("CONFLICT", "OBJECT_ALREADY_EXISTS")
+"""Categories of a refusal because something is there already; the status beside them is not always 409."""
+
 _TAKEN = re.compile(r"propertyName=(\w+).*?(\d+) already has that value", re.S)
 _TAKEN_BY = re.compile(r"(\d+) already has that value")
 _EXISTING = re.compile(r"Existing ID:\s*(\d+)", re.I)

@@ -6,10 +6,11 @@ from datetime import datetime
 from typing import Any
 
 from connectors.base import FoundDeal
-from connectors.errors import AuthError, PermanentError, RetryableError
+from connectors.errors import AuthError, PermanentError
 from connectors.hubspot.api import HubSpotApi
-from connectors.hubspot.lookups import found_records, whole
+from connectors.hubspot.objects import Objects
 from connectors.hubspot.records import (
+    found_records,
     has_source,
     linked_ids,
     lowest,
@@ -20,7 +21,6 @@ from connectors.hubspot.records import (
     when,
 )
 
-BATCH = 100
 LINKS_BATCH = 1000
 PAGE = 200
 MAX_RESULTS = 10_000
@@ -38,14 +38,13 @@ PROPERTIES = (
 
 
 class DealReader:
-    def __init__(self, api: HubSpotApi) -> None:
+    def __init__(self, api: HubSpotApi, objects: Objects) -> None:
         self._api = api
+        self._objects = objects
 
     async def read_back(self, deal_ids: Iterable[str], since: datetime, until: datetime) -> list[FoundDeal]:
         wanted = list(dict.fromkeys(deal_ids))
-        records: dict[str, dict[str, Any]] = {}
-        for some in chunks(wanted, BATCH):
-            records.update(await self._by_ids(some))
+        records = await self._objects.read_many("deal", wanted, PROPERTIES)
         merged_into = {old: id_ for id_, record in records.items() for old in _merged(record)}
         missing = [id_ for id_ in wanted if id_ not in records and id_ not in merged_into]
         for id_ in missing[:MAX_SINGLE]:
@@ -63,18 +62,6 @@ class DealReader:
             if old in wanted and new in records and old != new:
                 found.append(_deal(old, records[new], contacts.get(new, ())))
         return found
-
-    async def _by_ids(self, ids: list[str]) -> dict[str, dict[str, Any]]:
-        body = {"properties": [*PROPERTIES], "propertiesWithHistory": [], "inputs": [{"id": id_} for id_ in ids]}
-        try:
-            path = self._api.paths.batch("deals", "read")
-            answer = await self._api.call("read deals", "POST", path, writes=False, json=body)
-        except PermanentError:
-            found = [await self._one(id_) for id_ in ids]
-            return {record_id(record): record for record in found if record is not None}
-        if not whole(answer):
-            raise RetryableError("the answer is not complete", "read deals", 207)
-        return {record_id(record): record for record in results_of(answer)}
 
     async def _one(self, id_: str) -> dict[str, Any] | None:
         """Answers with the new record when `id_` was merged into another."""

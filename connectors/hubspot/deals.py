@@ -7,12 +7,12 @@ from typing import Any
 from connectors.base import DealDraft, DealState, Draft, Pipeline
 from connectors.errors import AuthError, ConnectorError, PermanentError
 from connectors.hubspot.api import HubSpotApi
+from connectors.hubspot.objects import Objects
 from connectors.hubspot.records import (
     CLOSED_STAGES,
     linked_ids,
     properties_of,
     record_id,
-    results_of,
     to_pipelines,
     when,
 )
@@ -22,13 +22,13 @@ PIPELINE, STAGE = "default", "appointmentscheduled"
 FRESH_S = 600.0
 PATIENCE_S = 10.0
 """A lead waits no longer than this for the list of pipelines."""
-BATCH = 100
 PROPERTIES = ("dealstage", "pipeline", "hubspot_owner_id", "createdate", "hs_lastmodifieddate")
 
 
 class Deals:
-    def __init__(self, api: HubSpotApi) -> None:
+    def __init__(self, api: HubSpotApi, objects: Objects) -> None:
         self._api = api
+        self._objects = objects
         self._pipelines: tuple[Pipeline, ...] = ()
         self._until = float("-inf")
         self._lock = asyncio.Lock()
@@ -86,20 +86,11 @@ class Deals:
 
     async def newest(self, deal_ids: tuple[str, ...], contact_id: str) -> DealState | None:
         """The newest open deal of these, else the newest closed, else None."""
-        records = await self._read(deal_ids)
-        records = [record for record in records if not record.get("archived")]
+        found = await self._objects.read_many("deal", deal_ids, PROPERTIES)
+        records = [record for record in found.values() if not record.get("archived")]
         states = [(_created(record), await self._to_state(record, (contact_id,))) for record in records]
         best = max(states, key=lambda one: (not one[1].closed, one[0], len(one[1].id), one[1].id), default=None)
         return best[1] if best else None
-
-    async def _read(self, deal_ids: tuple[str, ...]) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = []
-        for start in range(0, len(deal_ids), BATCH):
-            inputs = [{"id": id_} for id_ in deal_ids[start : start + BATCH]]
-            body = {"properties": [*PROPERTIES], "propertiesWithHistory": [], "inputs": inputs}
-            path = self._api.paths.batch("deals", "read")
-            found += results_of(await self._api.call("read deals", "POST", path, writes=False, json=body))
-        return found
 
     async def _to_state(self, record: dict[str, Any], contact_ids: tuple[str, ...]) -> DealState:
         properties = properties_of(record)

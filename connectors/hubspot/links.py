@@ -5,16 +5,17 @@ from typing import Any
 from connectors.base import Draft, Kind
 from connectors.errors import PermanentError
 from connectors.hubspot.api import HubSpotApi
+from connectors.hubspot.objects import Objects
 from connectors.hubspot.payloads import KEY_PROPERTY, TEXT_PROPERTY, TYPES, key_of, kind_of, mark
-from connectors.hubspot.records import linked_ids, lowest, next_page, properties_of, record_id, results_of
+from connectors.hubspot.records import linked_ids, lowest, next_page, properties_of, results_of
 
 PAGE = 500
-BATCH = 100
 
 
 class Links:
-    def __init__(self, api: HubSpotApi) -> None:
+    def __init__(self, api: HubSpotApi, objects: Objects) -> None:
         self._api = api
+        self._objects = objects
 
     async def of(self, kind: Kind, id_: str, to: Kind) -> tuple[str, ...]:
         """Ids of the records of kind `to` linked to this one; none when it does not exist (any more)."""
@@ -47,18 +48,9 @@ class Links:
         """Lowest id of what hangs on the parent and has our key, or our mark in its text."""
         kind = kind_of(draft)
         ids = await self.of(parent, parent_id, kind)
-        ours = [record_id(record) for record in await self._read(kind, ids) if _is_ours(record, draft)]
-        return lowest(filter(None, ours))
-
-    async def _read(self, kind: Kind, ids: tuple[str, ...]) -> list[dict[str, Any]]:
-        properties = [KEY_PROPERTY[kind], *filter(None, [TEXT_PROPERTY.get(kind)])]
-        found: list[dict[str, Any]] = []
-        for start in range(0, len(ids), BATCH):
-            inputs = [{"id": id_} for id_ in ids[start : start + BATCH]]
-            body = {"properties": properties, "propertiesWithHistory": [], "inputs": inputs}
-            path = self._api.paths.batch(TYPES[kind], "read")
-            found += results_of(await self._api.call(f"read {kind}s", "POST", path, writes=False, json=body))
-        return found
+        names = [KEY_PROPERTY[kind], *filter(None, [TEXT_PROPERTY.get(kind)])]
+        records = await self._objects.read_many(kind, ids, names)
+        return lowest(id_ for id_, record in records.items() if _is_ours(record, draft))
 
 
 def _is_ours(record: dict[str, Any], draft: Draft) -> bool:

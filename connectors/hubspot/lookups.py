@@ -9,7 +9,7 @@ from connectors.base import Kind
 from connectors.errors import ConnectorError, PermanentError, RetryableError
 from connectors.hubspot.api import HubSpotApi, SendAlone
 from connectors.hubspot.payloads import KEY_PROPERTY, TYPES
-from connectors.hubspot.records import lowest, next_page, properties_of, record_id, results_of
+from connectors.hubspot.records import found_records, lowest, next_page, properties_of, record_id, results_of, whole
 from connectors.limits import Batcher
 
 MAX_BATCH = 100
@@ -100,6 +100,20 @@ class Lookups:
     async def by_email(self, email: str) -> Found:
         return await self._one(self._by_email, "contact", "email", email.strip().lower())
 
+    async def by_key_if(self, kind: Kind, key: str) -> Found:
+        """`by_key` where the property may be no id: then it proves nothing and finds nothing."""
+        try:
+            return await self.by_key(kind, key)
+        except PermanentError:
+            return None
+
+    async def by_email_if(self, email: str) -> Found:
+        """`by_email` where HubSpot may take the text for no e-mail: then nobody has it."""
+        try:
+            return await self.by_email(email)
+        except PermanentError:
+            return None
+
     async def by_phone(self, phone: str) -> Found:
         """The oldest contact with this number, of those that the index already has (it lags by seconds)."""
         try:
@@ -182,20 +196,6 @@ class Lookups:
                 continue
             return _oldest(found_records(answer, "find contact by phone"), phone)
         return None
-
-
-def whole(answer: dict[str, Any]) -> bool:
-    """Whether a batch read told about everything: what it left out was not found, rather than not read."""
-    errors = answer.get("errors") or []
-    told = all(isinstance(item, dict) and item.get("category") == "OBJECT_NOT_FOUND" for item in errors)
-    return told and isinstance(answer.get("results"), list) and answer.get("status", "COMPLETE") == "COMPLETE"
-
-
-def found_records(answer: dict[str, Any], operation: str) -> list[dict[str, Any]]:
-    """The hits of a search; an answer without a list of them is no "nothing found"."""
-    if not isinstance(answer.get("results"), list):
-        raise RetryableError("no results in the answer", operation, 200)
-    return results_of(answer)
 
 
 def _oldest(records: list[dict[str, Any]], phone: str) -> Found:

@@ -1,8 +1,8 @@
-"""Drafts -> HubSpot's bodies, HubSpot's records -> canonical values; pure."""
+"""Drafts -> the bodies of HubSpot's creates; pure."""
 
 import html
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
@@ -39,27 +39,6 @@ OPTIONAL = frozenset(
     {"description", "mobilephone", "hs_task_body", "hs_task_priority", "hs_task_type", "hs_task_status"}
 )
 """Built-in properties that a record can do without; so can it without all of ours except the key."""
-
-ATTRIBUTES: Mapping[str, str] = {
-    "email": "emails",
-    "phone": "phones",
-    "mobilephone": "phones",
-    "firstname": "name",
-    "lastname": "name",
-    "name": "name",
-    "hubspot_owner_id": "responsible",
-    "pipeline": "pipeline",
-    "dealstage": "stage",
-    "dealname": "title",
-    "amount": "price",
-    "description": "comment",
-    "leadhub_source": "source",
-    "leadhub_tags": "tags",
-    "hs_note_body": "text",
-    "hs_task_body": "text",
-    "hs_task_subject": "text",
-}
-"""Property -> the draft's own name for what is in it."""
 
 CONTACT_TO_COMPANY, DEAL_TO_CONTACT, DEAL_TO_COMPANY = 279, 3, 341
 NOTE_TO_CONTACT, NOTE_TO_DEAL, TASK_TO_CONTACT, TASK_TO_DEAL = 202, 214, 204, 216
@@ -240,29 +219,3 @@ def text(value: Any) -> str:
 
 def iso(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def draft_names(names: Iterable[str], draft: Draft) -> tuple[str, ...]:
-    """Vendor property names -> names as in the draft: of its own fields as they are, else the attribute."""
-    fields: Mapping[str, Any] = getattr(draft, "fields", {})
-
-    def one(name: str) -> str:
-        if name in fields:
-            return name
-        if name.startswith(f"{OWN_PREFIX}utm_"):
-            return "utm"
-        if name == "hs_timestamp":
-            return "due_at"
-        return ATTRIBUTES.get(name, name)
-
-    return tuple(dict.fromkeys(one(name) for name in names))
-
-
-def named_in(message: str, properties: Mapping[str, str]) -> tuple[str, ...]:
-    """Which of our properties an unstructured refusal talks about; a stage or an owner also in plain words."""
-    low = message.lower()
-    found = [name for name in properties if re.search(rf"\b{re.escape(name)}\b", low)]
-    for word, name in (("stage", "dealstage"), ("owner", "hubspot_owner_id")):
-        if word in low and name in properties and name not in found:
-            found.append(name)
-    return tuple(found)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from connectors.base import CrmUser, FieldInfo, Kind, NeededField, Pipeline, Stage
+from connectors.errors import RetryableError
 
 STAPLE: Mapping[Kind, str] = {
     "contact": "email",
@@ -46,6 +47,20 @@ def properties_of(record: Any) -> dict[str, str]:
 def results_of(answer: Any) -> list[dict[str, Any]]:
     found = answer.get("results") if isinstance(answer, dict) else None
     return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
+
+
+def whole(answer: dict[str, Any]) -> bool:
+    """Whether a batch read told about everything: what it left out was not found, rather than not read."""
+    errors = answer.get("errors") or []
+    told = all(isinstance(item, dict) and item.get("category") == "OBJECT_NOT_FOUND" for item in errors)
+    return told and isinstance(answer.get("results"), list) and answer.get("status", "COMPLETE") == "COMPLETE"
+
+
+def found_records(answer: dict[str, Any], operation: str) -> list[dict[str, Any]]:
+    """The hits of a search; an answer without a list of them is no "nothing found"."""
+    if not isinstance(answer.get("results"), list):
+        raise RetryableError("no results in the answer", operation, 200)
+    return results_of(answer)
 
 
 def next_page(answer: Any) -> str:

@@ -26,6 +26,7 @@ class Creates:
 
     def __init__(self, api: HubSpotApi) -> None:
         self._api = api
+        self._batches = True
         self._queues = {kind: self._queue(kind) for kind in TYPES}
 
     async def create(self, kind: Kind, row: Row) -> str:
@@ -41,7 +42,13 @@ class Creates:
         async def send(rows: list[Row]) -> list[str | ConnectorError]:
             if len(rows) == 1:
                 return [await self._single(kind, rows[0])]
-            return await self._batch(kind, rows)
+            if self._batches:
+                return await self._batch(kind, rows)
+            try:
+                first: str | ConnectorError = await self._single(kind, rows[0])
+            except ConnectorError as error:
+                first = error
+            return [first, *(SendAlone("no batches here", f"create {kind}") for _ in rows[1:])]
 
         return Batcher(self._api.limiter, send, max_batch=MAX_BATCH, operation=f"create {kind}")
 
@@ -63,6 +70,7 @@ class Creates:
         try:
             answer = await self._api.send(operation, "POST", path, writes=True, json={"inputs": inputs})
         except Refusal as error:
+            self._batches = self._batches and error.status not in (404, 405)
             return [SendAlone("refused as a batch", operation, error.status)] * len(rows)
         return sort_out(answer, rows, traces, KEY_PROPERTY[kind], operation)
 
