@@ -1,0 +1,76 @@
+"""The cause of an incident as a short code, from an error or from the text that an error left behind."""
+
+import re
+
+from connectors.errors import AuthError, ConnectorError, PermanentError, RateLimitedError
+
+CODES = frozenset(
+    {
+        "timeout",
+        "network",
+        "rate_limited",
+        "unreadable",
+        "token",
+        "rights",
+        "validation",
+        "field",
+        "mapping",
+        "gone",
+        "gave_up",
+        "unknown_outcome",
+        "disk_full",
+        "disk_low",
+        "database_down",
+        "database_locked",
+        "removed",
+        "refused",
+        "mandatory",
+    }
+)
+"""Codes with words of their own, beside `http_500` to `http_599`. A detail may follow after a colon: `field:NAME`."""
+
+_TIMEOUTS = ("ReadTimeout", "ConnectTimeout", "WriteTimeout", "PoolTimeout", "TimeoutError")
+_NETWORK = ("ConnectError", "ReadError", "WriteError", "CloseError", "RemoteProtocolError", "OSError", "ProxyError")
+_STATUS = re.compile(r"\bHTTP (\d{3})\b")
+_HTTP_CODE = re.compile(r"http_5\d\d")
+
+
+def cause_of(error: ConnectorError) -> str:
+    """A code for the error that a call ended with."""
+    match error:
+        case AuthError():
+            return "rights" if error.status == 403 else "token"
+        case RateLimitedError():
+            return "rate_limited"
+        case PermanentError(gone=True):
+            return "gone"
+        case PermanentError():
+            return f"field:{error.fields[0]}" if error.fields else "validation"
+    if error.status >= 500:
+        return f"http_{error.status}"
+    if error.status:
+        return "unreadable"
+    return "timeout" if error.message in _TIMEOUTS else "network"
+
+
+def is_code(cause: str) -> bool:
+    head = cause.partition(":")[0]
+    return head in CODES or bool(_HTTP_CODE.fullmatch(head))
+
+
+def code_of(cause: str) -> str:
+    """A code as it is; the text of an error as the code that it means, "" when it means none."""
+    if is_code(cause):
+        return cause
+    status = _STATUS.search(cause)
+    if status and status.group(1)[0] == "5":
+        return f"http_{status.group(1)}"
+    if status and status.group(1) in ("401", "403"):
+        return "token" if status.group(1) == "401" else "rights"
+    if status and status.group(1) == "429":
+        return "rate_limited"
+    if any(name in cause for name in _TIMEOUTS):
+        return "timeout"
+    if any(name in cause for name in _NETWORK):
+        return "network"
+    return "unreadable" if "the answer cannot be read" in cause else ""
