@@ -195,6 +195,8 @@ def _warnings(settings: "Settings", reader: Reader) -> Iterable[Problem]:
             )
         if route.when is None:
             everything |= wanted
+        for doubt in route.assign.doubts() if route.assign else ():
+            yield problem(("routes", index, "assign"), doubt, key=True)
     routed = {name for route in settings.routes for name in (settings.sources if ANY in route.from_ else route.from_)}
     for name in settings.sources:
         if name not in routed:

@@ -11,7 +11,7 @@ SHOWN_CHARS = 60
 """A value quoted in a message is cut to so many characters."""
 
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]+\Z")
-_MANY = 15
+_MANY = 40
 
 
 @dataclass(frozen=True, slots=True)

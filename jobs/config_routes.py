@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from jobs.config_models import Names, Strict
+from leads.assignment_settings import AssignSettings
 from leads.repeats import RepeatPolicy
 
 
@@ -15,3 +16,4 @@ class RouteSettings(Strict):
     to: Names = Field(min_length=1, description="names of connections")
     mapping: str | None = Field(None, description="mappings/NAME.yaml instead of the CRM's preset")
     repeat: RepeatPolicy = Field(default_factory=RepeatPolicy, description="what an enquiry of a known person makes")
+    assign: AssignSettings | None = Field(None, description="who is responsible; default: whom the CRM chooses")

@@ -262,15 +262,22 @@ def names_at(model: type[BaseModel], path: YamlPath) -> set[str]:
 
 
 def is_secret(model: type[BaseModel], path: YamlPath) -> bool:
-    """Whether a secret may stand at `path` or inside it, or nothing is known about the place."""
-    found = [plain for annotation in annotations_at(model, path) for plain in _without_union(annotation)]
-    return not found or any(_holds_secret(annotation) for annotation in found)
+    """Whether a secret may stand at `path`; where that place is not known, anywhere in what is around it."""
+    for length in range(len(path), -1, -1):
+        found = [plain for annotation in annotations_at(model, path[:length]) for plain in _without_union(annotation)]
+        if found:
+            return any(_holds_secret(annotation, inside=length < len(path)) for annotation in found)
+    return True
 
 
-def _holds_secret(annotation: Any) -> bool:
-    if isinstance(annotation, type) and issubclass(annotation, SecretStr | SecretBytes):
-        return True
-    return any(_holds_secret(part) for part in get_args(annotation))
+def _holds_secret(annotation: Any, *, inside: bool) -> bool:
+    if isinstance(annotation, type):
+        if issubclass(annotation, SecretStr | SecretBytes):
+            return True
+        if issubclass(annotation, BaseModel) and inside:
+            fields = annotation.model_fields.values()
+            return any(_holds_secret(info.annotation, inside=False) for info in fields)
+    return any(_holds_secret(part, inside=inside) for part in get_args(annotation))
 
 
 def describe(model: type[BaseModel], path: YamlPath) -> str:

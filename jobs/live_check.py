@@ -11,9 +11,11 @@ from connectors.errors import AuthError, ConnectorError
 from connectors.registry import CONNECTORS
 from jobs.config import Settings
 from jobs.config_check import preset_name
-from jobs.config_errors import Problem
+from jobs.config_errors import Problem, YamlPath, choices, quote
 from jobs.mapping_check import check_mapping
 from jobs.resolve import Directory
+from jobs.yaml_positions import Document
+from leads.assignment import CrmUserRef, resolve_user
 from leads.clock import Clock
 from mappings.load import load_mapping
 
@@ -119,10 +121,37 @@ class _Live:
         return (route for route in self._settings.routes if self._name in route.to)
 
     def _users(self, metadata: Metadata) -> Iterator[Problem]:
-        return iter(())
+        """Each user named under `assign` of a route to here must exist and be active."""
+        if "users" not in metadata.known:
+            return
+        users = [CrmUserRef(user.id, user.name, user.email, user.active) for user in metadata.users]
+        for index, route in enumerate(self._settings.routes):
+            if self._name not in route.to or route.assign is None:
+                continue
+            for ref in route.assign.refs():
+                user = resolve_user(ref, users)
+                place = _where(self._settings.document, ("routes", index, "assign"), ref)
+                if user is None:
+                    names = [user.name for user in users if user.active]
+                    yield self._problem(place, f"no user {quote(ref)} {self._where}", choices(ref, names, "active"))
+                elif not user.active:
+                    yield self._problem(place, f"the user {quote(ref)} is not active {self._where}")
+
+    def _problem(self, path: YamlPath, message: str, hint: str = "") -> Problem:
+        return self._settings.document.problem(path, message, hint)
 
     def _at_connection(self, message: str, hint: str = "") -> Problem:
         return self._settings.document.problem(("connections", self._name), message, hint, key=True)
 
     def _done(self, summary: str, problems: list[Problem]) -> Checked:
         return Checked(self._name, self._type, summary, tuple(dict.fromkeys(problems)))
+
+
+def _where(document: Document, inside: YamlPath, text: str) -> YamlPath:
+    """The value below `inside` that is written so, else `inside` itself."""
+    found = (
+        path
+        for path, scalar in document.scalars.items()
+        if path[: len(inside)] == inside and scalar.text.strip() == text
+    )
+    return next(found, inside)

@@ -17,6 +17,7 @@ MAX_NODES = 50_000
 
 _TAG = "tag:yaml.org,2002:"
 _HALVES = re.compile("[\ud800-\udfff]")
+_TOO_DEEP = re.compile(r"(?:[\[{]\s*+){60}")  # the parser would take minutes
 _SCALARS = {"str", "int", "float", "bool", "null", "timestamp", "merge", "value"}
 
 
@@ -71,6 +72,8 @@ def parse(raw: bytes, file: str) -> tuple[Document, list[Problem]]:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         return document, [_not_utf8(raw, error, file)]
+    if _TOO_DEEP.search(text):
+        return document, [Problem(file, 0, 0, "", "is nested too deeply")]
     try:
         node = YAML(typ="rt", pure=True).compose(text)
         if node is None:
