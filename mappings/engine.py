@@ -1,7 +1,7 @@
 """A compiled mapping and one lead -> what is to be written; what cannot be computed is left out and reported."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final
@@ -89,9 +89,8 @@ class Drafted:
 
 def build(mapping: LeadMapping, facts: Facts) -> Drafted:
     """Never raises for what is in a lead. The same facts give the same draft."""
-    if facts.due_at is None:
-        facts = replace(facts, due_at=facts.now + mapping.due)  # by the clock: no working hours were given
-    drawing = _Drawing(scope(variables(facts)))
+    due_at = facts.due_at or facts.now + mapping.due  # by the clock, when no working hours were given
+    drawing = _Drawing(scope(variables(facts, due_at)))
     company = drawing.record(mapping.company) if mapping.company else None
     contact, deal = drawing.record(mapping.contact), drawing.record(mapping.deal)
     note = drawing.text(mapping.note) if mapping.note else ""

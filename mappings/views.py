@@ -135,8 +135,9 @@ class View:
         raise TypeError("a whole record is not a text")
 
 
-def variables(facts: Facts) -> dict[str, object]:
-    """`facts` as the names of the expression language. Times are in the hub's zone."""
+def variables(facts: Facts, due_at: datetime | None = None) -> dict[str, object]:
+    """`facts` as the names of the expression language. Times are in the hub's zone; `due_at` is the task's."""
+    due_at = facts.due_at or due_at
     zone = ZoneInfo(facts.hub.timezone) if facts.hub.timezone != "UTC" else UTC
     hub, person, assigned = facts.hub, facts.person, facts.assigned
     return {
@@ -155,7 +156,7 @@ def variables(facts: Facts) -> dict[str, object]:
             {"id": assigned.id, "name": assigned.name, "reason": assigned.reason}, assigned if assigned.id else None
         ),
         "repeat": View({"number": facts.repeat.number, "days": facts.repeat.days}, facts.repeat),
-        "task": View({"due_at": facts.due_at.astimezone(zone) if facts.due_at else ""}, facts.due_at),
+        "task": View({"due_at": due_at.astimezone(zone) if due_at else ""}, due_at),
     }
 
 
