@@ -1,12 +1,12 @@
 """First and last touch of a person; what a request tells of one touch."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import unquote
 
 from leads.channels import CHANNELS, PAID_CLICK_KEYS, Channel, channel
 from leads.normalize import clean_text, utm_value
@@ -21,16 +21,16 @@ __all__ = [
     "describe_touch",
     "first_touch",
     "last_touch",
-    "query_of",
     "touch_from_json",
     "touch_of",
     "touch_to_json",
     "utm_of",
 ]
 
-URL_MAX = 2_048
+URL_MAX = 4_096
 CLICK_ID_MAX = 255
 QUERY_FIELDS_MAX = 100
+NAME_MAX = 64  # our caches hold what strangers send: everything that goes into one is short
 
 # How senders spell what we call by one name; compared without case, "_", "-", brackets and spaces.
 _UTM_NAMES = {
@@ -56,47 +56,59 @@ def _plain_name(name: str) -> str:
 
 def utm_of(fields: Mapping[str, str]) -> dict[str, str]:
     """UTM values among `fields` (utm_source, utmSource, utm[source], ...), normalised; without the empty ones."""
-    found: dict[str, str] = {}
-    for name, raw in fields.items():
-        key = _UTM_NAMES.get(_plain_name(name))
-        if key and key not in found:
-            value = utm_value(raw)
-            if value:
-                found[key] = value
-    return {key: found[key] for key in UTM_KEYS if key in found}
+    return _marks(fields.items())[0]
 
 
 def click_ids_of(fields: Mapping[str, str]) -> dict[str, str]:
     """Click and visitor ids among `fields`, case kept (they are opaque). A `_ga` cookie gives its client id."""
-    found: dict[str, str] = {}
-    for name, raw in fields.items():
-        key = _CLICK_NAMES.get(_plain_name(name))
-        if key is None or key in found:
-            continue
-        value = clean_text(raw)
-        if value.lower() in _NO_CLICK_ID or value.startswith("{") or len(value) > CLICK_ID_MAX:
-            continue
-        cookie = _GA_COOKIE.fullmatch(value)
-        found[key] = cookie[1] if cookie else value
-    return found
+    return _marks(fields.items())[1]
 
 
-def query_of(url: str) -> dict[str, str]:
-    """Parameters of a URL's query, values as they stand once decoded; the first of several counts."""
-    if "?" not in url:
-        return {}
-    try:
-        query = urlsplit(url.strip()).query.replace("&amp;", "&")
-        try:
-            pairs = parse_qsl(query, errors="strict", max_num_fields=QUERY_FIELDS_MAX)
-        except UnicodeDecodeError:  # older Russian sites
-            pairs = parse_qsl(query, encoding="windows-1251", errors="replace", max_num_fields=QUERY_FIELDS_MAX)
-    except ValueError:
-        return {}
-    params: dict[str, str] = {}
-    for name, value in pairs:
-        params.setdefault(name, value)
-    return params
+Marks = tuple[dict[str, str], dict[str, str]]
+"""UTM values and click ids."""
+
+
+def _marks(fields: Iterable[tuple[str, str]]) -> Marks:
+    utm: dict[str, str] = {}
+    click_ids: dict[str, str] = {}
+    for name, raw in fields:
+        if len(name) > NAME_MAX:
+            continue
+        plain = _plain_name(name)
+        key = _UTM_NAMES.get(plain)
+        if key is not None:
+            if key not in utm and (value := utm_value(raw)):
+                utm[key] = value
+            continue
+        key = _CLICK_NAMES.get(plain)
+        if key is not None and key not in click_ids and (value := _click_id(raw)):
+            click_ids[key] = value
+    return {key: utm[key] for key in UTM_KEYS if key in utm}, click_ids
+
+
+def _click_id(raw: str) -> str:
+    value = clean_text(raw)
+    if value.lower() in _NO_CLICK_ID or value.startswith("{") or len(value) > CLICK_ID_MAX:
+        return ""
+    cookie = _GA_COOKIE.fullmatch(value) if value.startswith("GA") else None
+    return cookie[1] if cookie else value
+
+
+@lru_cache(1_024)  # landing pages repeat; the dicts are shared, so nobody may change them
+def _marks_of_url(url: str) -> Marks:
+    """The marks in the query of a URL, decoded once (`utm_value` does it: also from windows-1251)."""
+    query = url.partition("?")[2].partition("#")[0].replace("&amp;", "&")
+    pairs = query.split("&", QUERY_FIELDS_MAX)[:QUERY_FIELDS_MAX]
+    wanted = []
+    for name, _, value in (pair.partition("=") for pair in pairs):
+        if len(name) > NAME_MAX:
+            continue
+        plain = _plain_name(unquote(name) if "%" in name else name)
+        if plain in _UTM_NAMES:
+            wanted.append((plain, value.replace("+", " ")))
+        elif plain in _CLICK_NAMES:
+            wanted.append((plain, unquote(value)))
+    return _marks(wanted)
 
 
 def touch_of(
@@ -117,13 +129,11 @@ def touch_of(
     """
     utm: dict[str, str] = {}
     click_ids: dict[str, str] = {}
-    for place in (fields, query_of(page_url), query_of(landing_page)):
-        if not place:
-            continue
-        more = utm_of(place)
-        if not utm or more.get("utm_source", "") == utm.get("utm_source", ""):
+    for more, ids in (_marks(fields.items()), _marks_of_url(page_url[:URL_MAX]), _marks_of_url(landing_page[:URL_MAX])):
+        if more and (not utm or more.get("utm_source", "") == utm.get("utm_source", "")):
             utm = {**more, **utm}
-        click_ids = {**click_ids_of(place), **click_ids}
+        if ids:
+            click_ids = {**ids, **click_ids}
     touch = Touch(
         at=at,
         source=source,

@@ -13,6 +13,7 @@ CHANNELS: tuple[Channel, ...] = ("ad", "organic", "social", "email", "messenger"
 PAID_CLICK_KEYS = frozenset(("gclid", "gbraid", "wbraid", "yclid", "ymclid", "msclkid", "ttclid", "rb_clickid"))
 """Put into a link by an ad system on a paid click only. fbclid is not here: Facebook marks unpaid links with it too."""
 
+HOST_MAX = 253  # RFC 1035
 _WORD_BREAKS = re.compile(r"[^0-9a-zа-яё]+")
 
 # utm_medium, whole or one of its words -> channel. From the mediums that Google Analytics, Yandex Metrica and
@@ -211,7 +212,7 @@ def of_referrer(referrer: str, landing_page: str = "") -> Channel | None:
         return None
     if landing_page and _same_site(host, host_of(landing_page)):
         return None
-    return _of_host(host)
+    return _of_host(host) if len(host) <= HOST_MAX else "referral"
 
 
 @lru_cache(1_024)

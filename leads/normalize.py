@@ -23,8 +23,10 @@ __all__ = [
 NAME_MAX = 255
 EMAIL_MAX = 254  # RFC 5321 4.5.3.1.3: a path of 256 with its two angle brackets
 LOCAL_PART_MAX = 64
-EMAILS_TEXT_MAX = 2_000
+EMAILS_TEXT_MAX = 2_000  # longer than any honest field; the rest is handed back unread
 UTM_MAX = 500
+UTM_RAW_MAX = 3_000  # 500 Cyrillic letters, percent-encoded
+UTM_CACHED_MAX = 200
 
 # Controls except tab and line feed, invisible directional marks that reorder what a manager reads, the BOM and
 # zero-width spaces. The zero-width joiner stays: it holds emoji together.
@@ -103,12 +105,13 @@ def emails(text: str) -> EmailResult:
     single = email(text)
     if single:
         return EmailResult((single,))
-    cleaned = clean_text(text, EMAILS_TEXT_MAX)
+    cleaned = clean_text(text)
     if not cleaned:
         return EmailResult()
+    head, tail = cleaned[:EMAILS_TEXT_MAX], cleaned[EMAILS_TEXT_MAX:]
     found: dict[str, None] = {}
     unread = []
-    for piece in _EMAIL_SEPARATORS.split(_AROUND_AT.sub("@", cleaned)):
+    for piece in _EMAIL_SEPARATORS.split(_AROUND_AT.sub("@", head)):
         address = email(piece)
         if address:
             found[address] = None
@@ -116,7 +119,7 @@ def emails(text: str) -> EmailResult:
             unread.append(piece)
     if not found:
         return EmailResult((), cleaned)
-    return EmailResult(tuple(found), " ".join(unread))
+    return EmailResult(tuple(found), " ".join((*unread, tail)).strip())
 
 
 # --- UTM ---------------------------------------------------------------------------------------
@@ -133,18 +136,23 @@ _PERCENT = re.compile(r"%[0-9A-Fa-f]{2}")
 _PLACEHOLDER = re.compile(r"\{+[^{}]*\}+|%7b[^{}]*%7d")
 
 
-@lru_cache(4_096)  # a campaign's values come again with every lead of it
 def utm_value(text: str) -> str:
     """A UTM value for storing: percent-decoded once, lower case, one line; "" for what means "nothing".
 
     Plus becomes a space only where the value was percent-encoded: a decoded value may hold a real plus.
     """
+    # A campaign's values come again with every lead of it; but strangers fill this cache.
+    return _utm_cached(text) if len(text) <= UTM_CACHED_MAX else _utm_value(text[:UTM_RAW_MAX])
+
+
+def _utm_value(text: str) -> str:
     if "%" in text and _PERCENT.search(text):
         text = _decode_once(text.replace("+", " "))
     value = _SPACES.sub(" ", clean_text(text)).strip().lower()[:UTM_MAX].rstrip()
-    if value in _EMPTY_VALUES or _PLACEHOLDER.fullmatch(value):
-        return ""
-    return value
+    return "" if value in _EMPTY_VALUES or _PLACEHOLDER.fullmatch(value) else value
+
+
+_utm_cached = lru_cache(4_096)(_utm_value)
 
 
 def _decode_once(text: str) -> str:

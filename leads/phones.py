@@ -15,6 +15,7 @@ from phonenumbers import Leniency, NumberParseException, PhoneNumber, PhoneNumbe
 
 TEXT_MAX = 300  # longer than any honest phone field; the rest of the text is handed back unread
 CACHE_SIZE = 8_192  # about 3 MB; people who repeat do so within days
+CACHED_TEXT_MAX = 40
 SAME_PLAN_AS_RUSSIA = ("RU", "KZ")  # country code 7, trunk prefix 8
 EXTENSION_MAX = 7
 
@@ -45,6 +46,8 @@ def phones(text: str, region: str) -> PhoneResult:
     e164 = _plain_russian(text, region)
     if e164:
         return PhoneResult((e164,))
+    if len(text) > CACHED_TEXT_MAX:  # strangers fill this cache
+        return read_phones(text, region)
     return _phones_cached(text, region)
 
 

@@ -15,7 +15,6 @@ from leads.attribution import (
     describe_touch,
     first_touch,
     last_touch,
-    query_of,
     touch_from_json,
     touch_of,
     touch_to_json,
@@ -147,11 +146,27 @@ def test_click_ids_keep_their_case_and_ga_cookies_give_the_client_id() -> None:
     assert click_ids_of(fields) == {"gclid": "AbC_1", "client_id": "111.222", "_ym_uid": "176", "roistat_visit": "9"}
 
 
-def test_the_query_of_an_address_is_decoded_once_also_in_windows_1251() -> None:
-    assert query_of("https://e.ru/?utm_term=%EE%EA%ED%E0&a=1&a=2#f") == {"utm_term": "окна", "a": "1"}
-    assert query_of("https://e.ru/?utm_source=x&amp;utm_medium=y") == {"utm_source": "x", "utm_medium": "y"}
-    assert query_of("https://[broken?a=1") == {}
-    assert query_of("https://e.ru/?" + "&".join(f"a{n}=1" for n in range(1000))) == {}
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("utm_source=ya&utm_term=%EE%EA%ED%E0#utm_medium=x", {"utm_source": "ya", "utm_term": "окна"}),
+        ("utm_source=ya&amp;utm_medium=CPC", {"utm_source": "ya", "utm_medium": "cpc"}),
+        ("utm_term=купить+окна&utm_campaign=c%2B%2B", {"utm_campaign": "c++", "utm_term": "купить окна"}),
+        ("utm%5Bsource%5D=ya", {"utm_source": "ya"}),
+        ("utm_source=first&utm_source=second", {"utm_source": "first"}),
+        ("utm_term=%2541", {"utm_term": "%41"}),
+        ("utm_source={source}&utm_medium=", {}),
+        ("x=1&" * 200 + "utm_source=ya", {}),
+        ("", {}),
+    ],
+)
+def test_marks_in_the_address_of_the_page_are_decoded_once(query: str, expected: dict[str, str]) -> None:
+    assert touch(page_url=f"https://e.example/okna?{query}").utm == expected
+    assert touch(landing_page=f"/okna?{query}").utm == expected
+
+
+def test_click_ids_in_the_address_keep_their_case() -> None:
+    assert touch(page_url="https://e.example/?gclid=AbC%2Dd_1&yclid=").click_ids == {"gclid": "AbC-d_1"}
 
 
 def test_a_field_counts_more_than_the_address_of_the_page() -> None:

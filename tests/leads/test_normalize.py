@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from leads.normalize import EmailResult, clean_text, email, emails, person_name, utm_value
 
 WILD = st.text(st.characters(codec=None), max_size=60)  # lone surrogates and controls included
+LONG = "x" * 3_000_000
 EMAILISH = st.text(st.sampled_from("abИ.@-_+ 1,;<>'\u200b"), max_size=24)
 
 
@@ -164,3 +165,10 @@ def test_any_text_as_a_utm_value_can_be_stored(text: str) -> None:
     value = utm_value(text)
     assert b"\0" not in value.encode("utf-8")
     assert len(value) <= 500
+
+
+def test_text_without_end_is_bounded_work_and_no_unread_text_is_lost() -> None:
+    assert emails(f"a@b.ru {LONG}") == EmailResult(("a@b.ru",), LONG[: len(LONG) - 2_000 + len("a@b.ru ")])
+    assert utm_value(LONG) == "x" * 500
+    assert utm_value("%D0%BE" * 100_000) == "о" * 500
+    assert len(person_name(LONG)) == 255

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from leads.retry import DEFAULT, DeadLetter, Outcome, PauseConnection, RetryAt, RetryPolicy, decide, wait_s
@@ -59,6 +59,7 @@ def test_it_is_tried_until_three_days_and_then_a_person_hears(
         assert now < due(decision) <= NOW + timedelta(days=3)
 
 
+@settings(max_examples=20)
 @given(JITTERS)
 def test_a_whole_outage_ends_in_one_last_try_at_the_very_end_of_the_age(jitter: float) -> None:
     now, attempt = NOW, 1
