@@ -47,6 +47,33 @@ WHY: Final[dict[Locale, dict[str, str]]] = {
     },
 }
 """Why a value went into the note instead of a field."""
+ATTRIBUTES: Final[dict[Locale, dict[str, str]]] = {
+    "ru": {
+        "pipeline": "Воронка",
+        "stage": "Этап",
+        "price": "Сумма",
+        "source": "Источник",
+        "comment": "Комментарий",
+        "tags": "Метки",
+        "utm": "UTM",
+        "phones": "Телефон",
+        "emails": "Почта",
+        "name": "Имя",
+    },
+    "en": {
+        "pipeline": "Pipeline",
+        "stage": "Stage",
+        "price": "Amount",
+        "source": "Source",
+        "comment": "Comment",
+        "tags": "Tags",
+        "utm": "UTM",
+        "phones": "Phone",
+        "emails": "E-mail",
+        "name": "Name",
+    },
+}
+"""What a seller calls the attributes of a record."""
 NO_NAME: Final[dict[Locale, str]] = {"ru": "Без имени", "en": "No name"}
 ENQUIRY: Final[dict[Locale, str]] = {"ru": "Заявка", "en": "Enquiry"}
 
