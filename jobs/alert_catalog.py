@@ -113,7 +113,7 @@ RU: Mapping[str, Entry] = {
     "field_removed_done": {
         "one": "Дописан {n} лид.",
         "few": "Дописаны {n} лида.",
-        "other": "Дописаны {n} лидов.",
+        "other": "Дописано {n} лидов.",
     },
     "hub_restarted": {
         "one": "🟡 leadhub перезапущен, в пути {n} лид",

@@ -208,6 +208,7 @@ class Alerts:
         found = await self.local.list_dirty(self.channels)
         try:
             found = found + await self.store.list_dirty(self.channels)
+            await self._save_what_was_said()
         except Exception as error:  # whatever a database may raise: it is the trouble that must be told
             await self._store_failed(error)
         else:
@@ -311,6 +312,8 @@ class Alerts:
             self._store_lost_at = None
             log.info("incidents can be read and kept again", extra={"event": "alert.store_back"})
             await self.local.resolve(Observation("storage_trouble", cause="database_down").key)
+
+    async def _save_what_was_said(self) -> None:
         for (incident_id, channel), sent in list(self._unsaved.items()):
             if incident_id not in self.local.incidents:
                 await self.store.mark_sent(incident_id, channel, sent)
