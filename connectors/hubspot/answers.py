@@ -92,6 +92,8 @@ class Interpreter:
                 wait_s = retry_after_s(response, self._clock.now()) or 60.0
                 text = "the account is being moved"
                 return Throttled(text, operation, status, request_id, wait_s, everything=True, slow_down=False)
+            case 404 if not writes and not body and response.content.lstrip()[:1] == b"{":
+                return unreadable(operation, response, writes=False)  # cut off: who knows what was not found
             case _ if 400 <= status < 500 and status != 408:
                 return refusal(operation, status, body, request_id)
             case 503 if not writes:
