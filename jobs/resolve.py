@@ -278,8 +278,9 @@ class _Resolving:
     def _code(self, drawn: Drawn | None, reason: str) -> str:
         if drawn is None:
             return ""
-        if _CODE.fullmatch(drawn.value) and (":" in drawn.value or not drawn.value.isalpha() or drawn.value.isupper()):
-            return str(drawn.value)
+        text = str(drawn.value)
+        if _CODE.fullmatch(text) and (not text.isalpha() or text.isupper() or text.islower()):
+            return text  # 142, C5:NEW, appointmentscheduled; but not "New"
         self._drop(drawn, reason)
         return ""
 

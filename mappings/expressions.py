@@ -7,6 +7,7 @@ and not by a lead. What is absent is empty and makes no error; what cannot be co
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final, TypeVar
 
 from jinja2 import TemplateError, Undefined, nodes
@@ -65,6 +66,7 @@ class Value:
         return self.run(context)
 
 
+@lru_cache(256)
 def compile_condition(text: str) -> Condition:
     """An expression without braces that is true or false, such as `lead.utm_source == 'yandex'`."""
     if "{{" in text or "{%" in text:

@@ -13,7 +13,10 @@ from jobs.mapping_check import check_mapping
 from jobs.resolve import Directory, Resolved, resolve
 from mappings.engine import build
 from mappings.load import load_mapping, parse_mapping
+from mappings.schema import LeadMapping
 from mappings.views import Facts
+from tests.mappings.random_leads import FACTS as RANDOM_FACTS
+from tests.mappings.random_leads import PRESETS as MAPPINGS
 from tests.mappings.samples import BARE, FACTS, LEAD, NOW
 
 FIELDS: tuple[FieldInfo, ...] = (
@@ -165,7 +168,14 @@ deal:
 
 @pytest.mark.parametrize(
     ("stage", "kept"),
-    [("C5:NEW", "C5:NEW"), ("NEW", "NEW"), ("142", "142"), ("New", ""), ("appointmentscheduled", ""), ("Новая", "")],
+    [
+        ("C5:NEW", "C5:NEW"),
+        ("NEW", "NEW"),
+        ("142", "142"),
+        ("New", ""),
+        ("appointmentscheduled", "appointmentscheduled"),
+        ("Новая", ""),
+    ],
 )
 def test_without_a_pipeline_list_only_what_is_surely_an_id_is_sent(stage: str, kept: str) -> None:
     assert resolved(f'deal: {{stage: "{stage}"}}', UNREAD).deal.stage == kept
@@ -295,6 +305,21 @@ def test_leaving_out_is_final_and_never_costs_the_key(refused: list[str], bare: 
         assert found.without(once, refused, bare=bare) == (once, ())
         assert once.key == draft.key
         assert (once == draft) == (not dropped)
+
+
+@given(
+    RANDOM_FACTS,
+    st.sampled_from([*MAPPINGS, parse_mapping(FULL.encode(), "m.yaml")]),
+    st.sampled_from([ACCOUNT, UNREAD]),
+)
+def test_resolving_never_raises_on_any_lead(facts: Facts, mapping: LeadMapping, directory: Directory) -> None:
+    found = resolve(build(mapping, facts), directory, keys=KEYS)
+    assert found.deal.title
+    assert found.contact.phones == facts.lead.phones
+    assert found.note(found.dropped).startswith(found.note_text)
+    bare, dropped = found.without(found.deal, (), bare=True)
+    assert bare.key == "lead-1"
+    assert found.note(dropped).startswith(found.note_text)
 
 
 # --- every preset in an account that has nothing but what leadhub made ---------------------------------
