@@ -225,16 +225,12 @@ class AmocrmClient:
 
     async def ensure_fields(self, needed: tuple[NeededField, ...], *, create: bool) -> list[NeededField]:
         """The fields that were missing, made when `create`. AuthError without an administrator's token."""
-        missing: list[NeededField] = []
+        known = {kind: await list_fields(self._api, ENTITY_OF[kind]) for kind in {field.kind for field in needed}}
+        missing = [field for field in needed if field.code not in known[field.kind].by_code]
         russian = ".kommo.com" not in self._settings.base_url
-        for kind in dict.fromkeys(field.kind for field in needed):
-            entity = ENTITY_OF[kind]
-            known = await list_fields(self._api, entity)
-            absent = [field for field in needed if field.kind == kind and field.code not in known.by_code]
-            missing.extend(absent)
-            for field in absent if create else ():
-                name = field.name_ru if russian else field.name_en
-                await make_field(self._api, entity, field.code, name, FIELD_TYPES.get(field.code, "text"))
+        for field in missing if create else ():
+            name = field.name_ru if russian else field.name_en
+            await make_field(self._api, ENTITY_OF[field.kind], field.code, name, FIELD_TYPES.get(field.code, "text"))
         if missing and create:
             self._fields.forget()
         return missing
