@@ -1,7 +1,6 @@
 .PHONY: run test bench simulate torture demo lint types setup setup-dev
 PY := .venv/bin/python
 SEEDS ?= 100
-export PYTHONDONTWRITEBYTECODE ?= 1
 
 run: setup
 	@.venv/bin/leadhub serve

@@ -7,12 +7,13 @@ from typing import Annotated
 
 import typer
 
-from cli import check, db, init
+from cli import check, db, init, serve
 from cli.frame import BEFORE_COMMAND, ConfigOption, run
 
 GROUPS: tuple[Callable[[typer.Typer], None], ...] = (
     init.register,
     check.register,
+    serve.register,
     db.register,
 )
 """Each adds its commands to the app, in the order of `leadhub --help`."""

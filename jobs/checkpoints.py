@@ -1,5 +1,7 @@
 """Named points of the path where a test may stop, kill or crash the hub. In production they do nothing."""
 
+import asyncio
+import os
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -17,3 +19,23 @@ Checkpoint = Callable[[str], Awaitable[None]]
 
 async def passed(name: str) -> None:
     """The checkpoint of production."""
+
+
+HOLD_AT = "LEADHUB_HOLD_AT"
+"""For crash tests: the process says `held: NAME` at that point and goes no further, so that it can be killed there."""
+
+
+def from_environment() -> Checkpoint:
+    """`passed`, or one that stops for good at the point named in LEADHUB_HOLD_AT."""
+    name = os.environ.get(HOLD_AT, "")
+    if not name:
+        return passed
+    if name not in NAMES:
+        raise ValueError(f"{HOLD_AT}: no point {name!r}; there are {', '.join(NAMES)}")
+
+    async def hold(at: str) -> None:
+        if at == name:
+            print(f"held: {name}", flush=True)  # noqa: T201  # the test waits for this line
+            await asyncio.Event().wait()
+
+    return hold

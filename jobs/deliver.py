@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from connectors.base import (
     Capabilities,
+    CompanyDraft,
     ContactDraft,
     DealDraft,
     DealState,
@@ -75,7 +76,9 @@ class Drafts:
     """(deal id, what was dropped) -> the note."""
     task: Callable[[str, str], Draft | None]
     """(deal id, its responsible) -> the call task."""
-    company: Draft | None = None
+    company: CompanyDraft | None = None
+    company_id: str = ""
+    """The company's record, when it is known already."""
     dropped: tuple[Dropped, ...] = ()
 
 
@@ -159,11 +162,13 @@ class Run:
         if not contact_id:
             contact_id = await self._ensure(drafts.contact)
         self._link("contact", self.claimed.person.id, contact_id)
-        company_id = ""
+        company_id = drafts.company_id
         if progress.mode == "new":
             deal = drafts.deal
-            if drafts.company is not None:
+            if drafts.company is not None and not company_id:
                 company_id = await self._ensure_extra(drafts.company)
+            if drafts.company is not None and company_id:
+                self._link("company", drafts.company.key, company_id)
             deal = dataclasses.replace(deal, contact_id=contact_id, company_id=company_id)
             deal_id = await self._ensure(deal)
             self._link("deal", lead.id, deal_id)

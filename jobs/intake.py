@@ -23,6 +23,7 @@ from connectors.doors import (
     Unreadable,
     content_key,
 )
+from jobs.checkpoints import Checkpoint, passed
 from jobs.routing import Router
 from leads.clock import Clock
 from leads.ids import new_id
@@ -85,6 +86,7 @@ class IntakeService:
         region: str,
         wake: Callable[[tuple[str, ...]], None],
         orphans: Door,
+        checkpoint: Checkpoint = passed,
     ) -> None:
         """`orphans` reads what the spool holds of a source that is not configured any more."""
         self._sources = sources
@@ -95,6 +97,7 @@ class IntakeService:
         self._region = region
         self._wake = wake
         self._orphans = orphans
+        self._checkpoint = checkpoint
         self._intake = Intake(clock)
         self._accept = self._intake.accept
         self._rates = RateWatch()
@@ -124,6 +127,7 @@ class IntakeService:
         )
         ids = [new_id(self._clock) for _ in parsed.leads]
         receipts = await self._store(source, inbound, parsed, ids, over_rate=over)
+        await self._checkpoint("accepted")
         self.accepted += sum(not receipt.duplicate for receipt in receipts)
         return source.door.reply(source.settings, inbound, parsed, receipts)
 

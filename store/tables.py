@@ -328,8 +328,8 @@ class Incident(SQLModel, table=True):
     oldest_at: datetime | None = _instant(nullable=True)
     muted_until: datetime | None = _instant(nullable=True)
     acked_by: str = ""
-    message_refs: dict[str, Any] = _json()
-    sent_state: dict[str, Any] = _json()
+    sent: dict[str, Any] = _json()
+    """Channel name -> what it shows (leads.incidents.Sent)."""
     data: dict[str, Any] = _json()
 
     __table_args__ = (

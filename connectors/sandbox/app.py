@@ -202,10 +202,10 @@ def default_vendors(clock: Clock) -> list[VendorSandbox]:
     """The four that leadhub ships, as `config.yaml` expects them."""
     from connectors.sandbox.amocrm import AmocrmSandbox
     from connectors.sandbox.bitrix24 import Bitrix24Sandbox
-    from connectors.sandbox.hubspot import HubspotSandbox
+    from connectors.sandbox.hubspot import HubSpotSandbox
     from connectors.sandbox.telegram import TelegramSandbox
 
-    return [AmocrmSandbox(clock), Bitrix24Sandbox(clock), HubspotSandbox(clock), TelegramSandbox(clock)]
+    return [AmocrmSandbox(clock), Bitrix24Sandbox(clock), HubSpotSandbox(clock), TelegramSandbox(clock)]
 
 
 def _vendor_state(layer: FaultLayer) -> dict[str, Any]:

@@ -182,8 +182,7 @@ def upgrade() -> None:
         sa.Column("oldest_at", sa.BigInteger(), nullable=True),
         sa.Column("muted_until", sa.BigInteger(), nullable=True),
         sa.Column("acked_by", sa.Text(), nullable=False),
-        sa.Column("message_refs", sa.JSON(), server_default=sa.text("'{}'"), nullable=False),
-        sa.Column("sent_state", sa.JSON(), server_default=sa.text("'{}'"), nullable=False),
+        sa.Column("sent", sa.JSON(), server_default=sa.text("'{}'"), nullable=False),
         sa.Column("data", sa.JSON(), server_default=sa.text("'{}'"), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )

@@ -1,0 +1,258 @@
+"""Builds the hub from its configuration, once, and runs it by role."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from connectors.base import Connector, Opening, Target
+from connectors.registry import CONNECTORS, SOURCES
+from jobs import alerting, watch
+from jobs.alerts import Alerts, ChannelState
+from jobs.checkpoints import Checkpoint, passed
+from jobs.config import Settings
+from jobs.follow_ups import ConnectionFollowUps
+from jobs.incidents import IncidentReporter, StoredIncidents
+from jobs.intake import IntakeService, Source
+from jobs.metadata import MetadataCache
+from jobs.owner import ConnectionOwner
+from jobs.planning import Planning
+from jobs.routing import Router
+from jobs.secret import secret_keys
+from leads.clock import Clock
+from leads.ids import new_id
+from leads.retry import RetryPolicy
+from mappings.load import load_mapping
+from mappings.schema import LeadMapping
+from mappings.views import Hub as HubView
+from mappings.views import Named
+from store.db import Database
+from store.sealing import Sealer
+from store.spool import Spool
+from store.tokens import StoredTokens
+
+log = logging.getLogger(__name__)
+
+ROLES = ("web", "worker", "scheduler")
+Transport = Callable[[str], httpx.AsyncBaseTransport | None]
+
+
+def no_transport(vendor: str) -> None:
+    """The network itself."""
+    return
+
+
+@dataclass(slots=True)
+class Connection:
+    """One open CRM account and who works on it."""
+
+    name: str
+    connector: Connector
+    target: Target
+    metadata: MetadataCache
+    owner: ConnectionOwner
+
+
+@dataclass(slots=True)
+class Hub:
+    """Everything that runs. Build with `build_hub`; `run` until cancelled or stopped."""
+
+    settings: Settings
+    clock: Clock
+    db: Database
+    sealer: Sealer
+    spool: Spool
+    intake: IntakeService
+    router: Router
+    connections: dict[str, Connection]
+    channels: list[ChannelState]
+    incidents: StoredIncidents
+    alerts: Alerts
+    watch: watch.Watch
+    _tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+    def start(self, roles: Collection[str] = ROLES) -> None:
+        """Starts the work of these roles; the web server itself is started by whoever serves."""
+        if "web" in roles:
+            self._start("spool", watch.drain_spool(self.intake, self.spool, self.clock))
+            if self.spool.waiting:
+                self.intake.spooling.set()
+        if "worker" in roles:
+            for connection in self.connections.values():
+                self._start(f"owner {connection.name}", connection.owner.run())
+        if "scheduler" in roles:
+            again = partial(watch.again_and_again, clock=self.clock)
+            self._start("alerts", self.alerts.run())
+            self._start("watch", again(self.watch.look, watch.LOOK_S, name="late"))
+            self._start("mend", again(self.watch.mend, 30.0, name="mend"))
+            self._start("tidy", again(self.watch.tidy, watch.TIDY_S, name="tidy"))
+            self._start("fallback", again(self.watch.fall_back, watch.LOOK_S, name="fallback"))
+        self._start("clock", watch.again_and_again(self.watch.mind_the_clock, 1.0, self.clock, "clock"))
+
+    def _start(self, name: str, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work, name=name)
+        task.add_done_callback(_tell_of_end)
+        self._tasks.append(task)
+
+    def wake(self, names: Collection[str]) -> None:
+        """Something of these connections became due."""
+        for name in names:
+            if (connection := self.connections.get(name)) is not None:
+                connection.owner.wake()
+
+    async def stop(self) -> None:
+        """Finishes or hands back what is in flight, then closes everything."""
+        owners = [task for task in self._tasks if task.get_name().startswith("owner ")]
+        for connection in self.connections.values():
+            connection.owner.stop()
+        if owners:
+            await asyncio.wait(owners, timeout=12.0)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for connection in self.connections.values():
+            await connection.metadata.close()
+            await connection.target.close()
+        for state in self.channels:
+            await state.channel.close()
+        self.spool.close()
+        await self.db.close()
+
+
+def _tell_of_end(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.critical(
+            "a part of the hub died", exc_info=error, extra={"event": "hub.part_died", "part": task.get_name()}
+        )
+
+
+def build_hub(
+    settings: Settings,
+    *,
+    clock: Clock,
+    db: Database,
+    transport: Transport = no_transport,
+    checkpoint: Checkpoint = passed,
+    inline_spool: bool = False,
+    idle_s: float | None = None,
+) -> Hub:
+    """Opens everything, starts nothing. `transport` gives, by vendor's name, what to use instead of the network."""
+    sealer = Sealer(secret_keys(settings))
+    hub_view = HubView(settings.hub.locale, settings.hub.timezone, str(settings.hub.public_url or ""))
+    sources = {
+        name: Source(name, SOURCES[one.type], one.settings)  # type: ignore[arg-type]  # a door's settings are DoorSettings
+        for name, one in settings.sources.items()
+    }
+    named = {name: Named(name, source.door.name, source.settings.title or name) for name, source in sources.items()}
+    router = Router(settings.routes, named, hub_view, clock)
+    spool = Spool(settings.hub.spool_dir, clock, inline=inline_spool)
+    channels = alerting.open_channels(settings, clock, transport)
+    incidents = StoredIncidents(db, clock)
+    alerts = Alerts(incidents, channels, clock)
+    incidents.changed = alerts.wake
+    about = {name: _about(name, settings) for name in settings.connections}
+    reporter = IncidentReporter(incidents, db, clock, about)
+    hub_id = new_id(clock)
+    connections: dict[str, Connection] = {}
+    for name, configured in settings.connections.items():
+        connector = CONNECTORS[configured.type]
+        tokens = StoredTokens(db, sealer, name, clock)
+        target = connector.open(Opening(name, configured.settings, clock, tokens, transport(configured.type)))
+        metadata = MetadataCache(target, clock, name)
+        planning = Planning(
+            db=db,
+            clock=clock,
+            router=router,
+            hub=hub_view,
+            connection=Named(name, connector.title, name),
+            sources=named,
+            mappings=_mappings(settings, router, name, configured.type),
+            metadata=metadata,
+        )
+        owner = ConnectionOwner(
+            name=name,
+            target=target,
+            capabilities=connector.capabilities(configured.settings),
+            db=db,
+            clock=clock,
+            planner=planning.plan,
+            reporter=reporter,
+            policy=RetryPolicy(max_age=settings.hub.max_age),
+            checkpoint=checkpoint,
+            hub_id=hub_id,
+            follow_ups=ConnectionFollowUps(name, target, db, clock, reporter, metadata),
+            on_fields_refused=metadata.expire,
+        )
+        if idle_s is not None:
+            owner.idle_s = idle_s
+        connections[name] = Connection(name, connector, target, metadata, owner)
+
+    def wake(names: tuple[str, ...]) -> None:
+        for name in names:
+            if name in connections:
+                connections[name].owner.wake()
+
+    fallback = settings.hub.fallback
+    return Hub(
+        settings=settings,
+        clock=clock,
+        db=db,
+        sealer=sealer,
+        spool=spool,
+        intake=IntakeService(
+            sources=sources,
+            router=router,
+            db=db,
+            spool=spool,
+            clock=clock,
+            region=settings.hub.default_region or "",
+            wake=wake,
+            orphans=SOURCES["webform"],
+            checkpoint=checkpoint,
+        ),
+        router=router,
+        connections=connections,
+        channels=channels,
+        incidents=incidents,
+        alerts=alerts,
+        watch=watch.Watch(
+            db=db,
+            clock=clock,
+            incidents=incidents,
+            connections=about,
+            late_after=settings.hub.late_after,
+            wake=wake,
+            fallback_after=fallback.after if fallback else None,
+            fallback_channels=alerting.by_name(channels, fallback.to) if fallback else {},
+        ),
+    )
+
+
+def _about(name: str, settings: Settings) -> dict[str, Any]:
+    configured = settings.connections[name]
+    return {
+        "vendor": CONNECTORS[configured.type].title,
+        "title": name,
+        "oauth": getattr(configured.settings, "oauth", None) is not None,
+    }
+
+
+def _mappings(settings: Settings, router: Router, connection: str, crm: str) -> dict[str, LeadMapping]:
+    """Route name -> mapping for one connection; "" the CRM's preset, for leads whose route is gone."""
+    folder = mappings_folder(settings)
+    preset = load_mapping(f"{crm}-leads", folder, locale=settings.hub.locale)
+    found = {"": preset}
+    for route in router.routes:
+        if connection in route.settings.to:
+            name = route.settings.mapping
+            found[route.name] = load_mapping(name, folder, locale=settings.hub.locale) if name else preset
+    return found
+
+
+def mappings_folder(settings: Settings) -> Path:
+    return settings.base_dir / "mappings"

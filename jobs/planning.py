@@ -1,0 +1,259 @@
+"""What is to be written for one lead: mapping, responsible user, repeat policy of its route."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from connectors.base import DealState, Draft, Metadata, NoteDraft, TaskDraft
+from jobs.deliver import Drafts, Dropped, Hold
+from jobs.metadata import MetadataCache
+from jobs.progress import Progress
+from jobs.resolve import Resolved, resolve
+from jobs.routing import Route, Router
+from leads import assignment, attribution
+from leads.assignment import AssignFacts, AssignSettings, CrmUserRef, Decision
+from leads.clock import Clock
+from leads.hours import Schedule, add_working_minutes, schedule_of
+from leads.ids import new_id
+from leads.regions import NOWHERE, place_of
+from leads.repeats import Deal, NewDeal, NoteOnOpen, RepeatPolicy, decide_repeat
+from mappings.checker import ExpressionError
+from mappings.engine import DraftedTask, build
+from mappings.expressions import compile_condition
+from mappings.schema import LeadMapping
+from mappings.views import Assigned, Facts, Hub, Known, Named, Repeat, variables
+from store import assignments, reading
+from store.assignments import Choice, LoadFacts
+from store.db import Database
+from store.leases import Held
+from store.outbox import Claimed
+from store.tables import t_assignment, t_link
+
+NO_POLICY = RepeatPolicy()
+
+
+@dataclass(frozen=True, slots=True)
+class Planning:
+    """What all deliveries of one connection share. `mappings`: route name -> its mapping; "" the preset."""
+
+    db: Database
+    clock: Clock
+    router: Router
+    hub: Hub
+    connection: Named
+    sources: Mapping[str, Named]
+    mappings: Mapping[str, LeadMapping]
+    metadata: MetadataCache
+
+    def plan(self, held: Held, claimed: Claimed) -> "LeadPlan":
+        return LeadPlan(self, held, claimed)
+
+
+class LeadPlan:
+    """Keeps `jobs.deliver.Planner` for one claimed delivery."""
+
+    def __init__(self, shared: Planning, held: Held, claimed: Claimed) -> None:
+        self._shared = shared
+        self._held = held
+        self._claimed = claimed
+        self._route: Route | None = shared.router.named(claimed.route)
+        self._resolved: Resolved | None = None
+
+    @property
+    def _policy(self) -> RepeatPolicy:
+        return self._route.settings.repeat if self._route else NO_POLICY
+
+    @property
+    def _assign(self) -> AssignSettings | None:
+        return self._route.settings.assign if self._route else None
+
+    def repeat_mode(self, deal: DealState | None) -> str:
+        state = Deal.NONE if deal is None else Deal.CLOSED if deal.closed else Deal.OPEN
+        updated = deal.updated_at if deal else None
+        decision = decide_repeat(
+            self._policy, state, self._claimed.person.last_lead_at, self._claimed.lead.received_at, updated
+        )
+        match decision:
+            case NewDeal():
+                return "new"
+            case NoteOnOpen():
+                return "note"
+            case _:
+                return "reopen"
+
+    def reopen_to(self) -> tuple[str, str]:
+        if self._resolved is None:
+            return "", ""
+        return self._resolved.deal.pipeline, self._resolved.deal.stage
+
+    # --- the responsible user -----------------------------------------------------------------
+
+    async def user_for(self, deal: DealState | None) -> tuple[str, str]:
+        settings = self._assign
+        if settings is None:
+            return "", ""
+        made = await self._shared.db.read(self._made_before)
+        if made is not None:
+            return made
+        metadata, _ = await self._shared.metadata.get()
+        now = self._shared.clock.now()
+        decided: list[Decision] = []
+
+        def decide(loads: LoadFacts) -> Choice:
+            decision = self._decide(settings, metadata, loads, now)
+            decided[:] = [decision]
+            return Choice(
+                user_id=decision.user_id,
+                reason=assignment.explain(decision, self._shared.hub.locale),
+                data={
+                    "reason": decision.reason,
+                    "params": dict(decision.params),
+                    "considered": [list(one) for one in decision.considered],
+                },
+                state=assignment.state_to_json(decision.state),
+            )
+
+        work = partial(
+            assignments.assign,
+            held=self._held,
+            pool=f"{self._held.name}/{self._route.name if self._route else ''}",
+            assignment_id=new_id(self._shared.clock),
+            delivery_id=self._claimed.id,
+            lead_id=self._claimed.lead.id,
+            person_id=self._claimed.person.id,
+            since=now - settings.load_window,
+            now=now,
+            decide=decide,
+        )
+        choice = await self._shared.db.write(work)
+        if decided[0].hold_until is not None:
+            raise Hold(decided[0].hold_until, choice.reason)
+        return choice.user_id, choice.reason
+
+    def _made_before(self, conn: Connection) -> tuple[str, str] | None:
+        """The turn that an earlier try of this delivery took; a held one is decided anew."""
+        query = select(t_assignment.c.user_id, t_assignment.c.reason, t_assignment.c.data).where(
+            t_assignment.c.delivery_id == self._claimed.id
+        )
+        row = conn.execute(query.order_by(t_assignment.c.at.desc()).limit(1)).first()
+        return None if row is None or row.data.get("reason") == "hold" else (row.user_id, row.reason)
+
+    def _decide(self, settings: AssignSettings, metadata: Metadata, loads: LoadFacts, now: datetime) -> Decision:
+        lead = self._claimed.lead
+        users = None
+        if "users" in metadata.known:
+            users = [CrmUserRef(user.id, user.name, user.email, user.active) for user in metadata.users]
+        facts = AssignFacts(
+            now=now,
+            users=users,
+            load=loads.load,
+            previous_user=loads.previous_user,
+            place=place_of(lead.phones[0]) if lead.phones else NOWHERE,
+            matches=partial(self._matches, self._facts(now)),
+            timezone=self._shared.hub.timezone,
+        )
+        return assignment.decide(settings, assignment.state_from_json(loads.state), facts)
+
+    @staticmethod
+    def _matches(facts: Facts, condition: str) -> bool:
+        """A rule's condition; one that fails on this lead does not apply to it."""
+        try:
+            return compile_condition(condition)(variables(facts))
+        except ExpressionError:
+            return False
+
+    # --- what is written ------------------------------------------------------------------------
+
+    async def drafts(self, progress: Progress) -> Drafts:
+        shared, lead = self._shared, self._claimed.lead
+        now = shared.clock.now()
+        _, directory = await shared.metadata.get()
+        mapping = shared.mappings.get(self._claimed.route) or shared.mappings[""]
+        number, company_id = 1, ""
+        company_key = _company_key(lead.company)
+        if progress.step("contact").id or company_key:
+            number, company_id = await shared.db.read(partial(self._known, company_key=company_key))
+        due_at = add_working_minutes(self._schedule(), now, mapping.due.total_seconds() / 60)
+        facts = replace(
+            self._facts(now),
+            assigned=Assigned(progress.user, await self._user_name(progress.user), progress.user_reason),
+            repeat=Repeat(number, self._policy.within.days),
+            due_at=due_at,
+        )
+        drafted = build(mapping, facts)
+        keys: dict[Any, str] = {"contact": self._claimed.person.id, "deal": lead.id, "company": company_key}
+        resolved = resolve(drafted, directory, keys=keys, responsible=progress.user)
+        self._resolved = resolved
+        with_task = progress.mode == "new" or self._policy.task
+        return Drafts(
+            contact=resolved.contact,
+            deal=resolved.deal,
+            note=partial(self._note, resolved, progress),
+            task=partial(self._task, drafted.task if with_task else None, due_at, progress),
+            company=resolved.company,
+            company_id=company_id,
+            dropped=resolved.dropped,
+        )
+
+    def _note(self, resolved: Resolved, progress: Progress, deal_id: str, dropped: tuple[Dropped, ...]) -> Draft:
+        text = resolved.note(dropped)
+        return NoteDraft(f"{self._claimed.lead.id}-note", text, deal_id, progress.step("contact").id)
+
+    def _task(
+        self, task: DraftedTask | None, due_at: datetime, progress: Progress, deal_id: str, user: str
+    ) -> Draft | None:
+        if task is None:
+            return None
+        key = f"{self._claimed.lead.id}-task"
+        return TaskDraft(key, task.text, due_at, deal_id, progress.step("contact").id, user)
+
+    def without(self, draft: Draft, refused: tuple[str, ...], *, bare: bool) -> tuple[Draft, tuple[Dropped, ...]]:
+        assert self._resolved is not None
+        return self._resolved.without(draft, refused, bare=bare)
+
+    def _known(self, conn: Connection, company_key: str) -> tuple[int, str]:
+        """How many leads of this person there were within the window, this one included; the company's record."""
+        received = self._claimed.lead.received_at
+        number = reading.count_person_leads(conn, self._claimed.person.id, received - self._policy.within, received)
+        query = select(t_link.c.vendor_id).where(
+            t_link.c.connection == self._held.name, t_link.c.kind == "company", t_link.c.our_id == company_key
+        )
+        company = conn.execute(query).scalar() if company_key else None
+        return max(1, number), company or ""
+
+    def _schedule(self) -> Schedule | None:
+        settings = self._assign
+        return schedule_of(settings.hours, self._shared.hub.timezone) if settings and settings.hours else None
+
+    async def _user_name(self, user_id: str) -> str:
+        if not user_id:
+            return ""
+        metadata, _ = await self._shared.metadata.get()
+        return next((user.name for user in metadata.users if user.id == user_id), "")
+
+    def _facts(self, now: datetime) -> Facts:
+        shared, claimed = self._shared, self._claimed
+        lead, person = claimed.lead, claimed.person
+        first = attribution.touch_from_json(person.first_touch) if person.first_touch else None
+        return Facts(
+            lead=lead,
+            now=now,
+            hub=shared.hub,
+            source=shared.sources.get(lead.source, Named(lead.source, title=lead.source)),
+            connection=shared.connection,
+            route=claimed.route,
+            person=Known(person.id, person.name or lead.name, lead.phones, lead.emails),
+            first_touch=first,
+            last_touch=lead.touch,
+        )
+
+
+def _company_key(name: str) -> str:
+    """The same company written a little differently is one; "" for none."""
+    plain = " ".join(name.casefold().replace("«", "").replace("»", "").replace('"', "").split())
+    return f"company-{hashlib.sha256(plain.encode()).hexdigest()[:24]}" if plain else ""

@@ -1,0 +1,255 @@
+"""Leads, their stories and the day's numbers as plain data: the same for CLI, API and console."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection
+
+from store import reading
+from store.incidents import open_incidents
+from store.reading import LeadFilter, Story
+from store.tables import t_lease
+
+
+def day_window(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """[start, end) of a day in the hub's zone; 23 or 25 hours on days when the clocks change."""
+    start = datetime(day.year, day.month, day.day, tzinfo=zone)
+    end = datetime.combine(day + timedelta(days=1), datetime.min.time(), tzinfo=zone)
+    return start, end
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """One delivery that did not arrive yet, with the reason."""
+
+    lead_id: str
+    connection: str
+    state: str
+    since: datetime
+    due_at: datetime
+    error_kind: str
+    last_error: str
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class DayStatus:
+    """The answer to "how many leads did not arrive?". Counts are of leads received on `day`.
+
+    `owed` and `oldest_pending` look at all days: what is stuck since yesterday is stuck today.
+    """
+
+    day: date
+    accepted: int
+    delivered: int
+    pending: int
+    failed: int
+    discarded: int
+    owed: tuple[Owed, ...]
+    unrouted: int
+    oldest_pending: datetime | None
+    latency: reading.Latency
+    connections: Mapping[str, Mapping[str, Any]]
+    now: datetime
+
+    @property
+    def not_arrived(self) -> int:
+        return self.pending + self.failed
+
+    @property
+    def fine(self) -> bool:
+        """Nothing of this day is undelivered."""
+        return self.not_arrived == 0
+
+    def to_json(self) -> dict[str, Any]:
+        """The shape of CONTRACT section 2."""
+        oldest = (self.now - self.oldest_pending).total_seconds() if self.oldest_pending else 0.0
+        latency = {name: self.latency.quantile(share) for name, share in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))}
+        return {
+            "day": self.day.isoformat(),
+            "accepted": self.accepted,
+            "delivered": self.delivered,
+            "pending": self.pending,
+            "failed": self.failed,
+            "discarded": self.discarded,
+            "oldest_pending_seconds": round(max(0.0, oldest), 3),
+            "latency_seconds": {name: None if value is None else round(value, 3) for name, value in latency.items()},
+            "looked_up": len(self.latency.looked_up),
+            "connections": {name: dict(one) for name, one in self.connections.items()},
+        }
+
+
+def day_status(conn: Connection, day: date, zone: ZoneInfo, names: Sequence[str], now: datetime) -> DayStatus:
+    """`names`: the configured connections."""
+    since, until = day_window(day, zone)
+    counts = reading.count_by_status(conn, since, until)
+    by_connection = reading.count_by_connection(conn, since, until)
+    states = connection_states(conn)
+    owed = tuple(
+        Owed(
+            row.lead_id,
+            row.connection,
+            row.state,
+            row.created_at,
+            row.due_at,
+            row.error_kind,
+            row.last_error,
+            row.attempts,
+        )
+        for row in reading.owed(conn)
+    )
+    nothing = {"delivered": 0, "pending": 0, "failed": 0, "discarded": 0}
+    connections = {
+        name: {**by_connection.get(name, nothing), "state": states.get(name, "ok")}
+        for name in dict.fromkeys([*names, *by_connection])
+    }
+    return DayStatus(
+        day=day,
+        accepted=sum(counts.values()),
+        delivered=counts.get("delivered", 0),
+        pending=counts.get("pending", 0),
+        failed=counts.get("failed", 0),
+        discarded=counts.get("discarded", 0),
+        owed=owed,
+        unrouted=len(reading.unrouted(conn)),
+        oldest_pending=reading.oldest_pending(conn),
+        latency=reading.latency(conn, since, until),
+        connections=connections,
+        now=now,
+    )
+
+
+def connection_states(conn: Connection) -> dict[str, str]:
+    """Connection -> ok, degraded, down or unauthorized, as its owner last said through its incidents."""
+    states: dict[str, str] = {}
+    for one in open_incidents(conn):
+        if one.kind == "token_refused":
+            states[one.connection] = "unauthorized"
+        elif one.kind == "connection_down":
+            states.setdefault(one.connection, "down")
+        elif one.kind in ("lead_late", "lead_failed"):
+            states.setdefault(one.connection, "degraded")
+    return states
+
+
+def list_leads(conn: Connection, wanted: LeadFilter, *, limit: int, before: str = "") -> list[dict[str, Any]]:
+    """Newest first, as CONTRACT's `leads list --json`."""
+    rows = reading.find_leads(conn, wanted, limit=limit, before=before)
+    deliveries = reading.deliveries_of(conn, (row.id for row in rows))
+    return [lead_json(row, row.first_touch, deliveries.get(row.id, [])) for row in rows]
+
+
+def lead_json(row: Any, first_touch: Mapping[str, Any], deliveries: Sequence[Any]) -> dict[str, Any]:
+    data = row.data
+    return {
+        "id": row.id,
+        "source": row.source,
+        "received_at": row.received_at.isoformat(),
+        "lead_uid": row.lead_uid,
+        "name": row.name,
+        "phones": list(row.phones),
+        "emails": list(row.emails),
+        "company": data.get("company", ""),
+        "comment": data.get("comment", ""),
+        "form": data.get("form", ""),
+        "page_url": data.get("page_url", ""),
+        "utm": data.get("utm", {}),
+        "click_ids": data.get("click_ids", {}),
+        "extra": data.get("extra", {}),
+        "first_touch": dict(first_touch) or None,
+        "last_touch": data.get("touch"),
+        "person_id": row.person_id,
+        "other_persons": data.get("other_persons", []),
+        "flags": list(row.flags),
+        "status": row.status,
+        "status_why": row.status_why,
+        "route": row.route,
+        "duplicates": row.duplicates,
+        "deliveries": [delivery_json(one) for one in deliveries],
+    }
+
+
+def delivery_json(row: Any) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "connection": row.connection,
+        "state": "failed" if row.state == "dead" else row.state,
+        "record_id": row.record_id,
+        "contact_id": row.contact_id,
+        "company_id": row.company_id,
+        "attempts": row.attempts,
+        "assigned_to": row.assigned_to,
+        "outcome": row.outcome,
+        "route": row.route,
+        "due_at": row.due_at.isoformat(),
+        "settled_at": row.settled_at.isoformat() if row.settled_at else None,
+        "error_kind": row.error_kind,
+        "last_error": row.last_error,
+        "incomplete": row.incomplete,
+        "looked_up": row.looked_up,
+    }
+
+
+def story_json(story: Story) -> dict[str, Any]:
+    """A lead with everything that happened to it, in time order under `timeline`."""
+    first_touch = story.person.first_touch if story.person else {}
+    lead = lead_json(story.lead, first_touch, story.deliveries)
+    raw = story.raw
+    return {
+        **lead,
+        "raw": None if raw is None else _raw_json(raw),
+        "identities": [{"kind": one.kind, "value": one.value} for one in story.identities],
+        "touches": [one.data for one in story.touches],
+        "other_leads": [
+            {"id": one.id, "source": one.source, "status": one.status, "received_at": one.received_at.isoformat()}
+            for one in story.other_leads
+        ],
+        "timeline": timeline(story),
+    }
+
+
+def _raw_json(raw: Any) -> dict[str, Any]:
+    body = bytes(raw.body)
+    return {
+        "method": raw.method,
+        "url": raw.url,
+        "headers": raw.headers,
+        "body": body.decode("utf-8", "replace"),
+        "size_bytes": len(body),
+        "remote_ip": raw.remote_ip,
+    }
+
+
+def timeline(story: Story) -> list[dict[str, Any]]:
+    """What happened, oldest first: received, assigned, attempts with their calls, actions of people."""
+    lead = story.lead
+    received = {"event": "received", "source": lead.source, "spooled": lead.spooled, "route": lead.route}
+    events: list[tuple[datetime, dict[str, Any]]] = [(lead.received_at, received)]
+    events += [(one.at, _assigned(one)) for one in story.assignments]
+    events += [(one.started_at, _attempted(one)) for one in story.attempts]
+    events += [(one.at, {"event": one.action, "actor": one.actor, "why": one.why}) for one in story.actions]
+    return [{"at": at.isoformat(), **event} for at, event in sorted(events, key=lambda pair: pair[0])]
+
+
+def _assigned(one: Any) -> dict[str, Any]:
+    return {"event": "assigned", "connection": one.connection, "user": one.user_id, "why": one.reason, "data": one.data}
+
+
+def _attempted(one: Any) -> dict[str, Any]:
+    return {
+        "event": "attempt",
+        "connection": one.connection,
+        "number": one.number,
+        "outcome": one.outcome,
+        "error": one.error,
+        "took_ms": one.took_ms,
+        "calls": one.calls,
+    }
+
+
+def owners(conn: Connection, now: datetime) -> dict[str, bool]:
+    """Connection -> whether some process works on it now."""
+    return {row.name: row.expires_at > now for row in conn.execute(t_lease.select())}

@@ -1,0 +1,223 @@
+"""What nobody asks for and somebody must look at: late leads, stuck lanes, the spool, a clock that jumped."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, func, select
+
+from connectors.errors import ConnectorError
+from connectors.notify import Channel
+from jobs.alert_texts import crm_name
+from jobs.alert_words import Style
+from jobs.fallback_text import fallback_notice
+from jobs.incidents import StoredIncidents, owed
+from jobs.intake import IntakeService
+from leads.clock import Clock
+from leads.ids import new_id
+from leads.incidents import Observation, incident_key
+from store import incidents as rows
+from store import outbox, refused
+from store.db import Database, StoreUnavailable
+from store.fallbacks import mark_sent, waiting_for_fallback
+from store.intake import lead_from_row
+from store.spool import Spool
+from store.tables import t_delivery, t_lead
+
+log = logging.getLogger(__name__)
+
+LOOK_S = 5.0
+TIDY_S = 600.0
+JUMP_S = 5.0
+"""A difference between wall and monotonic time that is no drift any more."""
+SPOOL_IDLE_S = 1.0
+FALLBACKS_AT_ONCE = 10
+OPEN = ("ready", "waiting", "claimed")
+
+
+@dataclass(slots=True)
+class Watch:
+    """Each method is one look; `jobs.schedule` calls them again and again. They may raise StoreUnavailable."""
+
+    db: Database
+    clock: Clock
+    incidents: StoredIncidents
+    connections: Mapping[str, dict[str, Any]]
+    """Connection -> what a text may show of it."""
+    late_after: timedelta
+    wake: Callable[[tuple[str, ...]], None]
+    fallback_after: timedelta | None = None
+    fallback_channels: Mapping[str, tuple[Channel, Style]] = field(default_factory=dict)
+    _wall: datetime | None = None
+    _monotonic: float = 0.0
+
+    async def look(self) -> None:
+        """Late, failed, held and unrouted leads -> incidents, opened and closed."""
+        now = self.clock.now()
+        await self.db.write(lambda conn: self._look(conn, now))
+        self.incidents.changed()
+
+    def _look(self, conn: Connection, now: datetime) -> None:
+        for name, about in self.connections.items():
+            self._late(conn, name, about, now)
+            self._failed(conn, name, now)
+            self._incomplete(conn, name, about, now)
+        self._count(conn, "spam_held", _held(conn), now)
+        self._count(conn, "source_unrouted", _unrouted(conn), now)
+
+    def _late(self, conn: Connection, name: str, about: dict[str, Any], now: datetime) -> None:
+        query = select(func.count(), func.min(t_delivery.c.created_at, type_=t_delivery.c.created_at.type)).where(
+            t_delivery.c.connection == name,
+            t_delivery.c.state.in_(OPEN),
+            t_delivery.c.created_at < now - self.late_after,
+            t_delivery.c.error_kind != "hold",
+        )
+        count, oldest = conn.execute(query).one()
+        # A connection that is down or refused tells of its waiting leads itself.
+        down = {incident_key(kind, name) for kind in ("connection_down", "token_refused")}
+        told = any(one.key in down for one in rows.open_incidents(conn))
+        if not count:
+            rows.resolve(conn, incident_key("lead_late", name), now)
+        elif not told:
+            cause = self._cause_of_oldest(conn, name)
+            rows.observe(conn, Observation("lead_late", name, cause, count, oldest, about), now, new_id(self.clock))
+        for one in rows.open_incidents(conn):
+            if one.key in down:
+                waiting, since = owed(conn, name, OPEN)
+                if (waiting, since) != (one.count, one.oldest_at):
+                    seen = Observation(one.kind, name, one.cause, waiting, since)
+                    rows.observe(conn, seen, now, new_id(self.clock))
+
+    @staticmethod
+    def _cause_of_oldest(conn: Connection, name: str) -> str:
+        query = (
+            select(t_delivery.c.last_error)
+            .where(t_delivery.c.connection == name, t_delivery.c.state.in_(OPEN), t_delivery.c.last_error != "")
+            .order_by(t_delivery.c.created_at)
+            .limit(1)
+        )
+        return conn.execute(query).scalar() or ""
+
+    @staticmethod
+    def _failed(conn: Connection, name: str, now: datetime) -> None:
+        """When nothing has failed any more, its incidents are over."""
+        count, _ = owed(conn, name, ("dead",))
+        if count == 0:
+            rows.resolve_others(conn, "lead_failed", name, (), now)
+
+    def _incomplete(self, conn: Connection, name: str, about: dict[str, Any], now: datetime) -> None:
+        query = select(t_delivery.c.incomplete, t_delivery.c.settled_at).where(
+            t_delivery.c.connection == name, t_delivery.c.error_kind == "incomplete"
+        )
+        by_field: dict[str, tuple[int, datetime, str]] = {}
+        for entries, settled_at in conn.execute(query.order_by(t_delivery.c.settled_at)):
+            for entry in entries:
+                count, since, where = by_field.get(entry["field"], (0, settled_at, entry.get("where", "")))
+                by_field[entry["field"]] = (count + 1, since, where)
+        kept = set()
+        for title, (count, since, where) in by_field.items():
+            shown = {**about, "field": title, "mapping": where}
+            seen = Observation("field_removed", name, f"field:{title}", count, since, shown)
+            kept.add(seen.key)
+            rows.observe(conn, seen, now, new_id(self.clock))
+        rows.resolve_others(conn, "field_removed", name, kept, now)
+
+    def _count(self, conn: Connection, kind: str, found: tuple[int, datetime | None], now: datetime) -> None:
+        if found[0]:
+            rows.observe(conn, Observation(kind, "", "", *found), now, new_id(self.clock))
+        else:
+            rows.resolve(conn, incident_key(kind), now)
+
+    async def mend(self) -> None:
+        """Frees lanes that wait behind nobody: none is expected, so each is logged."""
+        now = self.clock.now()
+        freed = await self.db.write(lambda conn: outbox.free_stuck_lanes(conn, now))
+        if freed:
+            log.error("lanes waited behind nobody", extra={"event": "outbox.stuck", "count": freed})
+            self.wake(tuple(self.connections))
+
+    async def tidy(self) -> None:
+        now = self.clock.now()
+        await self.db.write(lambda conn: (refused.forget_old_refused(conn, now), rows.forget_old(conn, now)))
+
+    async def mind_the_clock(self) -> None:
+        """A clock set back would leave retries in the future: they become due at once."""
+        wall, monotonic = self.clock.now(), self.clock.monotonic()
+        if self._wall is not None:
+            jumped = (wall - self._wall).total_seconds() - (monotonic - self._monotonic)
+            if abs(jumped) > JUMP_S:
+                log.warning("the clock jumped", extra={"event": "clock.jumped", "seconds": round(jumped, 1)})
+                for name in self.connections:
+                    await self.db.write(lambda conn, name=name: outbox.make_due(conn, name, wall))  # type: ignore[misc]
+                self.wake(tuple(self.connections))
+        self._wall, self._monotonic = wall, monotonic
+
+    async def fall_back(self) -> None:
+        """The second way out: leads that the CRM does not take are told to people. They stay owed."""
+        if self.fallback_after is None or not self.fallback_channels:
+            return
+        now = self.clock.now()
+        before = now - self.fallback_after
+        waiting = await self.db.read(lambda conn: waiting_for_fallback(conn, before, limit=FALLBACKS_AT_ONCE))
+        for row in waiting:
+            about = self.connections.get(row.connection, {})
+            for name, (channel, style) in self.fallback_channels.items():
+                title = crm_name(about, row.connection, style)
+                notice = fallback_notice(lead_from_row(row), title, row.last_error, style, now)
+                try:
+                    await channel.send(notice)
+                except ConnectorError as error:
+                    # Unknown outcomes are sent again: a double costs a glance, silence costs the lead.
+                    log.warning(
+                        "fallback not sent",
+                        extra={"event": "fallback.failed", "lead_id": row.id, "channel": name, "error": str(error)},
+                    )
+                    return
+            await self.db.write(lambda conn, row=row: mark_sent(conn, row.delivery_id, now))  # type: ignore[misc]
+            log.info("lead told by the second way out", extra={"event": "fallback.sent", "lead_id": row.id})
+
+
+def _held(conn: Connection) -> tuple[int, datetime | None]:
+    query = select(func.count(), func.min(t_delivery.c.created_at, type_=t_delivery.c.created_at.type))
+    row = conn.execute(query.where(t_delivery.c.state == "held")).one()
+    return int(row[0]), row[1]
+
+
+def _unrouted(conn: Connection) -> tuple[int, datetime | None]:
+    no_delivery = ~select(t_delivery.c.id).where(t_delivery.c.lead_id == t_lead.c.id).exists()
+    query = select(func.count(), func.min(t_lead.c.received_at, type_=t_lead.c.received_at.type))
+    row = conn.execute(query.where(t_lead.c.status == "failed", no_delivery)).one()
+    return int(row[0]), row[1]
+
+
+async def drain_spool(intake: IntakeService, spool: Spool, clock: Clock) -> None:
+    """Takes the spool in whenever the database can be written; runs until cancelled."""
+    while True:
+        if spool.waiting == 0:
+            intake.spooling.clear()
+            await intake.spooling.wait()
+        try:
+            await intake.drain()
+        except (StoreUnavailable, TimeoutError) as error:
+            log.info("spool waits", extra={"event": "intake.spool_waits", "error": type(error).__name__})
+            await clock.sleep(SPOOL_IDLE_S)
+        except OSError as error:
+            log.error("spool cannot be read", extra={"event": "intake.spool_broken", "error": str(error)})
+            await clock.sleep(SPOOL_IDLE_S * 10)
+
+
+async def again_and_again(work: Callable[[], Any], every_s: float, clock: Clock, name: str) -> None:
+    """Calls `work` for ever; a database that is away is only waited for."""
+    while True:
+        try:
+            await work()
+        except StoreUnavailable:
+            log.info("look skipped", extra={"event": "watch.skipped", "look": name})
+        except asyncio.CancelledError:
+            raise
+        except Exception:
+            log.exception("look failed", extra={"event": "watch.bug", "look": name})
+        await clock.sleep(every_s)

@@ -1,0 +1,29 @@
+"""Leads that the CRM has not taken for too long and that people were not told of yet."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, select, update
+
+from store.tables import t_delivery, t_lead
+
+
+def waiting_for_fallback(conn: Connection, before: datetime, *, limit: int) -> list[Any]:
+    """Rows of `lead` with `connection`, `last_error` and `delivery_id`; oldest first. Not those that a person holds."""
+    query = (
+        select(t_lead, t_delivery.c.connection, t_delivery.c.last_error, t_delivery.c.id.label("delivery_id"))
+        .join(t_lead, t_lead.c.id == t_delivery.c.lead_id)
+        .where(
+            t_delivery.c.state.in_(("ready", "waiting", "claimed", "dead")),
+            t_delivery.c.created_at <= before,
+            t_delivery.c.fallback_at.is_(None),
+            t_delivery.c.error_kind != "hold",
+        )
+        .order_by(t_delivery.c.created_at)
+        .limit(limit)
+    )
+    return list(conn.execute(query))
+
+
+def mark_sent(conn: Connection, delivery_id: str, now: datetime) -> None:
+    conn.execute(update(t_delivery).where(t_delivery.c.id == delivery_id).values(fallback_at=now))

@@ -1,0 +1,47 @@
+"""Prometheus metrics: numbers only, never a person, never a secret."""
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from jobs.app import Hub
+from jobs.reports import DayStatus
+
+
+class HubCollector(Collector):
+    """What is true at the moment of the scrape."""
+
+    def __init__(self, hub: Hub, status: DayStatus) -> None:
+        self._hub = hub
+        self._status = status
+
+    def collect(self):  # type: ignore[no-untyped-def]  # the library's own signature is untyped
+        hub, status = self._hub, self._status
+        today = GaugeMetricFamily("leadhub_leads_today", "Leads received today, by status", labels=["status"])
+        for name in ("delivered", "pending", "failed", "discarded"):
+            today.add_metric([name], getattr(status, name))
+        yield today
+        yield GaugeMetricFamily("leadhub_not_arrived", "Leads of any day that are owed", value=len(status.owed))
+        oldest = (status.now - status.oldest_pending).total_seconds() if status.oldest_pending else 0.0
+        yield GaugeMetricFamily("leadhub_oldest_pending_seconds", "Age of the oldest pending lead", value=oldest)
+        latency = GaugeMetricFamily("leadhub_latency_seconds", "Receipt to CRM, leads of today", labels=["quantile"])
+        for share in (0.5, 0.95, 0.99):
+            latency.add_metric([str(share)], status.latency.quantile(share) or 0.0)
+        yield latency
+        yield GaugeMetricFamily("leadhub_spool_records", "Leads waiting in the spool", value=hub.spool.waiting)
+        yield GaugeMetricFamily("leadhub_accepted", "Leads accepted by this process", value=hub.intake.accepted)
+        yield GaugeMetricFamily("leadhub_refused", "Requests refused by this process", value=hub.intake.refused)
+        up = GaugeMetricFamily("leadhub_connection_up", "1 when the CRM takes leads", labels=["connection"])
+        owned = GaugeMetricFamily("leadhub_connection_owned", "1 when this process owns it", labels=["connection"])
+        for name, connection in hub.connections.items():
+            state = status.connections.get(name, {}).get("state", "ok")
+            up.add_metric([name], 1 if state in ("ok", "degraded") else 0)
+            owned.add_metric([name], 1 if connection.owner.owning else 0)
+        yield up
+        yield owned
+
+
+def render(hub: Hub, status: DayStatus) -> bytes:
+    registry = CollectorRegistry()
+    registry.register(HubCollector(hub, status))
+    return generate_latest(registry)
