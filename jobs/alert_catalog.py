@@ -49,6 +49,9 @@ RU: Mapping[str, Entry] = {
     "show": "Показать",
     "mute": "Заглушить на 1 ч",
     "take": "Взять на себя",
+    "button_muted": "Молчу час, потом скажу, как обстоят дела",
+    "button_taken": "Записал на вас",
+    "button_too_late": "Это уже позади",
     # --- causes
     "the_crm": "CRM",
     "cause_http": "{who} отвечает {status} (их сторона)",
@@ -253,6 +256,9 @@ EN: Mapping[str, Entry] = {
     "show": "Show",
     "mute": "Mute for 1 h",
     "take": "I take it",
+    "button_muted": "Silent for an hour, then I say how things are",
+    "button_taken": "It is yours",
+    "button_too_late": "This is over already",
     # --- causes
     "the_crm": "the CRM",
     "cause_http": "{who} answers {status} (their side)",

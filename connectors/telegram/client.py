@@ -59,6 +59,7 @@ class TelegramClient:
         user_agent: str = "leadhub",
     ) -> None:
         self._clock = clock
+        self.timeout_s = timeout_s
         secret = token.get_secret_value()
         self._http = VendorHttp(
             base_url=f"{api_url.rstrip('/')}/bot{secret}/",
