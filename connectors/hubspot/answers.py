@@ -92,7 +92,7 @@ class Interpreter:
                 wait_s = retry_after_s(response, self._clock.now()) or 60.0
                 text = "the account is being moved"
                 return Throttled(text, operation, status, request_id, wait_s, everything=True, slow_down=False)
-            case 404 if not writes and not body and response.content.lstrip()[:1] == b"{":
+            case 404 if not writes and _is_cut_off(response):
                 return unreadable(operation, response, writes=False)  # cut off: who knows what was not found
             case _ if 400 <= status < 500 and status != 408:
                 return refusal(operation, status, body, request_id)
@@ -138,6 +138,17 @@ def envelope(response: httpx.Response) -> dict[str, Any]:
     except ValueError:
         return {}
     return body if isinstance(body, dict) else {}
+
+
+def _is_cut_off(response: httpx.Response) -> bool:
+    """Whether the body begins as JSON and does not end as such."""
+    if response.content.lstrip()[:1] != b"{":
+        return False
+    try:
+        response.json()
+    except ValueError:
+        return True
+    return False
 
 
 def refusal(operation: str, status: int, body: dict[str, Any], request_id: str = "") -> Refusal:

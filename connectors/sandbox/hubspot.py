@@ -189,7 +189,7 @@ class HubSpotSandbox:
             case ("POST", ["batch", verb]) if self.batch_endpoints:
                 return self._batches.handle(type_, verb, request.json())
             case ("GET", [id_]):
-                archived = request.param("archived") == "true"
+                archived = _flag(request, "archived")
                 record = records.get(type_, id_, request.param("idProperty"), archived=archived)
                 view = records.view(type_, record, _listed(request, "properties"), _types(request, "associations"))
                 return SandboxResponse(200, view)
@@ -204,7 +204,7 @@ class HubSpotSandbox:
         raise not_found("no such endpoint")
 
     def _list(self, request: SandboxRequest, type_: str) -> SandboxResponse:
-        archived = request.param("archived") == "true"
+        archived = _flag(request, "archived")
         table = self.records.archived[type_] if archived else self.records.live[type_]
         limit, after = int(request.param("limit", "10")), int(request.param("after", "0"))
         if limit > 100:
@@ -344,7 +344,7 @@ class HubSpotSandbox:
             if rest[0] not in owners:
                 raise not_found()
             return SandboxResponse(200, owners[rest[0]])
-        archived, email = request.param("archived") == "true", request.param("email")
+        archived, email = _flag(request, "archived"), request.param("email")
         found = [one for one in owners.values() if one["archived"] is archived and email in ("", one["email"])]
         limit, after = int(request.param("limit", "100")), int(request.param("after", "0"))
         answer: dict[str, Any] = {"results": found[after : after + limit]}
@@ -505,6 +505,10 @@ def _listed(request: SandboxRequest, name: str) -> list[str]:
     """A list in the query: given several times, with commas, or both."""
     values = [value for key, value in request.query if key == name]
     return [item.strip() for value in values for item in value.split(",") if item.strip()]
+
+
+def _flag(request: SandboxRequest, name: str) -> bool:
+    return request.param(name).lower() == "true"
 
 
 def _types(request: SandboxRequest, name: str) -> list[str]:
