@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from connectors.sandbox.app import KINDS, SandboxApp
+from connectors.sandbox.app import KINDS, Kept, SandboxApp, default_vendors
 from connectors.sandbox.base import SandboxRequest, SandboxResponse, Table
 from connectors.sandbox.telegram import TelegramSandbox
 from leads.clock import SystemClock
@@ -177,3 +177,27 @@ async def test_the_lifespan_starts_and_ends_the_saving(tmp_path: Path) -> None:
     await app({"type": "lifespan"}, receive, send)
     assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
     assert (tmp_path / "sandbox.json").exists()
+
+
+async def test_the_shipped_vendors_stand_behind_one_address_and_survive_a_restart(tmp_path: Path) -> None:
+    clock, state_file = SystemClock(), tmp_path / "sandbox.json"
+    app = SandboxApp(default_vendors(clock), clock, state_file=state_file)
+    assert list(app.layers) == ["amocrm", "bitrix24", "hubspot", "telegram"]
+    assert all(isinstance(layer.vendor, Kept) for layer in app.layers.values())
+    async with serve(app) as url, httpx.AsyncClient(base_url=url, timeout=5) as client:
+        bearer = {"authorization": "Bearer sandbox"}
+        lead = [{"name": "Окна"}]
+        assert (await client.post("/amocrm/api/v4/leads", json=lead, headers=bearer)).status_code == 200
+        deal = {"fields": {"TITLE": "Двери"}}
+        assert (await client.post("/bitrix24/rest/1/sandbox/crm.deal.add.json", json=deal)).status_code == 200
+        person = {"properties": {"firstname": "Анна", "email": "anna@example.ru"}}
+        made = await client.post("/hubspot/crm/v3/objects/contacts", json=person, headers=bearer)
+        assert made.status_code == 201
+        assert (await client.post(SEND, json={"chat_id": -5, "text": "раз"})).status_code == 200
+        before = (await client.get("/_sandbox/state")).json()
+    app.save()
+    again = SandboxApp(default_vendors(clock), clock, state_file=state_file)
+    for name, told in (("amocrm", "Окна"), ("bitrix24", "Двери"), ("hubspot", "Анна"), ("telegram", "раз")):
+        tables = vendor(again.state(), name)["tables"]
+        assert tables == vendor(before, name)["tables"]
+        assert any(told in cell for table in tables for row in table["rows"] for cell in row)
