@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from connectors import amocrm, bitrix24, hubspot, webform
 from connectors.base import Connector
 from connectors.doors import Door
+from connectors.smtp.settings import SmtpSettings
 from connectors.telegram.settings import TelegramSettings
 
 _CRMS: Final[tuple[Connector, ...]] = (amocrm.CONNECTOR, bitrix24.CONNECTOR, hubspot.CONNECTOR)
@@ -19,5 +20,5 @@ CONNECTORS: Final[Mapping[str, Connector]] = {connector.name: connector for conn
 SOURCES: Final[Mapping[str, Door]] = {door.name: door for door in _DOORS}
 """`sources.*.type` -> the door."""
 
-CHANNELS: Final[Mapping[str, type[BaseModel]]] = {"telegram": TelegramSettings}
+CHANNELS: Final[Mapping[str, type[BaseModel]]] = {"telegram": TelegramSettings, "smtp": SmtpSettings}
 """`alerts.channels.*.type` -> the settings of the channel."""
