@@ -12,8 +12,9 @@ from connectors.smtp.settings import SmtpSettings
 from connectors.telegram.channel import TelegramChannel
 from connectors.telegram.settings import TelegramSettings
 from jobs.alert_buttons import ButtonListener
+from jobs.alert_channel import ChannelState
 from jobs.alert_words import Style
-from jobs.alerts import Alerts, ChannelState
+from jobs.alerts import Alerts
 from leads.clock import Clock
 
 

@@ -9,16 +9,16 @@ is sent again: a double costs a glance, silence costs leads (connectors/telegram
 import asyncio
 import hashlib
 import logging
-from collections import deque
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
-from html import escape, unescape
-from typing import Any, Literal, Protocol
+from html import escape
+from typing import Any, Protocol
 
-from connectors.errors import AuthError, ConnectorError, PermanentError, RateLimitedError, UnknownOutcomeError
-from connectors.notify import Channel, MessageRef, Notice
+from connectors.errors import AuthError, ConnectorError, PermanentError, UnknownOutcomeError
+from connectors.notify import MessageRef, Notice
 from jobs.alert_causes import cause_of
+from jobs.alert_channel import ChannelState
 from jobs.alert_texts import bundle, render
 from jobs.alert_words import Style
 from jobs.incident_memory import MemoryIncidents
@@ -31,9 +31,6 @@ IDLE_S = 5.0
 """A missed wake-up costs at most this."""
 EDITS_PER_ROUND = 3
 """Edits wait for the vendor's limit; a new message must not wait behind many of them."""
-BACKOFF_FIRST_S, BACKOFF_MOST_S = 2.0, 60.0
-WEARY_AFTER, WEARY_S = 10, 600.0
-"""A channel that takes messages, loses every answer and is otherwise well: some fifteen doubles in the first hour."""
 TELL_OTHERS_AFTER_S = 300.0
 STORE_GONE_S = 60.0
 
@@ -58,30 +55,6 @@ class IncidentStore(Protocol):
     async def mute(self, incident_id: str, until: datetime) -> None: ...
 
     async def acknowledge(self, incident_id: str, who: str) -> None: ...
-
-
-@dataclass(slots=True)
-class ChannelState:
-    """One channel and how it is doing. `refused`: a person must mend it; `failing`: it may come back by itself."""
-
-    name: str
-    channel: Channel
-    style: Style
-    vendor: str = "Telegram"
-    digest: bool = False
-    health: Literal["ok", "failing", "refused"] = "ok"
-    since: float = 0.0
-    error: str = ""
-    failures: int = 0
-    unknowns: int = 0
-    """Messages in a row of which nobody knows whether they arrived."""
-    not_before: float = 0.0
-    told: deque[datetime] = field(default_factory=lambda: deque(maxlen=20))
-    attempts: dict[str, int] = field(default_factory=dict)
-    held: dict[str, float] = field(default_factory=dict)
-    """Incident id -> monotonic time before which it is not tried again: its message was refused as such."""
-    awake: asyncio.Event = field(default_factory=asyncio.Event)
-    rounds: int = 0
 
 
 class _StopRoundError(Exception):
@@ -242,9 +215,9 @@ class Alerts:
         for incident, _ in about:  # counted before: if it fails, the others come first
             one.attempts[incident.id] = one.attempts.get(incident.id, 0) + 1
         try:
-            ref = await _send_somehow(one, notice, MessageRef(shown.chat_id, shown.message_id) if shown else None)
+            ref = await one.send_somehow(notice, MessageRef(shown.chat_id, shown.message_id) if shown else None)
         except PermanentError as error:
-            self._hold(one, [incident for incident, _ in about], error)
+            one.hold([incident.id for incident, _ in about], error, self._clock.monotonic())
             return
         except ConnectorError as error:
             one.unknowns += isinstance(error, UnknownOutcomeError)
@@ -271,7 +244,7 @@ class Alerts:
             await one.channel.edit(MessageRef(sent.chat_id, sent.message_id), notice)
         except PermanentError as error:
             if not error.gone:
-                self._hold(one, [incident], error)
+                one.hold([incident.id], error, self._clock.monotonic())
                 return
             changed = replace(changed, state="over", message_id="")  # deleted by somebody: shows nothing any more
             one.awake.set()
@@ -322,28 +295,14 @@ class Alerts:
     # --- how the channel is doing -------------------------------------------------------------
 
     async def _failed(self, one: ChannelState, error: ConnectorError) -> None:
-        now = self._clock.monotonic()
-        if isinstance(error, RateLimitedError):
-            one.not_before = now + error.retry_after_s + self._clock.random()
-            return
-        if one.health == "ok":
-            one.since = now
-            log.warning(
-                "alert channel lost", extra={"event": "alert.channel_lost", "channel": one.name, "error": str(error)}
-            )
-        one.failures += 1
-        one.error = str(error)
-        one.health = "refused" if isinstance(error, AuthError) else "failing"
-        one.not_before = now + backoff_s(one.failures, self._clock.random(), weary=one.unknowns >= WEARY_AFTER)
-        if one.health == "refused" or now - one.since >= TELL_OTHERS_AFTER_S:
+        now_s = self._clock.monotonic()
+        one.failed(error, now_s, self._clock.random())
+        if one.health == "refused" or (one.health == "failing" and now_s - one.since >= TELL_OTHERS_AFTER_S):
             await self._tell_others(one, cause_of(error))
 
     async def _works(self, one: ChannelState) -> None:
-        was, one.health, one.failures, one.error = one.health, "ok", 0, ""
-        if was == "ok":
-            return
-        log.info("alert channel back", extra={"event": "alert.channel_back", "channel": one.name})
-        await self._quietly(self.store.resolve(Observation("channel_down", connection=one.name).key))
+        if one.works():
+            await self._quietly(self.store.resolve(Observation("channel_down", connection=one.name).key))
 
     async def _tell_others(self, one: ChannelState, cause: str) -> None:
         seen = Observation("channel_down", connection=one.name, cause=cause, data={"vendor": one.vendor})
@@ -357,25 +316,6 @@ class Alerts:
             await work
         except Exception as error:  # whatever a database may raise
             await self._store_failed(error)
-
-    def _hold(self, one: ChannelState, incidents: Sequence[Incident], error: ConnectorError) -> None:
-        """Refused for what is in it, even as a headline: later again, and the others go on."""
-        for incident in incidents:
-            one.held[incident.id] = self._clock.monotonic() + WEARY_S
-            log.error(
-                "alert refused",
-                extra={"event": "alert.held", "channel": one.name, "incident_id": incident.id, "error": str(error)},
-            )
-
-
-async def _send_somehow(one: ChannelState, notice: Notice, reply_to: MessageRef | None) -> MessageRef:
-    """The whole message; when it is refused for what is in it, its headline alone."""
-    try:
-        return await one.channel.send(notice, reply_to)
-    except PermanentError as error:
-        fields = {"event": "alert.text_refused", "channel": one.name, "error": str(error)}
-        log.warning("alert text refused, sending its headline", extra=fields)
-        return await one.channel.send(Notice(html=escape(plain_headline(notice), quote=False), topic=notice.topic))
 
 
 def _concerns(one: ChannelState, incident: Incident) -> bool:
@@ -399,20 +339,9 @@ def _rendered(incident: Incident, style: Style, now: datetime) -> Notice:
         return Notice(html=escape(f"{mark} {incident.kind} {incident.connection}", quote=False), topic=incident.id)
 
 
-def backoff_s(failures: int, jitter: float, *, weary: bool = False) -> float:
-    """Seconds before the next try; `failures` counts from 1, `jitter` is in [0, 1)."""
-    if weary:
-        return WEARY_S
-    return float(min(BACKOFF_FIRST_S * 2 ** min(failures - 1, 10), BACKOFF_MOST_S) * (0.5 + jitter / 2))
-
-
 def digest_of(notice: Notice) -> str:
     """Equal for equal messages, buttons included."""
     return hashlib.blake2b(repr((notice.html, notice.buttons)).encode(), digest_size=8).hexdigest()
-
-
-def plain_headline(notice: Notice) -> str:
-    return unescape(notice.headline.replace("<b>", "").replace("</b>", ""))
 
 
 def _untold(sent: Sent | None, now: datetime) -> Sent:

@@ -14,11 +14,12 @@ from connectors.sandbox.base import Fault, FaultLayer, SandboxResponse
 from connectors.sandbox.telegram import Chat, Message, TelegramSandbox
 from connectors.telegram.channel import TelegramChannel
 from connectors.telegram.settings import TelegramSettings
+from jobs.alert_channel import WEARY_AFTER, WEARY_S, ChannelState, backoff_s
 from jobs.alert_words import Style
-from jobs.alerts import WEARY_AFTER, WEARY_S, Alerts, ChannelState, backoff_s
+from jobs.alerts import Alerts
 from jobs.incident_memory import MemoryIncidents
 from leads.clock import SystemClock
-from leads.incidents import Incident, Observation, Policy, Sent
+from leads.incidents import REOPEN_S, Incident, Observation, Policy, Sent
 from tests.support.vendor_server import serve
 
 CHAT = -100123
@@ -488,6 +489,4 @@ def test_backoff_grows_to_a_minute_and_longer_only_when_weary() -> None:
 
 
 def test_policies_hold_back_no_end_longer_than_an_incident_may_come_back() -> None:
-    from leads.incidents import REOPEN_S
-
     assert Policy().hold_most_s <= REOPEN_S
