@@ -72,21 +72,24 @@ class Account:
 
     async def warm(self) -> None:
         """Reads what is due, alongside other reads; failures wait for `record`."""
-        async with self._reading:
-            await asyncio.gather(self._read_mode(last_try=False), self._read_statuses())
+        if self._clock.monotonic() >= min(self._mode_until, self._statuses_until):
+            async with self._reading:
+                await asyncio.gather(self._read_mode(last_try=False), self._read_statuses())
 
     async def record(self) -> Entity:
         """Lead or deal. A mode that the portal does not tell means deal, and stays so until it is asked again:
         ids without a prefix are of this kind, so it must not change from one call to the next.
         """
-        async with self._reading:
-            await self._read_mode(last_try=True)
+        if self._clock.monotonic() >= self._mode_until:
+            async with self._reading:
+                await self._read_mode(last_try=True)
         return self.usual
 
     async def source_id(self, source: str) -> str:
         """The portal's source that `source` names by id or name, else "WEB"."""
-        async with self._reading:
-            await self._read_statuses()
+        if self._clock.monotonic() >= self._statuses_until:
+            async with self._reading:
+                await self._read_statuses()
         wanted = source.strip().casefold()
         sources = [status for status in self._statuses if status.group == "SOURCE"]
         for status in sources:
@@ -141,7 +144,10 @@ class Account:
     # --- reading ------------------------------------------------------------------------------
 
     async def _read_mode(self, *, last_try: bool) -> None:
-        if self._setting != "auto" or self._clock.monotonic() < self._mode_until:
+        if self._clock.monotonic() < self._mode_until:
+            return
+        if self._setting != "auto":
+            self._mode_until = float("inf")
             return
         try:
             answer = await self._portal.call("crm.settings.mode.get")

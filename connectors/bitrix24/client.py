@@ -236,6 +236,6 @@ class Bitrix24Client:
                 strangers += 1
                 if strangers >= STRANGERS:
                     break
-            elif created is None or since <= created < until:
+            elif created is None or since.replace(microsecond=0) <= created < until:
                 ours.append(row)
         return ours

@@ -57,7 +57,7 @@ class TokenEndpoint:
         self._http = VendorHttp(
             base_url=settings.oauth.server,
             clock=opening.clock,
-            limiter=Limiter(Rate(calls=1), opening.clock),
+            limiter=Limiter(Rate(calls=4), opening.clock),
             interpret=self._interpret,
             transport=opening.transport,
             user_agent=opening.user_agent,

@@ -105,6 +105,11 @@ def marker(key: str) -> str:
     return f"#leadhub:{key}"
 
 
+def is_marked(text: str, key: str) -> bool:
+    """`text` bears this key, not one that only begins like it."""
+    return re.search(re.escape(marker(key)) + r"(?![\w:.-])", text) is not None
+
+
 def comment_params(draft: NoteDraft, entity: Entity, owner_id: str) -> dict[str, Any]:
     """Parameters of `crm.timeline.comment.add`."""
     text = f"{draft.text}\n\n{marker(draft.key)}"

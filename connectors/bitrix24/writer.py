@@ -19,7 +19,7 @@ from connectors.bitrix24.payloads import (
     contact_fields,
     deal_fields,
     entity_of,
-    marker,
+    is_marked,
     record_id,
     todo_params,
     typed_id,
@@ -197,7 +197,7 @@ class Writer:
             for row in rows
             if isinstance(row, dict)
             and str(row.get("ID", "")).isdecimal()
-            and (marker(key) in str(row.get(field) or "") or text(row.get("ORIGIN_ID")) == key)
+            and (is_marked(str(row.get(field) or ""), key) or text(row.get("ORIGIN_ID")) == key)
         ]
         return str(min(found)) if found else None
 

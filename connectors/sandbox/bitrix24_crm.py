@@ -202,7 +202,7 @@ class Crm(Records):
         if not isinstance(fields, dict):
             raise Refused(400, "100", "Invalid value to match with parameter {fields}. Should be value of type array.")
         names = {camel(name): name for name in self.boxes[entity].types()}
-        classic: dict[str, Any] = {names.get(name, name): value for name, value in fields.items()}
+        classic: dict[str, Any] = {names.get(str(name), str(name)): value for name, value in fields.items()}
         items = classic.pop("fm", None)
         for item in items.values() if isinstance(items, dict) else items if isinstance(items, list) else ():
             kind = str(item.get("typeId", ""))
