@@ -252,7 +252,7 @@ class Account:
         missing = [name for name in ("text", "complete_till") if not item.get(name)]
         if missing:
             raise Invalid(*(("FieldMissing", name) for name in missing))
-        if not isinstance(item["complete_till"], int):
+        if not isinstance(item["complete_till"], int | float):
             raise Invalid(("InvalidType", "complete_till"))
         entity = item.get("entity_type") or "leads"
         owner = self.stores[entity].get(str(item.get("entity_id"))) if entity in self.stores else None
@@ -261,7 +261,7 @@ class Account:
         self._checked("leads", {"responsible_user_id": item.get("responsible_user_id")})
         kept = {
             "text": item["text"],
-            "complete_till": item["complete_till"],
+            "complete_till": int(item["complete_till"]),
             "task_type_id": item.get("task_type_id", 1),
             "is_completed": False,
             "result": [],
