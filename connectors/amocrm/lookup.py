@@ -42,10 +42,16 @@ class Lookup:
                 break
         if found:
             return _lowest(found)
-        pages = SECOND_WAY_PAGES if linked is not None else LOOK_PAGES
-        return await self._newest("leads", lambda row: key_of(row, fields) == draft.key, since, pages)
+
+        def matches(row: Row) -> bool:
+            return key_of(row, fields) == draft.key
+
+        if linked is None:
+            return await self._newest("leads", matches, since, LOOK_PAGES)
+        return await self._second_way("leads", matches, since, SECOND_WAY_PAGES)
 
     async def contact(self, draft: ContactDraft, hint: Hint) -> str | None:
+        """Among the newest contacts: what the search, which may lag behind, has not brought up."""
         since = hint.sent_at - CLOCK_MARGIN
         fields = self._fields.of("contacts")
 
@@ -53,7 +59,7 @@ class Lookup:
             ours = key_of(row, fields) == draft.key and not row.get("is_deleted")
             return ours or is_person(draft.phones, draft.emails, fields, row)
 
-        return await self._newest("contacts", matches, since, LOOK_PAGES)
+        return await self._second_way("contacts", matches, since, LOOK_PAGES)
 
     async def company(self, draft: CompanyDraft, hint: Hint) -> str | None:
         """Companies bear no key: one of the same name made since then."""
@@ -105,6 +111,15 @@ class Lookup:
             rows = [{"id": link.get("to_entity_id")} for link in links if link.get("to_entity_type") == "leads"]
         ids = {str(row["id"]) for row in rows if str(row.get("id") or "").isdecimal()}
         return sorted(ids, key=int, reverse=True)
+
+    async def _second_way(
+        self, entity: str, matches: Callable[[Row], bool], since: datetime, max_pages: int
+    ) -> str | None:
+        """After a first way has answered: an account that refuses the list does not undo that answer."""
+        try:
+            return await self._newest(entity, matches, since, max_pages)
+        except PermanentError:
+            return None
 
     async def _newest(self, entity: str, matches: Callable[[Row], bool], since: datetime, max_pages: int) -> str | None:
         """Reads the plain list, newest first, back to `since`. A list in another order is read to its end."""
