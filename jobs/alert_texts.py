@@ -129,7 +129,7 @@ def _lead_late(incident: Incident, style: Style, now: datetime) -> Lines:
 
 def _field_removed(incident: Incident, style: Style, now: datetime) -> Lines:
     what = incident.cause.partition(":")[0]
-    key = f"field_removed_{what}" if what in ("refused", "mandatory", "mapping") else "field_removed"
+    key = f"field_removed_{what}" if what in ("field", "refused", "mandatory", "mapping") else "field_removed"
     mapping = incident.data.get("mapping")
     return [
         style.say(key, crm=_crm(incident, style), field=_field(incident)),
@@ -169,7 +169,7 @@ def _storage_trouble(incident: Incident, style: Style, now: datetime) -> Lines:
 
 def _spam_held(incident: Incident, style: Style, now: datetime) -> Lines:
     return [
-        style.say("spam_held", n=incident.count, name=_name(incident)),
+        style.say(_named("spam_held", incident), n=incident.count, name=_name(incident)),
         style.say("since", time=style.time(incident.opened_at, now)),
         style.say("spam_held_todo", where=_where(incident, style, "/", "leadhub leads list")),
     ]
@@ -177,7 +177,7 @@ def _spam_held(incident: Incident, style: Style, now: datetime) -> Lines:
 
 def _source_unrouted(incident: Incident, style: Style, now: datetime) -> Lines:
     return [
-        style.say("source_unrouted", name=_name(incident)),
+        style.say(_named("source_unrouted", incident), name=_name(incident)),
         style.say("source_unrouted_count", n=incident.count, time=style.time(incident.opened_at, now)),
         style.say("source_unrouted_todo", where=_where(incident, style, "/", "leadhub leads list")),
     ]
@@ -241,7 +241,9 @@ def _over(incident: Incident, style: Style, now: datetime) -> Lines:
     if not style.has(f"{kind}_over"):
         return _open(incident, style, now)
     ended = incident.resolved_at or now
-    head = style.say(f"{kind}_over", crm=_crm(incident, style), name=_name(incident), field=_field(incident))
+    key = f"{kind}_over"
+    key = _named(key, incident) if style.has(f"{key}_anywhere") else key
+    head = style.say(key, crm=_crm(incident, style), name=_name(incident), field=_field(incident))
     own = f"{kind}_period"
     parts = [_period(own if style.has(own) else "lasted", incident.opened_at, ended, style, now)]
     if data.get("delivered"):
@@ -320,6 +322,11 @@ def _crm(incident: Incident, style: Style) -> str:
 
 def _name(incident: Incident) -> str:
     return str(incident.data.get("title") or incident.connection)
+
+
+def _named(key: str, incident: Incident) -> str:
+    """The text that names the source, or when there is none the one that does not."""
+    return key if _name(incident) else f"{key}_anywhere"
 
 
 def _field(incident: Incident) -> str:

@@ -25,6 +25,8 @@ from jobs.incident_memory import MemoryIncidents
 from leads.clock import Clock
 from leads.incidents import Done, Edit, Incident, Observation, Policy, Send, Sent, Wait, next_step, release
 
+__all__ = ["Alerts", "ChannelState", "IncidentStore"]
+
 log = logging.getLogger(__name__)
 
 IDLE_S = 5.0

@@ -152,8 +152,9 @@ def button_token(incident_id: str) -> str:
 def observe(last: Incident | None, seen: Observation, now: datetime, new_id: str) -> Incident:
     """The incident after `seen`. `last` is the newest one with the same key, open or over, or None.
 
-    An open one is updated, one that ended within REOPEN_S is opened again (its id stays),
-    else there is a new one under `new_id`. A kind without an end happens once per key.
+    An open one is updated (and stays as it is when nothing changed), one that ended within
+    REOPEN_S is opened again (its id stays), else there is a new one under `new_id`. A kind
+    without an end happens once per key.
     """
     once = KINDS[seen.kind].end == "none"
     if once and last is not None:
@@ -175,16 +176,16 @@ def observe(last: Incident | None, seen: Observation, now: datetime, new_id: str
     data = {**last.data, **seen.data}
     if last.resolved_at is not None:
         data["flaps"] = last.flaps + 1
-    return replace(
+    changed = replace(
         last,
         cause=seen.cause or last.cause,
-        updated_at=max(now, last.updated_at),
         resolved_at=None,
         acked_by=last.acked_by if last.resolved_at is None else "",
         count=seen.count,
         oldest_at=seen.oldest_at,
         data=data,
     )
+    return last if changed == last else replace(changed, updated_at=max(now, last.updated_at))
 
 
 def resolve(incident: Incident, now: datetime, data: Mapping[str, Any] | None = None) -> Incident:

@@ -151,6 +151,8 @@ def test_a_deleted_field() -> None:
     )
     refused = incident("field_removed", "refused:Budget", 1)
     assert text(refused, EN_STYLE).startswith('🟡 amoCRM "Продажи" refuses the field "Budget"')
+    unknown = incident("field_removed", "field:Бюджет", 1)
+    assert text(unknown, RU_STYLE).startswith("🟡 amoCRM «Продажи»: не записывается поле «Бюджет»")
     over = resolve(removed, NOW, {"done": 8})
     assert text(over, RU_STYLE) == (
         "🟢 amoCRM «Продажи»: поле «Источник» снова в порядке\n14:02–14:08. Дописано 8 лидов."
@@ -163,6 +165,20 @@ def test_a_silent_form() -> None:
     assert text(silent, RU_STYLE) == (
         "🟡 «Калькулятор» молчит 3 ч\nОбычно в это время 4 заявки в час. Последняя в 11:08.\nПроверьте сайт и форму."
     )
+
+
+@pytest.mark.parametrize(
+    ("kind", "ru", "over"),
+    [
+        ("spam_held", "🟡 2 заявки похожи на спам и отложены", "🟢 Отложенные заявки просмотрены"),
+        ("source_unrouted", "🔴 Есть лиды, для которых нет маршрута", "🟢 Лидов без маршрута больше нет"),
+    ],
+)
+def test_trouble_of_all_sources_together_names_none(kind: str, ru: str, over: str) -> None:
+    one = observe(None, Observation(kind, count=2), OPENED, "i1")
+    assert text(one, RU_STYLE).split("\n")[0] == ru
+    assert text(resolve(one, NOW), RU_STYLE).split("\n")[0] == over
+    assert '""' not in text(one, EN_STYLE) + text(resolve(one, NOW), EN_STYLE)
 
 
 CAUSED = {"field_removed": "removed:Бюджет", "storage_trouble": "disk_low:2 GB", "lead_failed": "validation"}

@@ -60,6 +60,10 @@ def test_seeing_it_again_updates_the_open_one_even_with_another_cause() -> None:
     assert (changed.cause, changed.count, changed.data) == ("timeout", 40, {"retry_s": 30})
 
 
+def test_seeing_the_same_again_changes_nothing() -> None:
+    assert observe(down(), Observation("connection_down", "sales", "http_503", 12, T0), at(60), "i2") == down()
+
+
 def test_the_same_soon_after_the_end_is_the_same_incident() -> None:
     over = resolve(acknowledge(down(), "Анна", at(10)), at(60), {"delivered": 3})
     again = observe(over, Observation("connection_down", "sales"), at(60 + REOPEN_S - 1), "i2")
