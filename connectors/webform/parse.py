@@ -77,15 +77,15 @@ def _lead(
     if body.left_out:
         extra["fields left out"] = str(body.left_out)
 
-    page_url = clean_text(gathered.text("page_url") or inbound.headers.get("referer", ""))
+    page_url = gathered.text("page_url") or clean_text(inbound.headers.get("referer", ""))
     touch, first, referrer = touches(gathered, page_url, inbound.received_at)
-    uid = clean_text(gathered.text("lead_uid") or inbound.headers.get("idempotency-key", ""))
+    uid = gathered.text("lead_uid") or clean_text(inbound.headers.get("idempotency-key", ""))
     return ParsedLead(
         lead_uid=_short_uid(f"{uid}{uid_suffix}") if uid else "",
         name=_name(gathered),
         phones=tuple(found_phones),
         emails=tuple(found_emails),
-        external_id=clean_text(gathered.text("external_id")),
+        external_id=gathered.text("external_id"),
         company=person_name(gathered.text("company")),
         comment="\n".join(dict.fromkeys(gathered.comments)),
         form=person_name(gathered.text("form")),

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 
 from connectors.webform.gather import Gathered, cookie_values
 from leads.attribution import channel, touch_of
-from leads.normalize import clean_text
 from leads.records import Touch
 
 OLDEST_TOUCH = timedelta(days=5 * 366)  # a browser that says more has a wrong clock
@@ -32,7 +31,7 @@ def touches(gathered: Gathered, page_url: str, now: datetime) -> tuple[Touch, To
             landing_page=last.landing_page or touch.landing_page,
         )
         touch = replace(touch, channel=channel(touch))
-    return touch, first, clean_text(referrer) or touch.referrer
+    return touch, first, referrer or touch.referrer
 
 
 def _remembered(data: Mapping[str, str], now: datetime) -> Touch | None:

@@ -48,7 +48,7 @@ async def browser() -> AsyncIterator[Browser]:
 async def context(browser: Browser) -> AsyncIterator[BrowserContext]:
     """One visitor: cookies and storage of their own."""
     opened = await browser.new_context(locale="ru-RU")
-    opened.set_default_timeout(10_000)
+    opened.set_default_timeout(30_000)
     yield opened
     await opened.close()
 
