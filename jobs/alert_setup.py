@@ -1,6 +1,5 @@
-"""Alert channels from the configuration."""
+"""One alert channel, and who listens to its buttons, from what the configuration says of it."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 import httpx
@@ -40,21 +39,6 @@ def open_channel(
             channel = SmtpChannel(settings, clock)
             return ChannelState(name, channel, own, vendor="E-mail", digest=digest)
     raise TypeError(f"{type(settings).__name__} is no alert channel")
-
-
-def open_channels(
-    configured: Mapping[str, BaseModel],
-    style: Style,
-    clock: Clock,
-    *,
-    transport: httpx.AsyncBaseTransport | None = None,
-    user_agent: str = "leadhub",
-) -> list[ChannelState]:
-    """`configured` is name -> settings."""
-    return [
-        open_channel(name, settings, style, clock, transport=transport, user_agent=user_agent)
-        for name, settings in configured.items()
-    ]
 
 
 def button_listeners(alerts: Alerts, clock: Clock) -> list[ButtonListener]:

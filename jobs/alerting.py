@@ -5,10 +5,9 @@ from collections.abc import Callable, Mapping
 import httpx
 
 from connectors.notify import Channel
-from connectors.telegram.channel import TelegramChannel
-from connectors.telegram.settings import TelegramSettings
+from jobs.alert_channel import ChannelState
+from jobs.alert_setup import open_channel
 from jobs.alert_words import Style
-from jobs.alerts import ChannelState
 from jobs.config import Settings
 from leads.clock import Clock
 
@@ -17,27 +16,17 @@ Transport = Callable[[str], httpx.AsyncBaseTransport | None]
 
 def open_channels(settings: Settings, clock: Clock, transport: Transport) -> list[ChannelState]:
     """One per configured channel. `transport` gives, by vendor, what to use instead of the network, or None."""
-    states = []
-    for name, configured in settings.alerts.channels.items():
-        own = configured.settings
-        channel: Channel
-        if isinstance(own, TelegramSettings):
-            channel = TelegramChannel.open(own, clock, transport=transport("telegram"))
-            state = ChannelState(name, channel, _style(settings, own.locale, actions=own.buttons), digest=own.digest)
-        else:
-            raise TypeError(f"no such channel: {configured.type}")
-        states.append(state)
-    return states
-
-
-def _style(settings: Settings, locale: str | None, *, actions: bool = False) -> Style:
-    return Style(
-        locale=locale or settings.alerts.locale or settings.hub.locale,
-        zone=settings.hub.zone,
-        public_url=str(settings.hub.public_url or ""),
-        personal=settings.alerts.show_personal,
-        actions=actions,
+    alerts, hub = settings.alerts, settings.hub
+    style = Style(
+        locale=alerts.locale or hub.locale,
+        zone=hub.zone,
+        public_url=str(hub.public_url or ""),
+        personal=alerts.show_personal,
     )
+    return [
+        open_channel(name, one.settings, style, clock, transport=transport(one.type))
+        for name, one in alerts.channels.items()
+    ]
 
 
 def by_name(states: list[ChannelState], names: tuple[str, ...]) -> Mapping[str, tuple[Channel, Style]]:

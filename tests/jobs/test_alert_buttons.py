@@ -11,7 +11,7 @@ from connectors.sandbox.base import Fault, FaultLayer
 from connectors.sandbox.telegram import Chat, TelegramSandbox
 from connectors.telegram.settings import TelegramSettings
 from jobs.alert_buttons import PAUSE_S, REFUSED_PAUSE_S, ButtonListener, pressed
-from jobs.alert_setup import button_listeners, open_channels
+from jobs.alert_setup import button_listeners, open_channel
 from jobs.alert_words import Style
 from jobs.alerts import Alerts
 from jobs.incident_memory import MemoryIncidents
@@ -60,7 +60,7 @@ async def desk() -> AsyncIterator[Desk]:
     async with serve(layer) as url:
         settings = TelegramSettings(bot_token=SecretStr("1:s"), chat_id=CHAT, api_url=url, buttons=True, timeout_s=1)
         store = Moody(clock)
-        alerts = Alerts(store, open_channels({"ops": settings}, Style("ru"), clock), clock)
+        alerts = Alerts(store, [open_channel("ops", settings, Style("ru"), clock)], clock)
         (listener,) = button_listeners(alerts, clock)
         await store.observe(Observation("connection_down", "sales", "http_503", 3))
         await alerts.look("ops")
