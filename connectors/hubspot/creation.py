@@ -54,7 +54,7 @@ class Creation:
                     keyless = True
                 elif there == DELETED:
                     text = "our record was deleted in HubSpot"
-                    raise PermanentError(text, error.operation, error.status, gone=True) from error
+                    raise PermanentError(text, error.operation, error.status) from error
                 elif there:
                     return there
                 elif not await self._book.refused(kind, error.fields, sent_at):

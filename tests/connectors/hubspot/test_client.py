@@ -293,9 +293,10 @@ async def test_a_deal_deleted_on_purpose_is_not_made_again(account: Account, cli
     deal_id = await client.create(deal_for(contact_id))
     account.sandbox.records.archive("deals", deal_id)
     account.sandbox.records._by_value[("deals", "leadhub_external_id")]["l-01"] = deal_id
-    with pytest.raises(PermanentError) as caught:
+    with pytest.raises(PermanentError, match="deleted in HubSpot") as caught:
         await client.create(deal_for(contact_id))
-    assert caught.value.gone
+    assert caught.value.fields == ()
+    assert account.sandbox.deals == {}
 
 
 # --- refusals ------------------------------------------------------------------------------
