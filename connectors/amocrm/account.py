@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from connectors.amocrm.api import AmocrmApi
 from connectors.amocrm.payloads import KEY_FIELD, EntityFields, FieldRef
-from connectors.amocrm.records import field_ref, fields_from, rows_of
+from connectors.amocrm.records import Row, field_ref, fields_from, rows_of
 from connectors.errors import AuthError, ConnectorError, PermanentError
 
 log = logging.getLogger(__name__)
@@ -45,6 +45,12 @@ class AccountFields:
             await asyncio.wait([self._reading[entity]], timeout=patience_s)
             self._waited.add(entity)
 
+    def learn(self, entity: str, fields: EntityFields) -> None:
+        """What somebody else has just read of the same account: saves the calls, unless the key field is to be made."""
+        if KEY_FIELD in fields.by_code and not self._is_reading(entity):
+            self._fields[entity] = fields
+            self._due[entity] = self._api.clock.monotonic() + FRESH_S
+
     def of(self, entity: str) -> EntityFields:
         now = self._api.clock.monotonic()
         blocked = [code for (owner, code), until in self._blocked.items() if owner == entity and until > now]
@@ -60,6 +66,7 @@ class AccountFields:
     def forget(self) -> None:
         """The lists have changed: read them again at the next call, whatever was refused before."""
         self._due = dict.fromkeys(ENTITIES, float("-inf"))
+        self._waited.clear()
         self._blocked.clear()
         self._tried_to_make.clear()
 
@@ -103,7 +110,7 @@ async def list_fields(api: AmocrmApi, entity: str) -> EntityFields:
     return fields_from(await list_field_rows(api, entity))
 
 
-async def list_field_rows(api: AmocrmApi, entity: str) -> list[dict[str, object]]:
+async def list_field_rows(api: AmocrmApi, entity: str) -> list[Row]:
     path = f"/api/v4/{entity}/custom_fields"
     pages = api.pages(f"list {entity} fields", path, "custom_fields", max_pages=FIELD_PAGES)
     return [row async for page in pages for row in page]

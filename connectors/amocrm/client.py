@@ -108,7 +108,7 @@ class AmocrmClient:
         await self._api.get("ping", "/api/v4/account")
 
     async def metadata(self) -> Metadata:
-        return await read_metadata(self._api)
+        return await read_metadata(self._api, self._fields)
 
     async def find_contact(self, phones: tuple[str, ...], emails: tuple[str, ...], key: str) -> str | None:
         """By each phone and e-mail at once, a phone weighing more; by the key only when there is neither."""

@@ -3,9 +3,9 @@
 import logging
 from collections.abc import Mapping
 
-from connectors.amocrm.account import list_field_rows
+from connectors.amocrm.account import ENTITIES, AccountFields, list_field_rows
 from connectors.amocrm.api import AmocrmApi
-from connectors.amocrm.records import Row, field_info, pipelines, rows_of, user
+from connectors.amocrm.records import Row, field_info, fields_from, pipelines, rows_of, user
 from connectors.base import CrmUser, FieldInfo, Kind, Metadata, Pipeline
 from connectors.errors import ConnectorError, RetryableError
 
@@ -15,7 +15,7 @@ ENTITY_OF: Mapping[Kind, str] = {"deal": "leads", "contact": "contacts", "compan
 USER_PAGES = 20
 
 
-async def read_metadata(api: AmocrmApi) -> Metadata:
+async def read_metadata(api: AmocrmApi, account: AccountFields) -> Metadata:
     """Users need an administrator's token, the rest does not; what cannot be read is left out of `known`."""
     known: set[str] = set()
     users: tuple[CrmUser, ...] = ()
@@ -33,7 +33,10 @@ async def read_metadata(api: AmocrmApi) -> Metadata:
         _missing("pipelines", error)
     try:
         for kind, entity in ENTITY_OF.items():
-            fields[kind] = tuple(field_info(row) for row in await list_field_rows(api, entity))
+            rows = await list_field_rows(api, entity)
+            fields[kind] = tuple(map(field_info, rows))
+            if entity in ENTITIES:
+                account.learn(entity, fields_from(rows))
         known.add("fields")
     except ConnectorError as error:
         _missing("fields", error)

@@ -294,6 +294,15 @@ async def test_metadata_has_what_can_be_used() -> None:
     assert {info.code for info in found.fields["contact"]} >= {"PHONE", "EMAIL"}
 
 
+async def test_metadata_saves_the_first_lead_the_field_lists() -> None:
+    async with connected() as x:
+        await x.crm.ensure_fields(CONNECTOR.needed_fields, create=True)
+        await x.crm.metadata()
+        seen = len(x.layer.requests)
+        await x.crm.create(deal(await x.crm.create(IVAN)))
+        assert x.paths(seen) == ["POST /api/v4/contacts", "POST /api/v4/leads"]
+
+
 async def test_metadata_leaves_out_what_the_token_may_not_read() -> None:
     async with connected(admin=False) as x:
         assert (await x.crm.metadata()).known == {"pipelines", "fields"}
