@@ -1,11 +1,12 @@
 """Questions about leads: how many did not arrive, which, and one lead's whole story."""
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, or_, select
+from sqlalchemy import Connection, Select, Text, cast, func, literal, or_, select, type_coerce
 
 from store.tables import (
     t_assignment,
@@ -97,6 +98,53 @@ def owed(conn: Connection, *, limit: int = 500) -> list[Any]:
     return list(conn.execute(query.order_by(t_delivery.c.created_at).limit(limit)))
 
 
+@dataclass(frozen=True, slots=True)
+class OwedGroup:
+    """Deliveries of one connection that are owed for one reason. `since`: the oldest lead; `lead_id`: that lead."""
+
+    connection: str
+    state: str
+    error_kind: str
+    last_error: str
+    count: int
+    since: datetime
+    next_due: datetime
+    lead_id: str
+
+
+def owed_groups(conn: Connection) -> list[OwedGroup]:
+    """Everything owed, of all days, by connection and reason; largest group first."""
+    delivery = t_delivery.c
+    reason = (delivery.connection, delivery.state, delivery.error_kind, delivery.last_error)
+    query = (
+        select(
+            *reason,
+            func.count(),
+            func.min(delivery.created_at, type_=delivery.created_at.type),
+            func.min(delivery.due_at, type_=delivery.due_at.type),
+            func.min(delivery.lead_id),
+        )
+        .where(delivery.state.notin_(("delivered", "discarded")))
+        .group_by(*reason)
+    )
+    found = [OwedGroup(*row) for row in conn.execute(query)]
+    return sorted(found, key=lambda group: (-group.count, group.connection, group.state, group.last_error))
+
+
+def ids_beginning(conn: Connection, start: str, *, limit: int = 20) -> list[str]:
+    """Ids of leads that begin with `start`, oldest first."""
+    query = select(t_lead.c.id).where(t_lead.c.id.like(f"{_escaped(start)}%", escape="\\"))
+    return list(conn.execute(query.order_by(t_lead.c.id).limit(limit)).scalars())
+
+
+def known_ids(conn: Connection, lead_ids: Sequence[str]) -> set[str]:
+    """Those that are stored."""
+    found: set[str] = set()
+    for start in range(0, len(lead_ids), 400):
+        found.update(conn.execute(select(t_lead.c.id).where(t_lead.c.id.in_(lead_ids[start : start + 400]))).scalars())
+    return found
+
+
 def unrouted(conn: Connection, *, limit: int = 500) -> list[Any]:
     """Leads that no route took: failed without any delivery."""
     query = select(t_lead).where(
@@ -104,6 +152,23 @@ def unrouted(conn: Connection, *, limit: int = 500) -> list[Any]:
         ~select(t_delivery.c.id).where(t_delivery.c.lead_id == t_lead.c.id).exists(),
     )
     return list(conn.execute(query.order_by(t_lead.c.received_at).limit(limit)))
+
+
+def leads_by_id(conn: Connection, lead_ids: Iterable[str]) -> dict[str, Any]:
+    """Rows of `lead`, by id."""
+    ids = list(dict.fromkeys(lead_ids))
+    found: dict[str, Any] = {}
+    for start in range(0, len(ids), 400):
+        found.update(
+            (row.id, row) for row in conn.execute(select(t_lead).where(t_lead.c.id.in_(ids[start : start + 400])))
+        )
+    return found
+
+
+def count_not_arrived(conn: Connection) -> dict[str, int]:
+    """Leads of any day that are owed, by status."""
+    query = select(t_lead.c.status, func.count()).where(t_lead.c.status.in_(("pending", "failed")))
+    return {row[0]: row[1] for row in conn.execute(query.group_by(t_lead.c.status))}
 
 
 def oldest_pending(conn: Connection) -> datetime | None:
@@ -169,7 +234,8 @@ def _conditions(wanted: LeadFilter) -> list[Any]:
     if wanted.status:
         conditions.append(t_lead.c.status == wanted.status)
     if wanted.flag:
-        conditions.append(t_lead.c.flags.op("LIKE")(f"%{wanted.flag}%"))
+        flags = literal(" ") + _words(t_lead.c.flags) + literal(" ")
+        conditions.append(flags.like(f"% {_escaped(wanted.flag)} %", escape="\\"))
     if wanted.connection:
         conditions.append(
             select(t_delivery.c.id)
@@ -182,22 +248,40 @@ def _conditions(wanted: LeadFilter) -> list[Any]:
 
 
 def _text_matches(wanted: LeadFilter) -> Any:
-    escaped = wanted.text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    like = f"%{escaped}%"
+    text = wanted.text.strip()
     anything: list[Any] = [
-        t_lead.c.id == wanted.text,
-        t_lead.c.lead_uid == wanted.text,
-        func.lower(t_lead.c.name).like(like.lower(), escape="\\"),
-        t_lead.c.name.like(like, escape="\\"),
-        t_lead.c.emails.op("LIKE")(like.lower()),
-        _became_record(wanted.text),
+        t_lead.c.id == text,
+        t_lead.c.lead_uid == text,
+        # SQLite folds the case of Latin letters only: names are asked for as people write them, too.
+        *(t_lead.c.name.like(_like(one), escape="\\") for one in {text, text.lower(), text.upper(), text.title()}),
+        func.lower(t_lead.c.name).like(_like(text.lower()), escape="\\"),
+        _words_have(t_lead.c.emails, text.lower()),
+        _became_record(text),
     ]
     if wanted.phone:
-        anything.append(t_lead.c.phones.op("LIKE")(f"%{wanted.phone}%"))
-    digits = "".join(char for char in wanted.text if char.isdigit())
-    if len(digits) >= 4 and len(digits) >= len(wanted.text.strip()) - 6:
-        anything.append(t_lead.c.phones.op("LIKE")(f"%{digits[-10:]}%"))
+        anything.append(_words_have(t_lead.c.phones, wanted.phone))
+    digits = "".join(char for char in text if char.isdigit())
+    if len(digits) >= 4 and len(digits) >= len(text) - 6:
+        anything.append(_words_have(t_lead.c.phones, digits[-10:]))
     return or_(*anything)
+
+
+def _escaped(text: str) -> str:
+    """For the inside of a LIKE with escape character `\\`."""
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+def _like(text: str) -> str:
+    return f"%{_escaped(text)}%"
+
+
+def _words(column: Any) -> Any:
+    """A Words column as the one text that it is stored as."""
+    return type_coerce(column, Text)
+
+
+def _words_have(column: Any, text: str) -> Any:
+    return _words(column).like(_like(text), escape="\\")
 
 
 def _became_record(record_id: str) -> Any:
