@@ -121,8 +121,13 @@ class AmocrmClient:
             ]
         else:
             searches = [self._search(key, lambda row: key_of(row, fields) == key)] if key else []
-        found = await asyncio.gather(*searches)
-        return next((contact_id for contact_id in found if contact_id), None)
+        found = await asyncio.gather(*searches, return_exceptions=True)  # none is left running behind our back
+        for answer in found:
+            if isinstance(answer, BaseException):
+                raise answer
+            if answer is not None:
+                return answer
+        return None
 
     async def open_deal(self, contact_id: str) -> DealState | None:
         newest: DealState | None = None

@@ -7,6 +7,7 @@ from connectors.amocrm.api import AmocrmApi, RefusedError
 from connectors.amocrm.payloads import Body
 from connectors.amocrm.records import created_ids, error_text, errors_by_request, refused_fields
 from connectors.errors import ConnectorError, PermanentError, UnknownOutcomeError
+from connectors.http import CALL_LOG, CallRecord
 from connectors.limits import Batcher
 
 REFERENCES = frozenset({"contact_id", "deal_id", "company_id"})
@@ -21,6 +22,13 @@ class _SentAgain:
     alone: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _Item:
+    body: Body
+    log: list[CallRecord] | None
+    """Where the calls of this record's attempt are noted: a request for many is a call of each."""
+
+
 _Answer = str | _SentAgain
 
 
@@ -33,33 +41,43 @@ class Writer:
         self._operation: Final = operation
         self._collection: Final = collection
         self._path: Final = path
-        self._batcher: Batcher[Body, str | _SentAgain] = Batcher(
+        self._batcher: Batcher[_Item, _Answer] = Batcher(
             api.limiter, self._send, max_batch=max_batch, operation=operation
         )
-        self._alone: Batcher[Body, str | _SentAgain] = Batcher(
-            api.limiter, self._send, max_batch=1, operation=operation
-        )
+        self._alone: Batcher[_Item, _Answer] = Batcher(api.limiter, self._send, max_batch=1, operation=operation)
         self._together = max_batch > 1
 
     async def create(self, body: Body) -> str:
         """The id of the new record. Raises the outcomes of `connectors.errors`; `fields` named as in the draft."""
+        item = _Item(body, CALL_LOG.get())
         alone = not self._together
         for _ in range(ROUNDS):
-            answer = await (self._alone if alone else self._batcher).call(body)
+            answer = await (self._alone if alone else self._batcher).call(item)
             if isinstance(answer, str):
                 return answer
             alone = alone or answer.alone
-        answer = await self._alone.call(body)
+        answer = await self._alone.call(item)
         assert isinstance(answer, str)
         return answer
 
-    async def _send(self, bodies: list[Body]) -> list[_Answer | ConnectorError]:
-        path, items = self._path, [body.json for body in bodies]
+    async def _send(self, items: list[_Item]) -> list[_Answer | ConnectorError]:
+        calls: list[CallRecord] = []
+        outer = CALL_LOG.set(calls)
+        try:
+            return await self._post([item.body for item in items])
+        finally:
+            CALL_LOG.reset(outer)
+            for item in items:
+                if item.log is not None:
+                    item.log.extend(calls)
+
+    async def _post(self, bodies: list[Body]) -> list[_Answer | ConnectorError]:
+        path, rows = self._path, [body.json for body in bodies]
         if len(bodies) == 1 and bodies[0].path:
             path = bodies[0].path
-            items = [{name: value for name, value in items[0].items() if name != "entity_id"}]
+            rows = [{name: value for name, value in rows[0].items() if name != "entity_id"}]
         try:
-            answer = await self._api.post(self._operation, path, items, has_turn=True)
+            answer = await self._api.post(self._operation, path, rows, has_turn=True)
         except PermanentError as error:
             return self._sort_out(bodies, error)
         lost = UnknownOutcomeError("no id in the answer", self._operation, 200)

@@ -10,6 +10,7 @@ import pytest
 from connectors.amocrm import CONNECTOR
 from connectors.base import CompanyDraft, ContactDraft, DealDraft, NoteDraft, TaskDraft
 from connectors.errors import AuthError, PermanentError, RateLimitedError
+from connectors.http import CALL_LOG, CallRecord
 from connectors.limits import BULK, PRIORITY
 from tests.connectors.amocrm.support import IVAN, connected, deal
 
@@ -169,6 +170,21 @@ async def test_a_backlog_leaves_in_batches_and_a_fresh_note_goes_to_its_deal_alo
         assert len(x.paths(seen)) <= 6
         texts = [x.box.notes[note_id]["params"]["text"].split("\n")[0] for note_id in ids]
         assert texts == [f"текст {n}" for n in range(30)]
+
+
+async def test_a_request_for_many_is_noted_with_each_of_their_attempts() -> None:
+    async with connected(settings={"rate": {"calls": 3, "per_s": 0.2}}) as x:
+        contact_id = await x.crm.create(IVAN)
+        await x.crm.create(deal(contact_id))
+
+        async def attempt(key: str) -> list[CallRecord]:
+            log: list[CallRecord] = []
+            CALL_LOG.set(log)
+            await x.crm.create(deal(contact_id, key))
+            return log
+
+        logs = await asyncio.gather(*(asyncio.create_task(attempt(f"k{n}")) for n in range(8)))
+        assert [[(call.operation, call.status) for call in log] for log in logs] == [[("create deal", 200)]] * 8
 
 
 async def test_contacts_are_matched_by_number_however_it_was_typed() -> None:
@@ -393,12 +409,6 @@ async def test_forbidden_in_json_is_about_rights_and_pauses_nothing() -> None:
         with pytest.raises(AuthError, match="no rights"):
             await x.crm.ensure_fields(CONNECTOR.needed_fields, create=True)
         await x.crm.ping()
-
-
-async def test_the_declared_pace_keeps_within_the_real_limit() -> None:
-    async with connected(settings={"rate": None}, rate=(7, 0.95)) as x:
-        await x.crm.ping()
-        await asyncio.gather(*(x.crm.ping() for _ in range(20)))
 
 
 async def test_too_many_requests_pauses_as_long_as_told() -> None:
