@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.frame import ConfigOption, JsonOption, load_settings, not_fine, print_json, say, warn
+from cli.frame import (
+    CannotRun,
+    ConfigOption,
+    JsonOption,
+    load_settings,
+    not_fine,
+    print_json,
+    say,
+    using_database,
+    warn,
+)
 
 if TYPE_CHECKING:
     from jobs.config import Settings
@@ -37,7 +47,26 @@ async def _asked(settings: "Settings") -> "list[Checked]":
     from jobs.live_check import NoTokens, check_connections
     from leads.clock import SystemClock
 
-    return await check_connections(settings, SystemClock(), lambda _name: NoTokens())
+    clock = SystemClock()
+    if not any(getattr(one.settings, "oauth", None) for one in settings.connections.values()):
+        return await check_connections(settings, clock, lambda _name: NoTokens())
+
+    from jobs.secret import secret_keys
+    from store import admin
+    from store.db import InlineDatabase
+    from store.sealing import Sealer
+    from store.tokens import StoredTokens
+
+    with using_database():
+        wrong = admin.check(settings.database_url)
+        if wrong:
+            raise CannotRun(wrong[0])
+        db = InlineDatabase(settings.database_url)
+        sealer = Sealer(secret_keys(settings))
+        try:
+            return await check_connections(settings, clock, lambda name: StoredTokens(db, sealer, name, clock))
+        finally:
+            await db.close()
 
 
 def _as_json(settings: "Settings", checked: "list[Checked]") -> None:

@@ -1,14 +1,12 @@
 """`leadhub db`: the database as a whole."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import typer
 
-from cli.frame import CannotRun, ConfigOption, JsonOption, load_settings, not_fine, print_json, say
+from cli.frame import CannotRun, ConfigOption, JsonOption, load_settings, not_fine, print_json, say, using_database
 
-Answer = TypeVar("Answer")
 File = Annotated[Path, typer.Argument(metavar="FILE", show_default=False)]
 
 
@@ -21,7 +19,9 @@ def register(app: typer.Typer) -> None:
         from store import admin
 
         url = load_settings(config).database_url
-        say(f"The database has schema {_asked(lambda: admin.upgrade(url))}.")
+        with using_database():
+            schema = admin.upgrade(url)
+        say(f"The database has schema {schema}.")
 
     @group.command()
     def backup(file: File, config: ConfigOption = None) -> None:
@@ -31,7 +31,8 @@ def register(app: typer.Typer) -> None:
         url = load_settings(config).database_url
         if file.exists():
             raise CannotRun(f"{file} is there already", "name a new file, or move that one away")
-        _asked(lambda: admin.backup(url, file))
+        with using_database():
+            admin.backup(url, file)
         say(f"Everything is in {file} ({file.stat().st_size:,} bytes).")
 
     @group.command()
@@ -42,7 +43,8 @@ def register(app: typer.Typer) -> None:
         url = load_settings(config).database_url
         if not file.is_file():
             raise CannotRun(f"{file}: no such file")
-        _asked(lambda: admin.restore(url, file))
+        with using_database():
+            admin.restore(url, file)
         say(f"The database is as it was in {file}.")
 
     @group.command()
@@ -50,7 +52,9 @@ def register(app: typer.Typer) -> None:
         """Say whether the database is whole; exit status 1 if it is not."""
         from store import admin
 
-        problems = _asked(lambda: admin.check(load_settings(config).database_url))
+        url = load_settings(config).database_url
+        with using_database():
+            problems = admin.check(url)
         if as_json:
             print_json({"problems": problems})
         else:
@@ -59,20 +63,3 @@ def register(app: typer.Typer) -> None:
             raise not_fine()
 
     app.add_typer(group, name="db")
-
-
-def _asked(question: Callable[[], Answer]) -> Answer:
-    """The answer of the store, or why it could not be asked."""
-    from store.admin import BackupError, SchemaTooNew
-    from store.db import StoreUnavailable
-
-    try:
-        return question()
-    except StoreUnavailable as error:
-        raise CannotRun(
-            f"the database cannot be used: {str(error).strip()}", "see hub.database in the config"
-        ) from error
-    except (BackupError, SchemaTooNew) as error:
-        raise CannotRun(str(error)) from error
-    except OSError as error:
-        raise CannotRun(f"{error.filename or 'a file'}: {error.strerror}") from error

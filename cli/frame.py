@@ -2,7 +2,8 @@
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import asdict, is_dataclass
 from datetime import datetime
@@ -55,6 +56,23 @@ def load_settings(given: Path | None) -> "Settings":
     from jobs.config import load  # late, so that `leadhub --help` is quick
 
     return load(config_path(given))
+
+
+@contextmanager
+def using_database() -> Iterator[None]:
+    """Turns what the store may raise into CannotRun."""
+    from store.admin import BackupError, SchemaTooNew
+    from store.db import StoreUnavailable
+
+    try:
+        yield
+    except StoreUnavailable as error:
+        text = f"the database cannot be used: {redact(' '.join(str(error).split()))}"
+        raise CannotRun(text, "see hub.database in the configuration; `leadhub db upgrade` makes it") from error
+    except (BackupError, SchemaTooNew) as error:
+        raise CannotRun(str(error)) from error
+    except OSError as error:
+        raise CannotRun(f"{error.filename or 'a file'}: {error.strerror}") from error
 
 
 def say(text: str = "") -> None:
