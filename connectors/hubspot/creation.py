@@ -139,7 +139,9 @@ class Creation:
         if found or not self._book.unsure(kind):
             return found
         found = await self._unkeyed(draft, hint)
-        # Only a unique key makes the repeat itself safe: without one it has to wait until nothing can land any more.
+        if isinstance(draft, ContactDraft) and draft.emails:
+            return found  # the e-mail is unique as well: a repeat is refused with the id
+        # Only a unique value makes the repeat itself safe: without one it has to wait until nothing can land any more.
         age_s = (self._clock.now() - hint.sent_at).total_seconds()
         if found is None and 0 <= age_s < SLOWEST_WRITE_S:
             raise RetryableError("too early to tell whether the record was created", f"find created {kind}")

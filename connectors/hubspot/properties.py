@@ -136,7 +136,9 @@ class PropertyBook:
         try:
             path = self._api.paths.property_groups(TYPES[kind])
             return choose_group(kind, await self._api.call("read property groups", "GET", path, writes=False))
-        except PermanentError:
+        except (AuthError, PermanentError) as error:
+            if error.status == 401:
+                raise
             return choose_group(kind, {})
 
     async def _learn(self, kind: Kind, state: _State) -> None:
@@ -167,11 +169,11 @@ class PropertyBook:
         if state.unique or (state.names is not None and key in state.names):
             return
         made = await self.make(NEEDED_KEYS[kind])
+        if state.names is not None:
+            state.names |= {key}
         if made.get("hasUniqueValue") is None:
             path = self._api.paths.one_property(TYPES[kind], key)
             made = await self._api.call("read property", "GET", path, writes=False)
-        if state.names is not None:
-            state.names |= {key}
         if made.get("hasUniqueValue") is True:
             state.unique = True
             state.learned_at = self._api.clock.monotonic()

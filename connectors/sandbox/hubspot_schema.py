@@ -111,6 +111,14 @@ _DEFAULTS: Mapping[str, str] = {
 _TYPES = {"owner": "enumeration", "pipeline": "enumeration", "stage": "enumeration", "r": "string"}
 
 
+def type_of(name: str) -> str:
+    """The type by any of its names; raises RefusedError."""
+    type_ = ALIASES.get(name, name)
+    if type_ not in TYPES:
+        raise RefusedError(400, f"Unable to infer object type from: {name}")
+    return type_
+
+
 def default_properties(type_: str, now: datetime) -> dict[str, dict[str, Any]]:
     found = {}
     for item in _DEFAULTS[type_].split():

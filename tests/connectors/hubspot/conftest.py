@@ -45,10 +45,12 @@ class CheckedSandbox(HubSpotSandbox):
         super().__init__(*args, **kwargs)
         self.problems: list[str] = []
         self.requests: list[SandboxRequest] = []
+        self.refused = 0
 
     def handle(self, request: SandboxRequest) -> SandboxResponse:
         self.requests.append(request)
         response = super().handle(request)
+        self.refused += response.status == 429
         self.problems += exchange_problems(request, response)
         return response
 

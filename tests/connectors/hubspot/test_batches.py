@@ -1,18 +1,21 @@
 """What waits together leaves together, and a bad row sinks only itself."""
 
 import asyncio
+import json
 
+import httpx
 import pytest
 
-from connectors.base import ContactDraft, DealDraft, NoteDraft
+from connectors.base import ContactDraft, DealDraft, NoteDraft, Opening, Rate
 from connectors.errors import PermanentError, UnknownOutcomeError
-from connectors.hubspot import HubSpotClient
+from connectors.hubspot import HubSpotClient, HubSpotSettings
 from connectors.hubspot.answers import Refusal
 from connectors.hubspot.lookups import MAX_PHONES, phone_search
 from connectors.hubspot.writes import Row, sort_out
-from connectors.sandbox.base import Fault
+from connectors.sandbox.base import Fault, FaultLayer
 from connectors.sandbox.hubspot_search import MAX_BODY
-from tests.connectors.hubspot.conftest import Account
+from leads.clock import SystemClock
+from tests.connectors.hubspot.conftest import Account, CheckedSandbox, MemoryTokens
 
 FEW = {"calls": 1, "per_s": 0.3}
 """So that the first call leaves and the rest waits."""
@@ -80,7 +83,7 @@ async def test_a_bad_row_sinks_only_itself(account: Account) -> None:
 async def test_a_batch_refused_as_a_whole_is_sent_one_by_one(account: Account) -> None:
     client = await warm(account)
     account.sandbox.batch_endpoints = False
-    client._api.limiter.rate = type(client._api.limiter.rate)(100, 0.1)
+    client._api.limiter.rate = Rate(100, 0.1)
     client._api.limiter._max_in_flight = 1
     ids = await asyncio.gather(*map(client.create, people(5)))
     assert len(set(ids)) == 5
@@ -100,6 +103,7 @@ async def test_a_lost_answer_to_a_batch_leaves_every_row_unknown_and_findable(ac
     results = await asyncio.gather(*map(client.create, drafts), return_exceptions=True)
     assert all(isinstance(result, UnknownOutcomeError) for result in results)
     assert len(account.sandbox.deals) == 6
+    client._api.limiter.rate = Rate(100, 0.1)
     repeated = await asyncio.gather(*map(client.create, drafts))
     assert len(set(repeated)) == 6
     assert len(account.sandbox.deals) == 6
@@ -115,8 +119,6 @@ async def test_notes_of_many_deals_leave_together(account: Account) -> None:
 
 
 def test_a_search_for_as_many_phones_as_we_put_into_one_is_short_enough() -> None:
-    import json
-
     phones = [f"+998901{n:08d}" for n in range(MAX_PHONES)]
     assert len(json.dumps(phone_search(phones))) < MAX_BODY
 
@@ -159,3 +161,26 @@ def test_a_row_that_failed_inside_hubspot_is_unknown() -> None:
 @pytest.mark.parametrize("answer", [{}, {"results": None}, {"results": ["x"]}, {"results": [], "errors": ["x"]}])
 def test_an_answer_without_rows_leaves_all_unknown(answer: dict[str, object]) -> None:
     assert all(isinstance(outcome, UnknownOutcomeError) for outcome in outcomes(answer))
+
+
+async def test_the_real_limits_are_used_and_never_overrun() -> None:
+    """In one process, so that the jitter of a busy machine is not taken for an overrun."""
+    sandbox = CheckedSandbox(SystemClock(), rate=Rate(20, 2.0), search_rate=Rate(5, 1.0), search_lag_s=0.0)
+    given = {"base_url": "http://hubspot", "access_token": "sandbox", "rate": {"calls": 20, "per_s": 2.0}}
+    transport = httpx.ASGITransport(FaultLayer(sandbox, sandbox.clock))
+    settings = HubSpotSettings.model_validate(given)
+    client = HubSpotClient.open(Opening("hs", settings, sandbox.clock, MemoryTokens(), transport))
+    started = sandbox.clock.monotonic()
+
+    async def lead(number: int) -> None:
+        assert await client.find_contact((phone(number),), (), f"p-{number}") is None
+        contact_id = await client.create(ContactDraft(key=f"p-{number}", phones=(phone(number),)))
+        await client.create(DealDraft(key=f"l-{number}", title="x", contact_id=contact_id))
+
+    await asyncio.gather(*map(lead, range(120)))
+    took_s = sandbox.clock.monotonic() - started
+    await client.close()
+    assert len(sandbox.deals) == 120
+    assert took_s < 20
+    assert sandbox.problems == []
+    assert sandbox.refused == 0

@@ -231,7 +231,7 @@ async def test_find_created_finds_exactly_ours(account: Account, client: HubSpot
 async def test_without_the_right_to_make_properties_the_lead_arrives_with_a_mark(
     account: Account, client: HubSpotClient
 ) -> None:
-    account.sandbox.may_write_schemas = False
+    account.sandbox.account.may_write_schemas = False
     contact_id = await client.create(IVAN)
     deal_id = await client.create(deal_for(contact_id))
     note = NoteDraft(key="n-1", text="Заявка", deal_id=deal_id, contact_id=contact_id)
@@ -257,7 +257,7 @@ async def test_without_the_right_to_make_properties_the_lead_arrives_with_a_mark
 async def test_without_the_right_to_read_properties_either_the_refusal_teaches(
     account: Account, client: HubSpotClient
 ) -> None:
-    account.sandbox.may_write_schemas = account.sandbox.may_read_schemas = False
+    account.sandbox.account.may_write_schemas = account.sandbox.account.may_read_schemas = False
     contact_id = await client.create(IVAN)
     deal_id = await client.create(deal_for(contact_id))
     assert account.sandbox.deals[deal_id]["properties"]["description"].endswith("[lh:l-01]")
@@ -426,7 +426,7 @@ async def test_metadata_lists_users_pipelines_and_fields(account: Account, clien
 
 
 async def test_metadata_leaves_out_what_cannot_be_read(account: Account, client: HubSpotClient) -> None:
-    account.sandbox.may_read_schemas = False
+    account.sandbox.account.may_read_schemas = False
     metadata = await client.metadata()
     assert metadata.known == {"users", "pipelines"}
     assert metadata.fields == {}
@@ -439,6 +439,6 @@ async def test_needed_fields_are_shown_first_and_made_when_asked(account: Accoun
     assert await client.ensure_fields(CONNECTOR.needed_fields, create=False) == []
     assert account.sandbox.schema.properties["notes"]["leadhub_activity_id"]["hasUniqueValue"] is True
     assert account.sandbox.schema.properties["deals"]["leadhub_source"]["hasUniqueValue"] is False
-    account.sandbox.may_write_schemas = False
+    account.sandbox.account.may_write_schemas = False
     with pytest.raises(AuthError, match=r"crm\.schemas\.deals\.write"):
         await client.ensure_fields((NeededField("deal", "leadhub_more", "Ещё", "More"),), create=True)

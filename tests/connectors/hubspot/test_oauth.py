@@ -59,7 +59,7 @@ async def test_a_refused_code_is_an_auth_error_without_the_secret(account: Accou
 async def test_a_token_that_runs_out_is_renewed_and_the_call_repeated_once(signed_in: Account) -> None:
     client = signed_in.client(oauth=APP)
     await client.ping()
-    signed_in.sandbox.expire_tokens()
+    signed_in.sandbox.tokens.expire()
     assert await client.create(ContactDraft(key="p-1", name="Иван")) in signed_in.sandbox.contacts
     assert [token["access_token"] for token in signed_in.tokens.saved] == ["sandbox-access-1", "sandbox-access-2"]
     assert signed_in.tokens.saved[1]["refresh_token"] == "sandbox-refresh-1"
@@ -67,8 +67,8 @@ async def test_a_token_that_runs_out_is_renewed_and_the_call_repeated_once(signe
 
 async def test_a_revoked_grant_is_an_auth_error(signed_in: Account) -> None:
     client = signed_in.client(oauth=APP)
-    signed_in.sandbox.expire_tokens()
-    signed_in.sandbox.refresh_tokens.clear()
+    signed_in.sandbox.tokens.expire()
+    signed_in.sandbox.tokens.refresh.clear()
     with pytest.raises(AuthError):
         await client.ping()
 
@@ -76,7 +76,7 @@ async def test_a_revoked_grant_is_an_auth_error(signed_in: Account) -> None:
 @pytest.mark.parametrize("kind", ["500", "429", "html200", "reset"])
 async def test_a_token_endpoint_in_trouble_is_no_dead_token(signed_in: Account, kind: str) -> None:
     client = signed_in.client(oauth=APP)
-    signed_in.sandbox.expire_tokens()
+    signed_in.sandbox.tokens.expire()
     signed_in.faults.faults.append(Fault(kind, match="/oauth/", times=1))  # type: ignore[arg-type]
     with pytest.raises(RetryableError):
         await client.ping()

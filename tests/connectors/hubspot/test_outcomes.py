@@ -16,7 +16,7 @@ from connectors.errors import (
 )
 from connectors.hubspot import HubSpotClient
 from connectors.sandbox.base import Fault, FaultKind
-from connectors.sandbox.hubspot_errors import throttled
+from connectors.sandbox.hubspot_errors import lacking, throttled
 from tests.connectors.hubspot.conftest import Account
 
 CREATE_DEAL = "POST /crm/objects/2026-03/deals"
@@ -129,7 +129,7 @@ async def test_a_lost_contact_with_an_email_is_found_and_repeated_safely(
 async def test_a_lost_note_is_found_by_its_mark_where_the_key_cannot_be_kept(
     account: Account, client: HubSpotClient
 ) -> None:
-    account.sandbox.may_write_schemas = False
+    account.sandbox.account.may_write_schemas = False
     deal_id = await client.create(await ready_deal(client))
     account.sandbox.records.create("notes", {"hs_timestamp": "2026-11-24", "hs_note_body": "чужая"}, [])
     draft = NoteDraft(key="n-01", text="Заявка", deal_id=deal_id)
@@ -189,8 +189,6 @@ async def test_a_token_that_may_not_write_notes_is_no_reason_to_pause_the_connec
     account: Account, client: HubSpotClient
 ) -> None:
     deal_id = await client.create(await ready_deal(client))
-    from connectors.sandbox.hubspot_errors import lacking
-
     handle = account.sandbox.handle
     account.sandbox.handle = lambda r: lacking("notes").response() if r.path.endswith("/notes") else handle(r)  # type: ignore[method-assign]
     with pytest.raises(PermanentError):

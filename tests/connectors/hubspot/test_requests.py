@@ -396,3 +396,49 @@ async def test_another_unique_property_of_a_stranger_is_a_refused_field(
     with pytest.raises(PermanentError) as caught:
         await client.create(DealDraft(key="l-1", title="x", pipeline="default", stage="s", fields={"number": "7"}))
     assert caught.value.fields == ("number",)
+
+
+async def test_a_property_that_is_made_but_not_shown_as_unique_is_sent_and_proves_nothing(
+    mock: respx.MockRouter, client: HubSpotClient
+) -> None:
+    mock.get(f"/crm/properties/{D}/deals").respond(json={"results": [{"name": "dealname"}]})
+    mock.get(f"/crm/properties/{D}/deals/groups").respond(404)
+    mock.post(f"/crm/properties/{D}/deals").respond(201, json={"name": "leadhub_external_id"})
+    mock.get(f"/crm/properties/{D}/deals/leadhub_external_id").respond(404)
+    deals = mock.post(f"/crm/objects/{D}/deals").respond(201, json={"id": "7"})
+    await client.create(DealDraft(key="l-1", title="x", pipeline="default", stage="s"))
+    assert sent(deals)["properties"] == {
+        "dealname": "x",
+        "pipeline": "default",
+        "dealstage": "s",
+        "leadhub_external_id": "l-1",
+    }
+    mock.get(f"/crm/objects/{D}/deals/l-1").respond(404)
+    with pytest.raises(RetryableError, match="too early"):
+        await client.find_created(DealDraft(key="l-1", title="x"), Hint(datetime.now(UTC)))
+
+
+async def test_a_contact_with_an_email_may_be_repeated_even_without_the_key(
+    mock: respx.MockRouter, client: HubSpotClient
+) -> None:
+    mock.get(f"/crm/properties/{D}/contacts").respond(403)
+    mock.get(f"/crm/properties/{D}/contacts/groups").respond(403)
+    mock.post(f"/crm/properties/{D}/contacts").respond(403)
+    mock.get(url__startswith=f"{OBJECTS}/contacts/").respond(404)
+    draft = ContactDraft(key="p-1", emails=("ivan@example.ru",))
+    assert await client.find_created(draft, Hint(datetime.now(UTC))) is None
+
+
+async def test_an_update_goes_on_without_a_property_of_ours_that_is_gone(
+    mock: respx.MockRouter, client: HubSpotClient
+) -> None:
+    route = mock.patch(f"/crm/objects/{D}/deals/7")
+    text = 'Property "leadhub_last_touch" does not exist'
+    route.side_effect = [
+        httpx.Response(400, json={"category": "VALIDATION_ERROR", "message": text}),
+        httpx.Response(200, json=RECORD),
+    ]
+    await client.update_deal("7", {"leadhub_last_touch": "x", "amount": 1})
+    assert sent(route) == {"properties": {"amount": "1"}}
+    await client.update_deal("7", {"leadhub_last_touch": "x"})
+    assert route.call_count == 2

@@ -230,7 +230,7 @@ async def test_pipelines_owners_and_properties(sdk: HubSpot) -> None:
 
 
 async def test_a_wrong_token_is_refused(sdk: HubSpot, sandbox: HubSpotSandbox) -> None:
-    sandbox.token = "another"
+    sandbox.tokens.fixed = "another"
     with pytest.raises(Exception, match="INVALID_AUTHENTICATION") as caught:
         await run(lambda: sdk.crm.owners.owners_api.get_page())
     assert caught.value.status == 401  # type: ignore[attr-defined]

@@ -1,0 +1,89 @@
+"""Association endpoints of the sandbox account."""
+
+from typing import Any
+
+from connectors.sandbox.base import SandboxRequest, SandboxResponse
+from connectors.sandbox.hubspot_batch import Batches
+from connectors.sandbox.hubspot_errors import RefusedError, not_found
+from connectors.sandbox.hubspot_records import Records
+from connectors.sandbox.hubspot_schema import ASSOCIATIONS, SINGULAR, type_of
+
+
+class LinksPart:
+    def __init__(self, records: Records, batches: Batches) -> None:
+        self._records = records
+        self._batches = batches
+
+    def one(self, request: SandboxRequest, method: str, type_: str, id_: str, rest: list[str]) -> SandboxResponse:
+        records = self._records
+        id_ = str(records.get(type_, id_)["id"])
+        match (method, rest):
+            case ("GET", [to]):
+                return SandboxResponse(200, self._page_of_links(request, type_, id_, type_of(to)))
+            case ("PUT", ["default", to, to_id]):
+                to = type_of(to)
+                to_id = records.linkable(to, to_id)
+                records.link(type_, id_, to, to_id)
+                pairs = [(type_, id_, to, to_id), (to, to_id, type_, id_)]
+                results = [
+                    {
+                        "from": {"id": one},
+                        "to": {"id": other},
+                        "associationSpec": {
+                            "associationCategory": "HUBSPOT_DEFINED",
+                            "associationTypeId": ASSOCIATIONS[(kind, other_kind)][0],
+                        },
+                    }
+                    for kind, one, other_kind, other in pairs
+                ]
+                return SandboxResponse(200, self._batches.answer(results))
+            case ("PUT", [to, to_id]):
+                to = type_of(to)
+                types = [int(item["associationTypeId"]) for item in request.json()]
+                if not types or not set(types) <= set(ASSOCIATIONS[(type_, to)]):
+                    raise RefusedError(400, f"Association types {types} are not valid from {type_} to {to}")
+                records.link(type_, id_, to, records.linkable(to, to_id), types)
+                labels = {"fromObjectTypeId": SINGULAR[type_], "fromObjectId": id_}
+                labels |= {"toObjectTypeId": SINGULAR[to], "toObjectId": to_id}
+                return SandboxResponse(201, {**labels, "labels": []})
+            case ("DELETE", [to, to_id]):
+                records.unlink(type_, id_, type_of(to), to_id)
+                return SandboxResponse(204)
+        raise not_found("no such endpoint")
+
+    def _page_of_links(self, request: SandboxRequest, type_: str, id_: str, to: str) -> dict[str, Any]:
+        limit, after = int(request.param("limit", "500")), int(request.param("after", "0"))
+        others = self._records.links.get((type_, id_), {}).get(to, {})
+        ids = sorted((other for other in others if int(other) >= after), key=int)
+        answer: dict[str, Any] = {"results": [_link(other, others[other]) for other in ids[:limit]]}
+        if len(ids) > limit:
+            answer["paging"] = {"next": {"after": ids[limit]}}
+        return answer
+
+    def batch(self, request: SandboxRequest, from_: str, to: str, rest: list[str]) -> SandboxResponse:
+        match (request.method, rest):
+            case ("GET", ["labels"]):
+                types = [id_ for id_ in ASSOCIATIONS[(from_, to)] if id_]
+                labels = [{"category": "HUBSPOT_DEFINED", "typeId": id_, "label": None} for id_ in types]
+                return SandboxResponse(200, {"results": labels})
+            case ("POST", ["batch", "read"]):
+                results, errors = [], []
+                for item in request.json()["inputs"]:
+                    id_ = str(item["id"])
+                    others = self._records.links.get((from_, id_), {}).get(to, {})
+                    if others:
+                        links = [_link(other, types) for other, types in others.items()]
+                        results.append({"from": {"id": id_}, "to": links})
+                    else:
+                        text = f"No {to} is associated with {from_} {id_}."
+                        more = {"subCategory": "crm.associations.NO_ASSOCIATIONS_FOUND"}
+                        error = RefusedError(404, text, "OBJECT_NOT_FOUND", **more)
+                        errors.append(error.in_batch(fromObjectId=[id_]) | more)
+                return SandboxResponse(207 if errors else 200, self._batches.answer(results, errors))
+        raise not_found("no such endpoint")
+
+
+def _link(id_: str, types: list[int]) -> dict[str, Any]:
+    labels = {type_: "Primary" if type_ in (1, 2, 5, 6) else None for type_ in types}
+    specs = [{"category": "HUBSPOT_DEFINED", "typeId": type_, "label": label} for type_, label in labels.items()]
+    return {"toObjectId": int(id_), "associationTypes": specs}
