@@ -5,12 +5,12 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jobs.config_errors import Problem, YamlPath, choices, nearest, quote
+from jobs.config_errors import Problem, YamlPath, choices, quote
 from jobs.config_validate import Reader
 from mappings.checker import ExpressionError
 from mappings.expressions import compile_condition
 from mappings.load import load_mapping, mapping_names
-from mappings.problems import MappingError
+from mappings.problems import MappingError, nearest
 
 if TYPE_CHECKING:
     from jobs.config import Settings

@@ -9,8 +9,9 @@ from typing import Any
 
 from dotenv.parser import parse_stream
 
-from jobs.config_errors import Problem, YamlPath, nearest
+from jobs.config_errors import Problem, YamlPath
 from jobs.yaml_positions import Document
+from mappings.problems import nearest
 
 _REFERENCE = re.compile(r"\$\$\{|\$\{(?:([A-Za-z_][A-Za-z0-9_]*)(:-([^}]*))?\})?")
 _SECRET_NAME = re.compile(r"token|key|secret|passw|salt|auth|webhook_url|database|dsn", re.IGNORECASE)

@@ -1,9 +1,10 @@
 """What is wrong with a configuration, in words for the person who writes it."""
 
-import difflib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+
+from mappings.problems import nearest
 
 YamlPath = tuple[str | int, ...]
 
@@ -74,13 +75,6 @@ def quote(value: object) -> str:
     if len(text) > SHOWN_CHARS:
         text = text[: SHOWN_CHARS - 1] + "…"
     return '"' + "".join(char if char.isprintable() else "�" for char in text) + '"'
-
-
-def nearest(wrong: str, names: Iterable[str]) -> str:
-    """The allowed name that was probably meant, or ""."""
-    by_fold = {name.casefold(): name for name in names}
-    found = difflib.get_close_matches(wrong.casefold(), by_fold, n=1, cutoff=0.6)
-    return by_fold[found[0]] if found else ""
 
 
 def choices(wrong: str, names: Iterable[str], label: str = "allowed") -> str:

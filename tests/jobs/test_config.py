@@ -213,3 +213,8 @@ def test_a_broken_mapping_that_nothing_names_is_a_warning_only(tmp_path: Path) -
     [problem] = load(path, ENV).warnings
     assert problem.file == f"{tmp_path}/mappings/draft.yaml"
     assert 'unknown part "titel"' in problem.message
+
+
+def test_an_assignment_that_is_hardly_meant_is_a_warning(tmp_path: Path) -> None:
+    text = VALID.replace("    mapping: own\n", "    assign: {users: [101], outside_hours: hold}\n")
+    assert warnings(loaded(tmp_path, text)) == ["routes[0].assign: outside_hours is hold, but there are no hours"]
