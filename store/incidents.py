@@ -33,6 +33,17 @@ def open_incidents(conn: Connection) -> list[Incident]:
     return [_incident(row) for row in conn.execute(query)]
 
 
+def recent_incidents(conn: Connection, *, limit: int = 200) -> list[Incident]:
+    """Open and over, the newest first."""
+    query = select(t_incident).order_by(t_incident.c.opened_at.desc(), t_incident.c.id.desc()).limit(limit)
+    return [_incident(row) for row in conn.execute(query)]
+
+
+def find(conn: Connection, incident_id: str) -> Incident | None:
+    row = conn.execute(select(t_incident).where(t_incident.c.id == incident_id)).first()
+    return _incident(row) if row else None
+
+
 def observe(conn: Connection, seen: Observation, now: datetime, new_id: str) -> Incident:
     last = _newest(conn, seen.key)
     incident = rules.observe(last, seen, now, new_id)
