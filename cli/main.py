@@ -7,13 +7,16 @@ from typing import Annotated
 
 import typer
 
-from cli import check, db, init, serve
+from cli import check, db, init, leads, serve, status, users
 from cli.frame import BEFORE_COMMAND, ConfigOption, run
 
 GROUPS: tuple[Callable[[typer.Typer], None], ...] = (
     init.register,
     check.register,
     serve.register,
+    status.register,
+    leads.register,
+    users.register,
     db.register,
 )
 """Each adds its commands to the app, in the order of `leadhub --help`."""
