@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +12,20 @@ import httpx
 
 from connectors.base import Connector, Opening, Target
 from connectors.registry import CONNECTORS, SOURCES
-from jobs import alerting, watch
-from jobs.alerts import Alerts, ChannelState
+from jobs import alerting, wakeups, watch
+from jobs.alert_channel import ChannelState
+from jobs.alert_setup import button_listeners
+from jobs.alerts import Alerts
 from jobs.checkpoints import Checkpoint, passed
 from jobs.config import Settings
 from jobs.follow_ups import ConnectionFollowUps
+from jobs.heartbeat import Heartbeat
 from jobs.incidents import IncidentReporter, StoredIncidents
 from jobs.intake import IntakeService, Source
+from jobs.leasing import LeaseKeeper
 from jobs.metadata import MetadataCache
 from jobs.owner import ConnectionOwner
+from jobs.pace import NORMAL, Pace
 from jobs.planning import Planning
 from jobs.routing import Router
 from jobs.secret import secret_keys
@@ -29,9 +34,11 @@ from leads.ids import new_id
 from leads.retry import RetryPolicy
 from mappings.load import load_mapping
 from mappings.schema import LeadMapping
+from mappings.texts import Locale
 from mappings.views import Hub as HubView
 from mappings.views import Named
 from store.db import Database
+from store.leases import Held
 from store.sealing import Sealer
 from store.spool import Spool
 from store.tokens import StoredTokens
@@ -39,6 +46,8 @@ from store.tokens import StoredTokens
 log = logging.getLogger(__name__)
 
 ROLES = ("web", "worker", "scheduler")
+ALERTS_SILENT_S = 900.0
+"""One pause that a messenger asks for may last long; longer than this the alert loop is believed dead."""
 Transport = Callable[[str], httpx.AsyncBaseTransport | None]
 
 
@@ -74,25 +83,48 @@ class Hub:
     incidents: StoredIncidents
     alerts: Alerts
     watch: watch.Watch
+    scheduler: LeaseKeeper
+    pace: Pace = NORMAL
+    listens: bool = False
+    """Whether other processes' wake-ups are listened to."""
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     def start(self, roles: Collection[str] = ROLES) -> None:
         """Starts the work of these roles; the web server itself is started by whoever serves."""
+        again = partial(watch.again_and_again, clock=self.clock)
         if "web" in roles:
             self._start("spool", watch.drain_spool(self.intake, self.spool, self.clock))
+            self._start("spool alert", again(self.watch.mind_the_spool, self.pace.clock_s, name="spool"))
             if self.spool.waiting:
                 self.intake.spooling.set()
         if "worker" in roles:
             for connection in self.connections.values():
                 self._start(f"owner {connection.name}", connection.owner.run())
+            if self.listens:
+                self._start("wake-ups", wakeups.listen(self.settings.database_url, self.wake, self.clock))
         if "scheduler" in roles:
-            again = partial(watch.again_and_again, clock=self.clock)
-            self._start("alerts", self.alerts.run())
-            self._start("watch", again(self.watch.look, watch.LOOK_S, name="late"))
-            self._start("mend", again(self.watch.mend, 30.0, name="mend"))
-            self._start("tidy", again(self.watch.tidy, watch.TIDY_S, name="tidy"))
-            self._start("fallback", again(self.watch.fall_back, watch.LOOK_S, name="fallback"))
-        self._start("clock", watch.again_and_again(self.watch.mind_the_clock, 1.0, self.clock, "clock"))
+            self._start("scheduler", self.scheduler.run(self._schedule))
+        self._start("clock", again(self.watch.mind_the_clock, self.pace.clock_s, name="clock"))
+
+    async def _schedule(self, _held: Held) -> None:
+        """What exactly one process does: alerts and looks."""
+        again = partial(watch.again_and_again, clock=self.clock)
+        await self.watch.started()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.alerts.run())
+            group.create_task(again(self.watch.look, self.pace.look_s, name="late"))
+            group.create_task(again(self.watch.mend, self.pace.mend_s, name="mend"))
+            group.create_task(again(self.watch.tidy, self.pace.tidy_s, name="tidy"))
+            group.create_task(again(self.watch.fall_back, self.pace.look_s, name="fallback"))
+            for listener in button_listeners(self.alerts, self.clock):
+                group.create_task(listener.run())
+            if self.settings.alerts.heartbeat_url is not None:
+                heartbeat = Heartbeat(self.settings.alerts.heartbeat_url, self._well, self.clock)
+                group.create_task(heartbeat.run())
+
+    def _well(self) -> bool:
+        """Whether the dead man's switch may be told that all is well: the alert loops turn."""
+        return not self.channels or self.clock.monotonic() - self.alerts.round_at < ALERTS_SILENT_S
 
     def _start(self, name: str, work: Any) -> None:
         task = asyncio.get_running_loop().create_task(work, name=name)
@@ -100,14 +132,15 @@ class Hub:
         self._tasks.append(task)
 
     def wake(self, names: Collection[str]) -> None:
-        """Something of these connections became due."""
-        for name in names:
+        """Something of these connections became due; of any of them, when none is named."""
+        for name in names or self.connections:
             if (connection := self.connections.get(name)) is not None:
                 connection.owner.wake()
 
     async def stop(self) -> None:
         """Finishes or hands back what is in flight, then closes everything."""
         owners = [task for task in self._tasks if task.get_name().startswith("owner ")]
+        self.scheduler.stop()
         for connection in self.connections.values():
             connection.owner.stop()
         if owners:
@@ -139,7 +172,7 @@ def build_hub(
     transport: Transport = no_transport,
     checkpoint: Checkpoint = passed,
     inline_spool: bool = False,
-    idle_s: float | None = None,
+    pace: Pace = NORMAL,
 ) -> Hub:
     """Opens everything, starts nothing. `transport` gives, by vendor's name, what to use instead of the network."""
     sealer = Sealer(secret_keys(settings))
@@ -185,11 +218,10 @@ def build_hub(
             policy=RetryPolicy(max_age=settings.hub.max_age),
             checkpoint=checkpoint,
             hub_id=hub_id,
+            pace=pace,
             follow_ups=ConnectionFollowUps(name, target, db, clock, reporter, metadata),
             on_fields_refused=metadata.expire,
         )
-        if idle_s is not None:
-            owner.idle_s = idle_s
         connections[name] = Connection(name, connector, target, metadata, owner)
 
     def wake(names: tuple[str, ...]) -> None:
@@ -229,7 +261,11 @@ def build_hub(
             wake=wake,
             fallback_after=fallback.after if fallback else None,
             fallback_channels=alerting.by_name(channels, fallback.to) if fallback else {},
+            local=alerts.local,
+            spool=spool,
         ),
+        scheduler=LeaseKeeper("scheduler", db, clock, pace, hub_id),
+        pace=pace,
     )
 
 
@@ -245,13 +281,19 @@ def _about(name: str, settings: Settings) -> dict[str, Any]:
 def _mappings(settings: Settings, router: Router, connection: str, crm: str) -> dict[str, LeadMapping]:
     """Route name -> mapping for one connection; "" the CRM's preset, for leads whose route is gone."""
     folder = mappings_folder(settings)
-    preset = load_mapping(f"{crm}-leads", folder, locale=settings.hub.locale)
+    preset = _load_once(f"{crm}-leads", folder, settings.hub.locale)
     found = {"": preset}
     for route in router.routes:
         if connection in route.settings.to:
             name = route.settings.mapping
-            found[route.name] = load_mapping(name, folder, locale=settings.hub.locale) if name else preset
+            found[route.name] = _load_once(name, folder, settings.hub.locale) if name else preset
     return found
+
+
+@lru_cache(256)
+def _load_once(name: str, folder: Path, locale: Locale) -> LeadMapping:
+    """Compiling a mapping takes a tenth of a second; a changed file is read at the next start."""
+    return load_mapping(name, folder, locale=locale)
 
 
 def mappings_folder(settings: Settings) -> Path:

@@ -26,12 +26,14 @@ from connectors.limits import BULK, FRESH, PRIORITY, RETRY
 from jobs.breaker import Breaker
 from jobs.checkpoints import Checkpoint, passed
 from jobs.deliver import Hold, LookLater, Planner, Result, Run
+from jobs.leasing import LeaseKeeper
+from jobs.pace import NORMAL, Pace
 from jobs.progress import Progress, earliest_look
 from leads import retry
 from leads.clock import Clock
 from leads.ids import new_id
 from leads.retry import Outcome
-from store import leases, outbox
+from store import outbox
 from store.db import Database, StoreUnavailable
 from store.leases import Held, LostLease
 from store.outbox import AttemptRecord, Claimed, Intent, NewFollowUp, Settlement
@@ -41,9 +43,6 @@ log = logging.getLogger(__name__)
 MAX_IN_FLIGHT = 64
 FRESH_RESERVE = 16
 """Fresh leads may be claimed although the backlog fills all other places."""
-IDLE_S = 5.0
-"""A missed wake-up costs at most this."""
-CONTEND_S = 1.0
 STOP_WAIT_S = 8.0
 STORE_RETRY_S = 0.5
 RECHECK_GRACE_S = 5.0
@@ -80,7 +79,7 @@ class ConnectionOwner:
     policy: retry.RetryPolicy = retry.DEFAULT
     checkpoint: Checkpoint = passed
     hub_id: str = ""
-    idle_s: float = IDLE_S
+    pace: Pace = NORMAL
     follow_ups: FollowUps | None = None
     on_fields_refused: Callable[[], None] = lambda: None
     """Called when the CRM refused fields: what is remembered of it is out of date."""
@@ -89,64 +88,41 @@ class ConnectionOwner:
     _stopping: bool = False
     _running: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _sent: dict[tuple[str, Kind], float] = field(default_factory=dict)
-    _owning: bool = False
+    _keeper: LeaseKeeper = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._keeper = LeaseKeeper(self.name, self.db, self.clock, self.pace, self.hub_id)
 
     @property
     def owning(self) -> bool:
-        return self._owning
+        return self._keeper.holding
 
     def wake(self) -> None:
         self._wake.set()
 
     def stop(self) -> None:
         self._stopping = True
+        self._keeper.stop()
         self._wake.set()
 
     async def run(self) -> None:
-        """Takes the lease whenever it is free, until stopped."""
-        owner = new_id(self.clock)
-        while not self._stopping:
-            try:
-                held = await self._take(owner)
-                if held is None:
-                    await self._pause(CONTEND_S)
-                    continue
-                await self._own(held)
-            except (LostLease, StoreUnavailable) as exc:
-                log.warning("connection given up", extra={**self._fields("owner.lost"), "error": type(exc).__name__})
-                await self._pause(STORE_RETRY_S)
-
-    async def _take(self, owner: str) -> Held | None:
-        now = self.clock.now()
-        return await self.db.write(partial(leases.take, name=self.name, owner=owner, now=now, hub=self.hub_id))
+        """Works whenever the lease is ours, until stopped."""
+        await self._keeper.run(self._own)
 
     async def _own(self, held: Held) -> None:
-        log.info("connection owned", extra={**self._fields("owner.taken"), "fence": held.fence})
-        self._owning = True
-        renewing = asyncio.create_task(self._renew(held))
-        working = asyncio.create_task(self._work(held))
         try:
-            done, _ = await asyncio.wait({renewing, working}, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
-        finally:
-            self._owning = False
-            for task in (renewing, working, *self._running.values()):
-                task.cancel()
-            await asyncio.gather(renewing, working, *self._running.values(), return_exceptions=True)
-            self._running.clear()
-        if self._stopping:
+            await self._work(held)
             now = self.clock.now()
+            await self._cancel_running()
             await self.db.write(lambda conn: outbox.hand_back(conn, held, now))
-            await self.db.write(lambda conn: leases.release(conn, held, now))
+        finally:
+            await self._cancel_running()
 
-    async def _renew(self, held: Held) -> None:
-        while True:
-            await self.clock.sleep(leases.RENEW_S)
-            now = self.clock.now()
-            # While the database is away nobody can take the lease either; and nothing is sent without an intent.
-            with contextlib.suppress(StoreUnavailable):
-                await self.db.write(partial(leases.renew, held=held, now=now))
+    async def _cancel_running(self) -> None:
+        for task in self._running.values():
+            task.cancel()
+        await asyncio.gather(*self._running.values(), return_exceptions=True)
+        self._running.clear()
 
     async def _work(self, held: Held) -> None:
         now = self.clock.now()
@@ -169,7 +145,7 @@ class ConnectionOwner:
         free = MAX_IN_FLIGHT - len(self._running)
         limit = free if free > 0 else free + FRESH_RESERVE
         if limit <= 0:
-            return self.idle_s
+            return self.pace.idle_s
         now = self.clock.now()
         work = partial(outbox.claim, held=held, now=now, limit=limit, fresh_only=free <= 0)
         result = await self.db.write(work)
@@ -182,8 +158,8 @@ class ConnectionOwner:
         if len(result.claimed) == limit:
             return 0.0
         if result.next_due is not None:
-            return min(self.idle_s, max(0.0, (result.next_due - now).total_seconds()))
-        return self.idle_s
+            return min(self.pace.idle_s, max(0.0, (result.next_due - now).total_seconds()))
+        return self.pace.idle_s
 
     def _ended(self, delivery_id: str, task: asyncio.Task[None]) -> None:
         self._running.pop(delivery_id, None)

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
+from jobs.spooled import SpooledLead
 from store import reading
 from store.incidents import open_incidents
 from store.reading import LeadFilter, Story
@@ -49,11 +50,14 @@ class DayStatus:
     failed: int
     discarded: int
     owed: tuple[Owed, ...]
+    groups: tuple[reading.OwedGroup, ...]
     unrouted: int
     oldest_pending: datetime | None
     latency: reading.Latency
     connections: Mapping[str, Mapping[str, Any]]
     now: datetime
+    spooled: int = 0
+    """Leads of `day` that wait beside the database; they are in `accepted` and `pending`."""
 
     @property
     def not_arrived(self) -> int:
@@ -78,16 +82,29 @@ class DayStatus:
             "oldest_pending_seconds": round(max(0.0, oldest), 3),
             "latency_seconds": {name: None if value is None else round(value, 3) for name, value in latency.items()},
             "looked_up": len(self.latency.looked_up),
+            "spooled": self.spooled,
             "connections": {name: dict(one) for name, one in self.connections.items()},
         }
 
 
-def day_status(conn: Connection, day: date, zone: ZoneInfo, names: Sequence[str], now: datetime) -> DayStatus:
-    """`names`: the configured connections."""
+def day_status(
+    conn: Connection,
+    day: date,
+    zone: ZoneInfo,
+    names: Sequence[str],
+    now: datetime,
+    spooled: Sequence[SpooledLead] = (),
+) -> DayStatus:
+    """`names`: the configured connections; `spooled`: what the spool holds (jobs.spooled)."""
     since, until = day_window(day, zone)
     counts = reading.count_by_status(conn, since, until)
     by_connection = reading.count_by_connection(conn, since, until)
+    groups = reading.owed_groups(conn)
     states = connection_states(conn)
+    for group in groups:
+        if group.last_error and group.error_kind != "hold":
+            states.setdefault(group.connection, "degraded")
+    beside = not_taken_in(conn, [one for one in spooled if since <= one.received_at < until])
     owed = tuple(
         Owed(
             row.lead_id,
@@ -108,18 +125,28 @@ def day_status(conn: Connection, day: date, zone: ZoneInfo, names: Sequence[str]
     }
     return DayStatus(
         day=day,
-        accepted=sum(counts.values()),
+        accepted=sum(counts.values()) + len(beside),
         delivered=counts.get("delivered", 0),
-        pending=counts.get("pending", 0),
+        pending=counts.get("pending", 0) + len(beside),
         failed=counts.get("failed", 0),
         discarded=counts.get("discarded", 0),
         owed=owed,
+        groups=tuple(groups),
         unrouted=len(reading.unrouted(conn)),
-        oldest_pending=reading.oldest_pending(conn),
+        oldest_pending=min(
+            filter(None, (reading.oldest_pending(conn), *(one.received_at for one in beside))), default=None
+        ),
         latency=reading.latency(conn, since, until),
         connections=connections,
         now=now,
+        spooled=len(beside),
     )
+
+
+def not_taken_in(conn: Connection, spooled: Sequence[SpooledLead]) -> list[SpooledLead]:
+    """Without those that the database has as well (their commit was only thought to have failed)."""
+    known = reading.known_ids(conn, [one.lead_id for one in spooled])
+    return [one for one in spooled if one.lead_id not in known]
 
 
 def connection_states(conn: Connection) -> dict[str, str]:
@@ -152,10 +179,13 @@ def lead_json(row: Any, first_touch: Mapping[str, Any], deliveries: Sequence[Any
         "name": row.name,
         "phones": list(row.phones),
         "emails": list(row.emails),
+        "messengers": data.get("messengers", []),
+        "external_id": data.get("external_id", ""),
         "company": data.get("company", ""),
         "comment": data.get("comment", ""),
         "form": data.get("form", ""),
         "page_url": data.get("page_url", ""),
+        "referrer": data.get("referrer", ""),
         "utm": data.get("utm", {}),
         "click_ids": data.get("click_ids", {}),
         "extra": data.get("extra", {}),

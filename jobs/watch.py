@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, insert, select, update
 
 from connectors.errors import ConnectorError
 from connectors.notify import Channel
 from jobs.alert_texts import crm_name
 from jobs.alert_words import Style
 from jobs.fallback_text import fallback_notice
+from jobs.incident_memory import MemoryIncidents
 from jobs.incidents import StoredIncidents, owed
 from jobs.intake import IntakeService
 from leads.clock import Clock
@@ -25,15 +26,15 @@ from store.db import Database, StoreUnavailable
 from store.fallbacks import mark_sent, waiting_for_fallback
 from store.intake import lead_from_row
 from store.spool import Spool
-from store.tables import t_delivery, t_lead
+from store.tables import t_cursor, t_delivery, t_lead
 
 log = logging.getLogger(__name__)
 
-LOOK_S = 5.0
-TIDY_S = 600.0
 JUMP_S = 5.0
 """A difference between wall and monotonic time that is no drift any more."""
 SPOOL_IDLE_S = 1.0
+ALIVE = "alive"
+"""Cursor: when the hub was last known to run."""
 FALLBACKS_AT_ONCE = 10
 OPEN = ("ready", "waiting", "claimed")
 
@@ -51,8 +52,36 @@ class Watch:
     wake: Callable[[tuple[str, ...]], None]
     fallback_after: timedelta | None = None
     fallback_channels: Mapping[str, tuple[Channel, Style]] = field(default_factory=dict)
+    local: MemoryIncidents | None = None
+    """For what must be told while the database is the trouble."""
+    spool: Spool | None = None
     _wall: datetime | None = None
     _monotonic: float = 0.0
+    _spooling: bool = False
+
+    async def started(self) -> None:
+        """Leads owed by an earlier run are told of, with how long nobody worked on them."""
+        now = self.clock.now()
+
+        def work(conn: Connection) -> None:
+            before = conn.execute(select(t_cursor.c.value).where(t_cursor.c.name == ALIVE)).scalar()
+            owed_now = [owed(conn, name, OPEN) for name in self.connections]
+            count = sum(one[0] for one in owed_now)
+            if before and count:
+                oldest = min(one[1] for one in owed_now if one[1] is not None)
+                seen = Observation("hub_restarted", "", "", count, oldest, {"down_from": before["at"]})
+                rows.observe(conn, seen, now, new_id(self.clock))
+            self._mark_alive(conn, now)
+
+        await self.db.write(work)
+        self.incidents.changed()
+
+    @staticmethod
+    def _mark_alive(conn: Connection, now: datetime) -> None:
+        value = {"at": now.isoformat()}
+        changed = conn.execute(update(t_cursor).where(t_cursor.c.name == ALIVE).values(value=value))
+        if changed.rowcount == 0:
+            conn.execute(insert(t_cursor).values(name=ALIVE, value=value))
 
     async def look(self) -> None:
         """Late, failed, held and unrouted leads -> incidents, opened and closed."""
@@ -65,6 +94,9 @@ class Watch:
             self._late(conn, name, about, now)
             self._failed(conn, name, now)
             self._incomplete(conn, name, about, now)
+        self._mark_alive(conn, now)
+        if not any(owed(conn, name, OPEN)[0] for name in self.connections):
+            rows.resolve(conn, incident_key("hub_restarted"), now)
         self._count(conn, "spam_held", _held(conn), now)
         self._count(conn, "source_unrouted", _unrouted(conn), now)
 
@@ -154,6 +186,21 @@ class Watch:
                     await self.db.write(lambda conn, name=name: outbox.make_due(conn, name, wall))  # type: ignore[misc]
                 self.wake(tuple(self.connections))
         self._wall, self._monotonic = wall, monotonic
+
+    async def mind_the_spool(self) -> None:
+        """Leads that go to the spool are safe and late: told while it lasts, without asking the database."""
+        if self.local is None or self.spool is None:
+            return
+        waiting = self.spool.waiting
+        if waiting:
+            self._spooling = True
+            await self.local.observe(Observation("spool_in_use", count=waiting))
+        elif self._spooling:
+            self._spooling = False
+            await self.local.resolve(incident_key("spool_in_use"))
+        else:
+            return
+        self.incidents.changed()
 
     async def fall_back(self) -> None:
         """The second way out: leads that the CRM does not take are told to people. They stay owed."""

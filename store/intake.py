@@ -17,6 +17,8 @@ from leads.records import Lead
 from store import tables
 from store.tables import t_delivery, t_identity, t_lead, t_person
 
+CHANNEL = "leadhub_due"
+"""PostgreSQL channel on which processes tell each other of connections where something became due."""
 IN_LIMIT = 400
 """Values in one `IN (…)`: far below the limits of both databases."""
 
@@ -95,7 +97,7 @@ COLUMNS: dict[type[SQLModel], tuple[str, ...]] = {
     tables.Identity: ("kind", "value", "person_id", "since"),
     tables.Touch: ("id", "person_id", "lead_id", "at", "data"),
     tables.Delivery: (
-        *("id", "lead_id", "connection", "lane", "state", "priority"),
+        *("id", "lead_id", "connection", "lane", "place", "state", "priority"),
         *("created_at", "due_at", "age_from", "route"),
     ),
 }
@@ -155,6 +157,10 @@ class Intake:
         self._add_deliveries(conn, rows, fresh, new_persons)
         rows.insert(conn)
         _count_duplicates(conn, results)
+        if conn.dialect.name == "postgresql":
+            names = sorted({name for result in results for name in result.connections})
+            if names:
+                conn.exec_driver_sql("SELECT pg_notify(%s, %s)", (CHANNEL, ",".join(names)))
         return results
 
     def _add_person(self, rows: _Rows, lead: Lead, touch: str) -> str:
@@ -168,19 +174,21 @@ class Intake:
     def _add_deliveries(
         self, conn: Connection, rows: _Rows, fresh: list[tuple[Acceptance, str]], new_persons: set[str]
     ) -> None:
-        busy = busy_lanes(conn, {person_id for _, person_id in fresh} - new_persons)
+        lanes = lanes_of(conn, {person_id for _, person_id in fresh} - new_persons)
         for item, person_id in fresh:
             at = tables.to_us(item.lead.received_at)
             for planned in item.deliveries:
-                lane = (person_id, planned.connection)
+                key = (person_id, planned.connection)
+                place, busy = lanes.get(key, (0, False))
                 state = planned.state
                 if state == "ready":
-                    state = "waiting" if lane in busy else "ready"
-                    busy.add(lane)
+                    state = "waiting" if busy else "ready"
+                    busy = True
+                lanes[key] = (place + 1, busy)
                 rows.add(
                     tables.Delivery,
-                    *(new_id(self._clock), item.lead.id, planned.connection, person_id, state, planned.priority),
-                    *(at, at, at, planned.route),
+                    *(new_id(self._clock), item.lead.id, planned.connection, person_id, place + 1, state),
+                    *(planned.priority, at, at, at, planned.route),
                 )
 
 
@@ -240,16 +248,20 @@ def _persons_of(conn: Connection, keys: list[tuple[identity.Key, ...]]) -> dict[
     return found
 
 
-def busy_lanes(conn: Connection, persons: set[str]) -> set[tuple[str, str]]:
-    """(person, connection) pairs with a delivery not settled yet; nobody can settle one of them until we commit."""
+def lanes_of(conn: Connection, persons: set[str]) -> dict[tuple[str, str], tuple[int, bool]]:
+    """(person, connection) -> last place, and whether something there is not settled yet.
+
+    Nobody can settle or add anything there until we commit.
+    """
     lock_persons(conn, persons)
-    busy: set[tuple[str, str]] = set()
+    lanes: dict[tuple[str, str], tuple[int, bool]] = {}
     for chunk in _chunks(persons):
-        query = select(t_delivery.c.lane, t_delivery.c.connection).where(
-            t_delivery.c.lane.in_(chunk), t_delivery.c.state.in_(("ready", "waiting", "claimed"))
-        )
-        busy.update((row.lane, row.connection) for row in conn.execute(query))
-    return busy
+        query = select(t_delivery.c.lane, t_delivery.c.connection, t_delivery.c.place, t_delivery.c.state)
+        for row in conn.execute(query.where(t_delivery.c.lane.in_(chunk))):
+            place, busy = lanes.get((row.lane, row.connection), (0, False))
+            open_now = row.state in ("ready", "waiting", "claimed")
+            lanes[row.lane, row.connection] = (max(place, row.place), busy or open_now)
+    return lanes
 
 
 def lock_persons(conn: Connection, persons: Iterable[str]) -> None:

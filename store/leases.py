@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from store.tables import t_lease
@@ -26,11 +26,22 @@ class Held:
     fence: int
 
 
+_ROW = select(t_lease.c.owner, t_lease.c.fence, t_lease.c.expires_at).where(t_lease.c.name == bindparam("of_name"))
+_ROW_LOCKED = _ROW.with_for_update(read=True)
+_RENEWED = (
+    update(t_lease)
+    .where(
+        t_lease.c.name == bindparam("of_name"),
+        t_lease.c.owner == bindparam("of_owner"),
+        t_lease.c.fence == bindparam("of_fence"),
+    )
+    .values(expires_at=bindparam("until", type_=t_lease.c.expires_at.type))
+)
+
+
 def take(conn: Connection, name: str, owner: str, now: datetime, *, ttl_s: float = TTL_S, hub: str = "") -> Held | None:
     """The lease, if it is free, has run out, or is ours already; None while another holds it."""
-    row = conn.execute(
-        select(t_lease.c.owner, t_lease.c.fence, t_lease.c.expires_at).where(t_lease.c.name == name)
-    ).first()
+    row = conn.execute(_ROW, {"of_name": name}).first()
     expires = now + timedelta(seconds=ttl_s)
     if row is None:
         try:
@@ -54,21 +65,17 @@ def take(conn: Connection, name: str, owner: str, now: datetime, *, ttl_s: float
 
 def renew(conn: Connection, held: Held, now: datetime, *, ttl_s: float = TTL_S) -> None:
     """Raises LostLease when another has taken it."""
-    renewed = conn.execute(
-        update(t_lease)
-        .where(t_lease.c.name == held.name, t_lease.c.owner == held.owner, t_lease.c.fence == held.fence)
-        .values(expires_at=now + timedelta(seconds=ttl_s))
-    )
+    until = now + timedelta(seconds=ttl_s)
+    wanted = {"of_name": held.name, "of_owner": held.owner, "of_fence": held.fence, "until": until}
+    renewed = conn.execute(_RENEWED, wanted)
     if renewed.rowcount != 1:
         raise LostLease(held.name)
 
 
 def assert_held(conn: Connection, held: Held) -> None:
     """Raises LostLease unless `held` is the newest fence. On PostgreSQL no one can take it until we commit."""
-    query = select(t_lease.c.fence, t_lease.c.owner).where(t_lease.c.name == held.name)
-    if conn.dialect.name == "postgresql":
-        query = query.with_for_update(read=True)
-    row = conn.execute(query).first()
+    query = _ROW_LOCKED if conn.dialect.name == "postgresql" else _ROW
+    row = conn.execute(query, {"of_name": held.name}).first()
     if row is None or row.fence != held.fence or row.owner != held.owner:
         raise LostLease(held.name)
 

@@ -9,14 +9,18 @@ from sqlalchemy import Connection, insert, select, update
 
 from leads.clock import Clock
 from leads.ids import new_id
-from store.intake import busy_lanes, lock_persons
-from store.outbox import BACKLOG, free_lane, refresh_lead_status
+from store.intake import lanes_of, lock_persons
+from store.outbox import BACKLOG, free_lane, refresh_lead_status, tell_due
 from store.tables import t_audit_entry, t_delivery, t_lead
 
 
 @dataclass(slots=True)
 class Done:
-    """What became of the leads that were named. `refused`: lead id -> why nothing was done."""
+    """What became of the leads that were named.
+
+    `refused`: lead id -> why nothing was done: for `retry` a word ("no such lead", "unrouted",
+    "claimed", "discarded", "delivered"), for `discard` a sentence.
+    """
 
     changed: list[str] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)
@@ -46,7 +50,7 @@ def retry(conn: Connection, lead_ids: Sequence[str], *, actor: str, clock: Clock
             done.refused[lead_id] = "unrouted"
             continue
         if not states & {"dead", "held", "ready", "waiting"}:
-            done.refused[lead_id] = "delivered" if states == {"delivered"} else "in work or discarded"
+            done.refused[lead_id] = next(word for word in ("claimed", "discarded", "delivered") if word in states)
             continue
         for row in rows:
             if row.state in ("dead", "held"):
@@ -61,12 +65,13 @@ def retry(conn: Connection, lead_ids: Sequence[str], *, actor: str, clock: Clock
         refresh_lead_status(conn, lead_id, now)
         record_action(conn, clock, actor=actor, action="lead.retry", subject=lead_id)
         done.changed.append(lead_id)
+    tell_due(conn, done.connections)
     return done
 
 
 def _revive(conn: Connection, row: Any, now: datetime) -> None:
-    lane = (row.lane, row.connection)
-    state = "waiting" if lane in busy_lanes(conn, {row.lane}) else "ready"
+    _, busy = lanes_of(conn, {row.lane}).get((row.lane, row.connection), (0, False))
+    state = "waiting" if busy else "ready"
     conn.execute(
         update(t_delivery)
         .where(t_delivery.c.id == row.id)

@@ -1,15 +1,14 @@
 """The duty to deliver: claim, intend, settle. Every write here carries the owner's fence."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import Connection, case, func, insert, literal_column, select, update
-from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy import Connection, bindparam, case, func, insert, literal_column, select, union_all, update
 
 from leads.records import Lead
-from store.intake import lead_from_row, lock_persons
+from store.intake import CHANNEL, lead_from_row, lock_persons
 from store.leases import Held, LostLease, assert_held
 from store.tables import t_attempt, t_delivery, t_follow_up, t_lead, t_link, t_person
 
@@ -120,81 +119,68 @@ class Intent:
     progress: dict[str, Any]
 
 
+# Statements of the hot path are built once: building one costs more than running it.
+_READY = (
+    t_delivery.c.connection == bindparam("of_connection"),
+    t_delivery.c.state == literal_column("'ready'"),  # a literal, as in the partial index: so both planners see it
+)
+_DUE = (
+    select(t_delivery.c.id)
+    .where(*_READY, t_delivery.c.priority == bindparam("of_priority"), t_delivery.c.due_at <= bindparam("at"))
+    .order_by(t_delivery.c.due_at, t_delivery.c.created_at, t_delivery.c.id)
+    .limit(bindparam("at_most"))
+)
+_AGED = (
+    update(t_delivery)
+    .where(*_READY, t_delivery.c.priority == literal_column(str(FRESH)), t_delivery.c.due_at < bindparam("before"))
+    .values(priority=BACKLOG)
+)
+_TAKE = (
+    update(t_delivery)
+    .where(t_delivery.c.id.in_(bindparam("ids", expanding=True)))
+    .values(
+        state="claimed",
+        fence=bindparam("new_fence"),
+        claimed_at=bindparam("now", type_=t_delivery.c.claimed_at.type),
+        attempts=t_delivery.c.attempts + 1,
+    )
+)
+_NEXT_DUE = union_all(
+    *(
+        select(func.min(t_delivery.c.due_at, type_=t_delivery.c.due_at.type)).where(
+            *_READY, t_delivery.c.priority == literal_column(str(priority))
+        )
+        for priority in (FRESH, BACKLOG, BULK)
+    )
+)
+
+
 def claim(conn: Connection, held: Held, now: datetime, *, limit: int, fresh_only: bool = False) -> ClaimResult:
     """Takes up to `limit` due deliveries: fresh leads first, then backlog, then bulk, each in the order of intake.
 
     Raises LostLease.
     """
     assert_held(conn, held)
-    _age_fresh(conn, held.name, now)
+    conn.execute(_AGED, {"of_connection": held.name, "before": now - timedelta(seconds=FRESH_S)})
     ids: list[str] = []
     for priority in (FRESH,) if fresh_only else (FRESH, BACKLOG, BULK):
         if len(ids) < limit:
-            query = (
-                select(t_delivery.c.id)
-                .where(*_ready(held.name, priority), t_delivery.c.due_at <= now)
-                .order_by(t_delivery.c.due_at, t_delivery.c.created_at, t_delivery.c.id)
-                .limit(limit - len(ids))
-            )
-            ids.extend(conn.execute(query).scalars())
+            wanted = {"of_connection": held.name, "of_priority": priority, "at": now, "at_most": limit - len(ids)}
+            ids.extend(conn.execute(_DUE, wanted).scalars())
     if ids:
-        conn.execute(
-            update(t_delivery)
-            .where(t_delivery.c.id.in_(ids))
-            .values(state="claimed", fence=held.fence, claimed_at=now, attempts=t_delivery.c.attempts + 1)
-        )
-    next_due = min(
-        filter(None, (_first_due(conn, held.name, priority) for priority in (FRESH, BACKLOG, BULK))), default=None
-    )
+        conn.execute(_TAKE, {"ids": ids, "new_fence": held.fence, "now": now})
+    next_due = None
+    if len(ids) < limit:  # else there is no time to wait anyway
+        dues = conn.execute(_NEXT_DUE, {"of_connection": held.name}).scalars()
+        next_due = min((due for due in dues if due is not None), default=None)
     return ClaimResult(_load(conn, ids), next_due)
-
-
-def _ready(connection: str, priority: int) -> tuple[ColumnElement[bool], ...]:
-    # Spelled as in the partial index, with literals: that is how both planners recognise it.
-    return (
-        t_delivery.c.connection == connection,
-        t_delivery.c.state == literal_column("'ready'"),
-        t_delivery.c.priority == priority,
-    )
-
-
-def _age_fresh(conn: Connection, connection: str, now: datetime) -> None:
-    conn.execute(
-        update(t_delivery)
-        .where(*_ready(connection, FRESH), t_delivery.c.due_at < now - timedelta(seconds=FRESH_S))
-        .values(priority=BACKLOG)
-    )
-
-
-def _first_due(conn: Connection, connection: str, priority: int) -> datetime | None:
-    found: datetime | None = conn.execute(
-        select(func.min(t_delivery.c.due_at, type_=t_delivery.c.due_at.type)).where(*_ready(connection, priority))
-    ).scalar()
-    return found
 
 
 def _load(conn: Connection, ids: list[str]) -> list[Claimed]:
     if not ids:
         return []
-    query = (
-        select(
-            *(t_delivery.c[name].label(f"d_{name}") for name in _DELIVERY_COLUMNS),
-            t_person.c.name.label("person_name"),
-            t_person.c.first_touch.label("person_first_touch"),
-            t_link.c.vendor_id.label("person_contact"),
-            *t_lead.c,
-        )
-        .join(t_lead, t_lead.c.id == t_delivery.c.lead_id)
-        .join(t_person, t_person.c.id == t_delivery.c.lane)
-        .outerjoin(
-            t_link,
-            (t_link.c.connection == t_delivery.c.connection)
-            & (t_link.c.kind == "contact")
-            & (t_link.c.our_id == t_delivery.c.lane),
-        )
-        .where(t_delivery.c.id.in_(ids))
-    )
-    by_id = {row.d_id: _claimed(row, _last_delivered(conn, row)) for row in conn.execute(query)}
+    rows = conn.execute(_LOADED, {"ids": ids})
+    by_id = {row.d_id: _claimed(row, _last_delivered(conn, row)) for row in rows}
     return [by_id[delivery_id] for delivery_id in ids if delivery_id in by_id]
 
 
@@ -213,21 +199,41 @@ _DELIVERY_COLUMNS = (
 )
 
 
+_LOADED = (
+    select(
+        *(t_delivery.c[name].label(f"d_{name}") for name in _DELIVERY_COLUMNS),
+        t_person.c.name.label("person_name"),
+        t_person.c.first_touch.label("person_first_touch"),
+        t_link.c.vendor_id.label("person_contact"),
+        *t_lead.c,
+    )
+    .join(t_lead, t_lead.c.id == t_delivery.c.lead_id)
+    .join(t_person, t_person.c.id == t_delivery.c.lane)
+    .outerjoin(
+        t_link,
+        (t_link.c.connection == t_delivery.c.connection)
+        & (t_link.c.kind == "contact")
+        & (t_link.c.our_id == t_delivery.c.lane),
+    )
+    .where(t_delivery.c.id.in_(bindparam("ids", expanding=True)))
+)
+_LAST_DELIVERED = (
+    select(t_delivery.c.record_id, t_delivery.c.created_at)
+    .where(
+        t_delivery.c.lane == bindparam("of_lane"),
+        t_delivery.c.connection == bindparam("of_connection"),
+        t_delivery.c.state == "delivered",
+    )
+    .order_by(t_delivery.c.place.desc())
+    .limit(1)
+)
+
+
 def _last_delivered(conn: Connection, row: Any) -> tuple[str, datetime | None]:
     """Deal and time of the person's last lead delivered to the same connection."""
     if not row.person_contact:
         return "", None
-    query = (
-        select(t_delivery.c.record_id, t_delivery.c.created_at)
-        .where(
-            t_delivery.c.lane == row.d_lane,
-            t_delivery.c.connection == row.d_connection,
-            t_delivery.c.state == "delivered",
-        )
-        .order_by(t_delivery.c.created_at.desc())
-        .limit(1)
-    )
-    found = conn.execute(query).first()
+    found = conn.execute(_LAST_DELIVERED, {"of_lane": row.d_lane, "of_connection": row.d_connection}).first()
     return (found.record_id, found.created_at) if found else ("", None)
 
 
@@ -359,13 +365,20 @@ def remember_link(conn: Connection, connection: str, kind: str, our_id: str, ven
         )
 
 
+_OPEN_IN_LANE = (
+    select(t_delivery.c.id, t_delivery.c.state, t_delivery.c.created_at, t_delivery.c.priority)
+    .where(
+        t_delivery.c.lane == bindparam("of_lane"),
+        t_delivery.c.connection == bindparam("of_connection"),
+        t_delivery.c.state.in_(OPEN_STATES),
+    )
+    .order_by(t_delivery.c.place)
+)
+
+
 def free_lane(conn: Connection, lane: str, connection: str, now: datetime) -> None:
     """The oldest that waits in the lane may go, unless one is under way."""
-    in_lane = (t_delivery.c.lane == lane, t_delivery.c.connection == connection)
-    query = select(t_delivery.c.id, t_delivery.c.state, t_delivery.c.created_at, t_delivery.c.priority).where(
-        *in_lane, t_delivery.c.state.in_(OPEN_STATES)
-    )
-    rows = conn.execute(query.order_by(t_delivery.c.created_at, t_delivery.c.id)).all()
+    rows = conn.execute(_OPEN_IN_LANE, {"of_lane": lane, "of_connection": connection}).all()
     if not rows or any(row.state != "waiting" for row in rows):
         return
     first = rows[0]
@@ -376,9 +389,12 @@ def free_lane(conn: Connection, lane: str, connection: str, now: datetime) -> No
     )
 
 
+_STATES_OF_LEAD = select(t_delivery.c.state).where(t_delivery.c.lead_id == bindparam("of_lead"))
+
+
 def refresh_lead_status(conn: Connection, lead_id: str, now: datetime) -> str:
     """Sets a lead's status from its deliveries and returns it."""
-    states = set(conn.execute(select(t_delivery.c.state).where(t_delivery.c.lead_id == lead_id)).scalars())
+    states = set(conn.execute(_STATES_OF_LEAD, {"of_lead": lead_id}).scalars())
     if "dead" in states:
         status = "failed"
     elif states & {"ready", "waiting", "claimed", "held"}:
@@ -391,6 +407,12 @@ def refresh_lead_status(conn: Connection, lead_id: str, now: datetime) -> str:
         return ""
     conn.execute(update(t_lead).where(t_lead.c.id == lead_id).values(status=status, status_why="", status_at=now))
     return status
+
+
+def tell_due(conn: Connection, connections: Iterable[str]) -> None:
+    """Other processes hear of it when this is committed. SQLite needs no telling: they look at the file."""
+    if conn.dialect.name == "postgresql" and (names := ",".join(sorted(set(connections)))):
+        conn.execute(select(func.pg_notify(CHANNEL, names)))
 
 
 def take_over(conn: Connection, held: Held, now: datetime) -> int:

@@ -1,12 +1,11 @@
 """Questions about leads: how many did not arrive, which, and one lead's whole story."""
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, Text, cast, func, literal, or_, select, type_coerce
+from sqlalchemy import Connection, Select, Text, func, literal, or_, select, type_coerce
 
 from store.tables import (
     t_assignment,

@@ -193,6 +193,8 @@ class Delivery(SQLModel, table=True):
     lead_id: str = Field(index=True)
     connection: str
     lane: str
+    place: int
+    """Order in the lane, from 1: that of the commits, whatever the clock said."""
     state: str
     priority: int = _number()
     created_at: datetime = _instant()

@@ -1,0 +1,406 @@
+"""One seeded schedule: senders, faults and crashes; afterwards the five promises are checked."""
+
+import asyncio
+import json
+import random
+import tempfile
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from connectors.doors import Inbound
+from connectors.sandbox.base import Fault
+from jobs.config import Settings, load
+from store import admin
+from store.spool import SpoolUnavailable
+from store.tables import t_delivery, t_lead, t_person
+from tests.simulate.virtual import VirtualLoop
+from tests.simulate.world import LIFE, Killed, Life, World
+
+CONFIG = """
+hub: {{database: "sqlite:///leadhub.db", default_region: RU, secret_key: simulated-secret-key-0001, spool_dir: spool}}
+connections:
+  amo: {{type: amocrm, base_url: "http://amo.test", access_token: sandbox}}
+  b24: {{type: bitrix24, webhook_url: "http://b24.test/rest/1/sandbox/"}}
+  hs: {{type: hubspot, base_url: "http://hs.test", access_token: sandbox}}
+sources: {{a: {{type: webform}}, b: {{type: webform}}, c: {{type: webform}}}}
+routes:
+  - {{from: [a], to: [amo, hs], repeat: {{do: new_deal}}, assign: {{strategy: round_robin, users: ["{amo_user}"]}}}}
+  - {{from: [b], to: [b24], repeat: {{do: new_deal}}}}
+  - {{from: [c], to: [amo, b24, hs], repeat: {{within: 30d, do: note}}}}
+alerts:
+  channels: {{ops: {{type: telegram, bot_token: "1:sandbox", chat_id: -100123, api_url: "http://tg.test"}}}}
+"""
+CRM_OF = {"amo": "amocrm", "b24": "bitrix24", "hs": "hubspot"}
+KINDS = (
+    *("500", "500_after", "502", "504_late", "429", "503", "hang", "slow", "reset", "reset_after"),
+    *("html200", "truncated", "down"),
+)
+QUIET_LIMIT_S = 12 * 3600.0
+
+
+class Broken(Exception):
+    """A promise was not kept."""
+
+
+@dataclass(slots=True)
+class Report:
+    seed: int
+    accepted: int = 0
+    duplicates_sent: int = 0
+    crashes: list[str] = field(default_factory=list)
+    faults: int = 0
+    virtual_s: float = 0.0
+    calls: int = 0
+    problems: list[str] = field(default_factory=list)
+
+
+def prepare(folder: Path) -> tuple[Settings, Path]:
+    """Configuration and an empty migrated database, made once for many schedules."""
+    config = folder / "config.yaml"
+    config.write_text(CONFIG.format(amo_user="1010101"), encoding="utf-8")
+    template = folder / "template.db"
+    admin.upgrade(f"sqlite:///{template}")
+    return load(config, {}), template
+
+
+def run_seed(seed: int, settings: Settings, template: Path, mutate: Any = None) -> Report:
+    """Plays one schedule. `mutate(world)` puts a deliberate bug in."""
+    loop = VirtualLoop()
+    asyncio.set_event_loop(loop)
+    shm = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=shm if shm.is_dir() else None) as name:
+        folder = Path(name)
+        own = _in_folder(settings, folder)
+        try:
+            world = World(loop, seed, folder, own, template)
+            if mutate is not None:
+                mutate(world)
+            return loop.run_until_complete(Schedule(world, seed).play())
+        finally:
+            _close(loop)
+
+
+def _in_folder(settings: Settings, folder: Path) -> Settings:
+    from dataclasses import replace
+
+    hub = settings.hub.model_copy(update={"spool_dir": folder / "spool"})
+    return replace(settings, hub=hub)
+
+
+def _close(loop: VirtualLoop) -> None:
+    pending = asyncio.all_tasks(loop)
+    for task in pending:
+        task.cancel()
+    if pending:
+        loop.run_until_complete(asyncio.gather(*pending, return_exceptions=True))
+    asyncio.set_event_loop(None)
+    loop.close()
+
+
+class Schedule:
+    def __init__(self, world: World, seed: int) -> None:
+        self.world = world
+        self.rng: random.Random = world.rng
+        self.report = Report(seed)
+        self.accepted: dict[str, dict[str, Any]] = {}
+        """lead_uid -> what was sent and answered."""
+        self.order: list[str] = []
+        self.workers: dict[str, Life] = {}
+
+    async def play(self) -> Report:
+        world, rng = self.world, self.rng
+        world.crash_rate = rng.choice([0.0, 0.002, 0.005, 0.02])
+        world.max_crashes = rng.randint(0, 6)
+        two = rng.random() < 0.4
+        self.workers = {"one": world.boot("one", ("web", "worker", "scheduler"))}
+        if two:
+            self.workers["two"] = world.boot("two", ("web", "worker", "scheduler"))
+        keepers = [world.own_task(self._keep_alive(name)) for name in self.workers]
+        storm = world.own_task(self._storm())
+        senders = [world.own_task(self._send_all(number)) for number in range(rng.randint(2, 6))]
+        await asyncio.gather(*senders)
+        storm.cancel()
+        await asyncio.gather(storm, return_exceptions=True)
+        self._calm()
+        await self._until_quiet()
+        for keeper in keepers:
+            keeper.cancel()
+        # Late writes land, and a hub that comes back much later does what is still owed: nothing may change any more.
+        for life in self.workers.values():
+            life.kill()
+        await asyncio.sleep(2 * 3600.0)
+        self.workers = {"later": world.boot("later", ("web", "worker", "scheduler"))}
+        await asyncio.sleep(90.0)
+        self._check()
+        self.workers["later"].kill()
+        await asyncio.sleep(1.0)
+        self.report.virtual_s = world.loop.virtual_s
+        self.report.crashes = world.crashes
+        self.report.calls = sum(len(layer.requests) for layer in world.layers.values())
+        self.report.faults = sum(self._hits)
+        return self.report
+
+    # --- the world's troubles --------------------------------------------------------------
+
+    async def _keep_alive(self, name: str) -> None:
+        """The service manager: starts a process again a moment after it died."""
+        while True:
+            await asyncio.sleep(0.2)
+            if not self.workers[name].alive:
+                await asyncio.sleep(self.rng.uniform(0.1, 20.0))
+                self.workers[name] = self.world.boot(name, ("web", "worker", "scheduler"))
+
+    async def _storm(self) -> None:
+        rng, world = self.rng, self.world
+        self._hits = [0]
+        while True:
+            await asyncio.sleep(rng.expovariate(1 / 20.0))
+            match rng.random():
+                case draw if draw < 0.70:
+                    layer = world.layers[rng.choice(list(world.layers))]
+                    kind = rng.choice(KINDS)
+                    fault = Fault(
+                        kind,  # type: ignore[arg-type]  # one of FaultKind
+                        match=rng.choice(["", "", "POST", "GET", "PATCH"]),
+                        share=rng.choice([0.2, 0.5, 1.0]),
+                        times=rng.choice([1, 1, 2, 5, -1]),
+                        delay_s=rng.choice([0.5, 3.0, 8.0, 25.0]),
+                    )
+                    layer.faults.append(fault)
+                    world.own_task(self._lift(layer, fault, rng.choice([2.0, 10.0, 60.0, 1200.0])))
+                case draw if draw < 0.78:
+                    world.database_down = True
+                    world.own_task(self._database_back(rng.choice([1.0, 8.0, 40.0])))
+                case draw if draw < 0.86:
+                    world.clock.skew += timedelta(seconds=rng.choice([-3600, 3600, -30, 30]))
+                case draw if draw < 0.94:
+                    life = self.workers[rng.choice(list(self.workers))]
+                    life.thawed.clear()
+                    world.own_task(self._thaw(life, rng.choice([1.0, 20.0, 90.0])))
+                case _:
+                    name = rng.choice(list(self.workers))
+                    if self.workers[name].alive and len(world.crashes) < 20:
+                        world.crashes.append(f"{world.loop.virtual_s:.3f} {name} killed from outside")
+                        self.workers[name].kill()
+
+    async def _lift(self, layer: Any, fault: Fault, after_s: float) -> None:
+        await asyncio.sleep(after_s)
+        self._hits[0] += fault.hits
+        if fault in layer.faults:
+            layer.faults.remove(fault)
+
+    async def _database_back(self, after_s: float) -> None:
+        await asyncio.sleep(after_s)
+        self.world.database_down = False
+
+    async def _thaw(self, life: Life, after_s: float) -> None:
+        await asyncio.sleep(after_s)
+        life.thawed.set()
+
+    def _calm(self) -> None:
+        self.world.crash_rate = 0.0
+        self.world.database_down = False
+        for layer in self.world.layers.values():
+            layer.faults.clear()
+        for life in self.workers.values():
+            life.thawed.set()
+
+    # --- the senders ------------------------------------------------------------------------
+
+    async def _send_all(self, number: int) -> None:
+        rng = self.rng
+        for count in range(rng.randint(1, 7)):
+            await asyncio.sleep(rng.choice([0.0, 0.05, 1.0, 20.0, 200.0]) * rng.random())
+            person = rng.randint(0, 4)
+            body = {
+                "name": f"Person {person}",
+                "phone": rng.choice([f"+7916000000{person}", f"8 (916) 000-00-0{person}"]),
+                "comment": f"enquiry {number}.{count}",
+                "utm_source": rng.choice(["yandex", "google", ""]),
+                "lead_uid": f"uid-{number}-{count}",
+            }
+            if rng.random() < 0.5:
+                body["email"] = f"person{person}@example.ru"
+            await self._send(rng.choice("abc"), body)
+            if rng.random() < 0.2:
+                self.report.duplicates_sent += 1
+                await self._send(self.accepted[body["lead_uid"]]["source"], body)
+
+    async def _send(self, source: str, body: dict[str, str]) -> None:
+        """As a careful site does: again until the answer is below 300."""
+        while True:
+            answer = await self._post(source, body)
+            if answer is not None and answer[0] < 300:
+                break
+            await asyncio.sleep(self.rng.uniform(0.5, 3.0))
+        uid = body["lead_uid"]
+        if uid not in self.accepted:
+            self.accepted[uid] = {"source": source, "phone": body["phone"], "lead_id": answer[1]["lead_id"]}
+            self.order.append(uid)
+            self.report.accepted += 1
+
+    async def _post(self, source: str, body: dict[str, str]) -> tuple[int, Any] | None:
+        life = self.workers[self.rng.choice(list(self.workers))]
+        if not life.alive or life.hub is None:
+            return None
+        token = LIFE.set(life)
+        try:
+            task = self.world.loop.create_task(self._receive(life, source, body))
+        finally:
+            LIFE.reset(token)
+        done, _ = await asyncio.wait({task}, timeout=30.0)
+        if not done or task.cancelled() or task.exception() is not None:
+            return None
+        return task.result()
+
+    async def _receive(self, life: Life, source: str, body: dict[str, str]) -> tuple[int, Any]:
+        assert life.hub is not None
+        await life.step()
+        inbound = Inbound(
+            method="POST",
+            path_tail="",
+            query=[],
+            headers={"content-type": "application/json"},
+            body=json.dumps(body).encode(),
+            remote_ip="203.0.113.7",
+            received_at=self.world.clock.now(),
+        )
+        found = life.hub.intake.source(source)
+        assert found is not None
+        try:
+            reply = await life.hub.intake.receive(found, inbound)
+        except SpoolUnavailable:
+            return 503, None
+        except Killed:
+            raise asyncio.CancelledError from None
+        await life.step()
+        return reply.status, json.loads(reply.body)
+
+    # --- the end ----------------------------------------------------------------------------
+
+    async def _until_quiet(self) -> None:
+        waited = 0.0
+        while waited < QUIET_LIMIT_S:
+            await asyncio.sleep(5.0)
+            waited += 5.0
+            if not self._owed() and all(life.hub and life.hub.spool.waiting == 0 for life in self.workers.values()):
+                return
+        self.report.problems.append(f"still owed after {waited} s: {self._owed()}")
+
+    def _rows(self, table: Any) -> list[Any]:
+        from sqlalchemy import create_engine
+
+        engine = create_engine(self.world.url)
+        with engine.connect() as conn:
+            rows = list(conn.execute(table.select()))
+        engine.dispose()
+        return rows
+
+    def _owed(self) -> list[tuple[str, str, str]]:
+        return [
+            (row.lead_id, row.connection, f"{row.state} {row.last_error}")
+            for row in self._rows(t_delivery)
+            if row.state not in ("delivered", "discarded")
+        ]
+
+    def _check(self) -> None:
+        problems = self.report.problems
+        leads = {row.lead_uid: row for row in self._rows(t_lead)}
+        by_id = {row.id: row for row in leads.values()}
+        deliveries = self._rows(t_delivery)
+        for uid in self.accepted:
+            if uid not in leads:
+                problems.append(f"lost: {uid} was accepted and is nowhere")
+        for row in deliveries:
+            if row.state == "delivered" and not row.record_id:
+                problems.append(f"delivered without a record: {row.lead_id} {row.connection}")
+        self._check_crms(by_id, deliveries)
+        self._check_order(deliveries, by_id)
+        self._check_first_touch(leads)
+        problems += [f"database: {one}" for one in admin.check(self.world.url)]
+
+    def _check_crms(self, leads: dict[str, Any], deliveries: list[Any]) -> None:
+        problems = self.report.problems
+        for connection, vendor in CRM_OF.items():
+            made = defaultdict(list)
+            for record_id, key in deal_keys(self.world.vendors[vendor]):
+                made[key].append(record_id)
+            ids = {record_id for records in made.values() for record_id in records}
+            for key, records in made.items():
+                if len(records) > 1:
+                    problems.append(
+                        f"doubled: {leads[key].lead_uid if key in leads else key} in {connection}: {records}"
+                    )
+            for row in deliveries:
+                if row.connection != connection or row.state != "delivered":
+                    continue
+                if row.record_id not in ids:
+                    problems.append(f"not in {connection}: {leads[row.lead_id].lead_uid} as {row.record_id}")
+                if row.outcome == "created" and made[row.lead_id] != [row.record_id]:
+                    problems.append(f"not its own record in {connection}: {leads[row.lead_id].lead_uid}")
+                if row.outcome == "joined" and made[row.lead_id]:
+                    problems.append(f"joined and made as well in {connection}: {leads[row.lead_id].lead_uid}")
+            phones = contact_phones(self.world.vendors[vendor])
+            for phone, contacts in phones.items():
+                if len(contacts) > 1:
+                    problems.append(f"one person, several contacts in {connection}: {phone} {contacts}")
+
+    def _check_order(self, deliveries: list[Any], leads: dict[str, Any]) -> None:
+        """Leads of one person arrive in each CRM in the order in which they were taken in."""
+        lanes = defaultdict(list)
+        for row in deliveries:
+            if row.outcome == "created":
+                lanes[row.lane, row.connection].append(row)
+        for (_, connection), rows in lanes.items():
+            rows.sort(key=lambda row: row.place)
+            numbers = [int(row.record_id) for row in rows]
+            if numbers != sorted(numbers):
+                uids = [leads[row.lead_id].lead_uid for row in rows]
+                self.report.problems.append(f"order in {connection}: {uids} became {numbers}")
+
+    def _check_first_touch(self, leads: dict[str, Any]) -> None:
+        for person in self._rows(t_person):
+            first = next((row for row in leads.values() if row.id == person.first_lead_id), None)
+            if first is None or (first.data.get("touch") or {}) != person.first_touch:
+                self.report.problems.append(f"first touch of {person.id} is not that of its first lead")
+
+
+def deal_keys(vendor: Any) -> list[tuple[str, str]]:
+    """(record id, our key) of every deal and lead that bears our key."""
+    found = []
+    if vendor.name == "amocrm":
+        for record in vendor.deals.values():
+            for field_ in record.get("custom_fields_values") or []:
+                if field_.get("field_code") == "LEADHUB_ID":
+                    found.append((str(record["id"]), str(field_["values"][0]["value"])))
+    elif vendor.name == "bitrix24":
+        for box in (vendor.deals, vendor.leads):
+            found += [(str(one["ID"]), str(one["ORIGIN_ID"])) for one in box.values() if one.get("ORIGIN_ID")]
+    else:
+        for one in vendor.deals.values():
+            if one["properties"].get("leadhub_external_id"):
+                found.append((str(one["id"]), str(one["properties"]["leadhub_external_id"])))
+    return found
+
+
+def contact_phones(vendor: Any) -> dict[str, list[str]]:
+    """Digits of a phone -> ids of contacts that have it."""
+    phones: dict[str, list[str]] = defaultdict(list)
+    for record_id, record in vendor.contacts.items():
+        if vendor.name == "amocrm":
+            values = [
+                value["value"]
+                for field_ in record.get("custom_fields_values") or []
+                if field_.get("field_code") == "PHONE"
+                for value in field_["values"]
+            ]
+        elif vendor.name == "bitrix24":
+            values = [one["VALUE"] for one in record.get("PHONE") or []]
+        else:
+            values = [record["properties"].get("phone") or ""]
+        for value in {"".join(filter(str.isdigit, value))[-10:] for value in values if value}:
+            phones[value].append(str(record_id))
+    return phones

@@ -1,0 +1,217 @@
+"""What outlives a hub: the CRMs, the database file, the network between, and the power to kill."""
+
+import asyncio
+import random
+import shutil
+from collections.abc import Callable
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from connectors.sandbox.amocrm import AmocrmSandbox
+from connectors.sandbox.base import FaultLayer
+from connectors.sandbox.bitrix24 import Bitrix24Sandbox
+from connectors.sandbox.hubspot import HubSpotSandbox
+from connectors.sandbox.telegram import TelegramSandbox
+from jobs.app import Hub, build_hub
+from jobs.config import Settings
+from jobs.pace import Pace
+from store.db import InlineDatabase, StoreUnavailable
+from tests.simulate.virtual import SimClock, VirtualLoop
+
+SLOW = Pace(
+    lease_ttl_s=40.0,
+    renew_s=13.0,
+    contend_s=8.0,
+    idle_s=30.0,
+    look_s=60.0,
+    mend_s=120.0,
+    tidy_s=7200.0,
+    clock_s=5.0,
+)
+"""Looks cost real time, waiting does not: what wakes others at once does so here as well."""
+
+LIFE: "ContextVar[Life | None]" = ContextVar("life", default=None)
+
+
+class Killed(BaseException):
+    """The process that runs this does not exist any more."""
+
+
+class Life:
+    """One run of one hub process: dies without a word, or freezes for a while."""
+
+    def __init__(self, world: "World", name: str) -> None:
+        self.world = world
+        self.name = name
+        self.alive = True
+        self.tasks: set[asyncio.Task[Any]] = set()
+        self.thawed = asyncio.Event()
+        self.thawed.set()
+        self.hub: Hub | None = None
+
+    async def step(self) -> None:
+        """Every touch of the outside passes here: a dead process touches nothing, a frozen one waits."""
+        while not self.thawed.is_set():
+            await self.thawed.wait()
+        if not self.alive:
+            raise Killed
+
+    def kill(self) -> None:
+        self.alive = False
+        self.thawed.set()
+        for task in list(self.tasks):
+            task.cancel()
+
+    async def checkpoint(self, name: str) -> None:
+        await self.step()
+        await self.world.maybe_crash(self, f"at {name}", weight=3.0)
+
+
+class LifeDatabase(InlineDatabase):
+    """The database as one process sees it: may be away, and the process may die around any commit."""
+
+    def __init__(self, url: str, life: Life) -> None:
+        super().__init__(url)
+        self._life = life
+
+    async def _run(self, work: Callable[..., Any], item: Any, *, batched: bool) -> Any:
+        await self._life.step()
+        if self._life.world.database_down:
+            await asyncio.sleep(0.01)
+            raise StoreUnavailable("the database is away")
+        await self._life.world.maybe_crash(self._life, "before a commit")
+        result = await super()._run(work, item, batched=batched)
+        self._life.world.tell_of_commit(self._life)
+        await self._life.step()
+        await self._life.world.maybe_crash(self._life, "after a commit")
+        return result
+
+    async def read(self, work: Callable[..., Any]) -> Any:
+        await self._life.step()
+        if self._life.world.database_down:
+            raise StoreUnavailable("the database is away")
+        return await super().read(work)
+
+    async def close(self) -> None:
+        if self._life.alive:
+            await super().close()
+
+
+class Wire(httpx.AsyncBaseTransport):
+    """The network between one process and one vendor: delays; the other end works on when this one is gone."""
+
+    def __init__(self, world: "World", life: Life, layer: FaultLayer) -> None:
+        self._world = world
+        self._life = life
+        self._layer = layer
+        self._server = httpx.ASGITransport(layer)  # type: ignore[arg-type]  # a plain ASGI application
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        await self._life.step()
+        body = await request.aread()
+        await asyncio.sleep(self._world.rng.expovariate(1 / 0.02))
+        await self._life.step()
+        work = self._world.own_task(self._serve(request, body))
+        response = await asyncio.shield(work)
+        await self._life.step()
+        await self._world.maybe_crash(self._life, "with an answer in hand")
+        return response
+
+    async def _serve(self, request: httpx.Request, body: bytes) -> httpx.Response:
+        copy = httpx.Request(request.method, request.url, headers=request.headers, content=body)
+        response = await self._server.handle_async_request(copy)
+        content = await response.aread()
+        await asyncio.sleep(self._world.rng.expovariate(1 / 0.02))
+        return httpx.Response(response.status_code, headers=response.headers, content=content)
+
+
+class World:
+    """Seeded: the same seed gives the same history, to the last draw."""
+
+    def __init__(self, loop: VirtualLoop, seed: int, folder: Path, settings: Settings, template: Path) -> None:
+        self.loop = loop
+        self.rng = random.Random(seed)
+        self.clock = SimClock(loop, random.Random(seed + 1))
+        self.settings = settings
+        shutil.copy(template, folder / "leadhub.db")
+        self.url = f"sqlite:///{folder / 'leadhub.db'}"
+        self.database_down = False
+        self.crash_rate = 0.0
+        self.crashes: list[str] = []
+        self.max_crashes = 0
+        self.lives: list[Life] = []
+        self._own: set[asyncio.Task[Any]] = set()
+        lag = self.rng.choice([0.0, 3.0])
+        self.vendors = {
+            "amocrm": AmocrmSandbox(self.clock, search_lag_s=lag),
+            "bitrix24": Bitrix24Sandbox(self.clock),
+            "hubspot": HubSpotSandbox(self.clock, search_lag_s=5.0),
+            "telegram": TelegramSandbox(self.clock),
+        }
+        fault_rng = random.Random(seed + 2)
+        self.layers = {name: FaultLayer(vendor, self.clock, fault_rng) for name, vendor in self.vendors.items()}
+        loop.set_task_factory(self._make_task)
+
+    def _make_task(self, loop: asyncio.AbstractEventLoop, coro: Any, **kwargs: Any) -> asyncio.Task[Any]:
+        task: asyncio.Task[Any] = asyncio.Task(coro, loop=loop, **kwargs)
+        life = LIFE.get()
+        if life is not None:
+            life.tasks.add(task)
+            task.add_done_callback(life.tasks.discard)
+        return task
+
+    def own_task(self, coro: Any) -> asyncio.Task[Any]:
+        """A task that belongs to no process."""
+        token = LIFE.set(None)
+        try:
+            task = self.loop.create_task(coro)
+        finally:
+            LIFE.reset(token)
+        self._own.add(task)
+        task.add_done_callback(self._forget)
+        return task
+
+    def _forget(self, task: asyncio.Task[Any]) -> None:
+        self._own.discard(task)
+        if not task.cancelled():
+            task.exception()  # a cut connection concerns who waited for it, and he may be dead
+
+    async def maybe_crash(self, life: Life, where: str, weight: float = 1.0) -> None:
+        if len(self.crashes) < self.max_crashes and self.rng.random() < self.crash_rate * weight:
+            self.crashes.append(f"{self.loop.virtual_s:.3f} {life.name} {where}")
+            life.kill()
+            raise Killed
+
+    def tell_of_commit(self, life: Life) -> None:
+        """Other processes are told of each other's commits, as NOTIFY does; now and then the word is lost."""
+        for other in self.lives:
+            if other is not life and other.alive and other.hub is not None and self.rng.random() < 0.95:
+                other.hub.wake([])
+
+    def transport(self, life: Life) -> Callable[[str], httpx.AsyncBaseTransport | None]:
+        return lambda vendor: Wire(self, life, self.layers[vendor])
+
+    def boot(self, name: str, roles: tuple[str, ...]) -> Life:
+        """A new process."""
+        life = Life(self, name)
+        token = LIFE.set(life)
+        try:
+            hub = build_hub(
+                self.settings,
+                clock=self.clock,
+                db=LifeDatabase(self.url, life),
+                transport=self.transport(life),
+                checkpoint=life.checkpoint,
+                inline_spool=True,
+                pace=SLOW,
+            )
+            hub.spool.open()
+            hub.start(roles)
+        finally:
+            LIFE.reset(token)
+        life.hub = hub
+        self.lives.append(life)
+        return life
