@@ -8,6 +8,8 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
+from connectors.sandbox.bitrix24_php import as_id
+
 PAGE = 50
 OPERATORS = ("!=", ">=", "<=", "=%", "%=", "!%", "!@", "=", "!", ">", "<", "@", "%")
 UTM = ("UTM_SOURCE", "UTM_MEDIUM", "UTM_CAMPAIGN", "UTM_CONTENT", "UTM_TERM")
@@ -282,6 +284,8 @@ def read_filter(given: Any, types: Mapping[str, str], rename: Callable[[str], st
         name = rename(key[len(operator) :])
         if name is None:
             raise KeyError(key)
+        if operator[:1] in ("<", ">") and isinstance(value, dict | list):
+            value = as_id(value)  # a failed reference of a batch: the list starts again near ID 1
         values = tuple(_plain(each) for each in value) if isinstance(value, list) else (_plain(value),)
         conditions.append(Condition(name, operator or "=", values, types.get(name) == "datetime"))
     return conditions
