@@ -1,11 +1,12 @@
 """Questions about leads: how many did not arrive, which, and one lead's whole story."""
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, Text, func, literal, or_, select, type_coerce
+from sqlalchemy import Connection, Select, Text, cast, func, literal, or_, select, type_coerce
 
 from store.tables import (
     t_assignment,
@@ -254,6 +255,7 @@ def _text_matches(wanted: LeadFilter) -> Any:
         # SQLite folds the case of Latin letters only: names are asked for as people write them, too.
         *(t_lead.c.name.like(_like(one), escape="\\") for one in {text, text.lower(), text.upper(), text.title()}),
         func.lower(t_lead.c.name).like(_like(text.lower()), escape="\\"),
+        *_data_has(text),
         _words_have(t_lead.c.emails, text.lower()),
         _became_record(text),
     ]
@@ -281,6 +283,14 @@ def _words(column: Any) -> Any:
 
 def _words_have(column: Any, text: str) -> Any:
     return _words(column).like(_like(text), escape="\\")
+
+
+def _data_has(text: str) -> list[Any]:
+    """Comment, company, campaign and all else that was understood; texts too short would be found everywhere."""
+    if len(text) < 3:
+        return []
+    as_stored = {json.dumps(one, ensure_ascii=False)[1:-1] for one in (text, text.lower(), text.title())}
+    return [cast(t_lead.c.data, Text).like(_like(one), escape="\\") for one in sorted(as_stored)]
 
 
 def _became_record(record_id: str) -> Any:

@@ -1,0 +1,60 @@
+"""The hub's database as a command uses it, beside a running `serve` or without one."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, TypeVar
+
+from cli.frame import CannotRun, using_database
+
+if TYPE_CHECKING:
+    from jobs.config import Settings
+    from store.db import Database
+
+Answer = TypeVar("Answer")
+
+
+def with_database(
+    settings: "Settings", work: "Callable[[Database], Awaitable[Answer]]", *, make: bool = False
+) -> Answer:
+    """What `work` returns. `make`: a database that is not there, or is older than this version, is made.
+
+    Raises CannotRun.
+    """
+    from store import admin
+
+    with using_database():
+        if make:
+            admin.upgrade(settings.database_url)
+        return asyncio.run(_opened(settings.database_url, work))
+
+
+async def _opened(url: str, work: "Callable[[Database], Awaitable[Answer]]") -> Answer:
+    from store import admin
+    from store.db import InlineDatabase
+
+    file = admin.sqlite_path(url)
+    if file is not None and not file.exists():
+        raise CannotRun(f"there is no database yet: {file}", "`leadhub serve` or `leadhub db upgrade` makes it")
+    db = InlineDatabase(url)
+    try:
+        found = await db.read(admin.current_revision)
+        if found is None or found < admin.HEAD:
+            what = "is empty" if found is None else f"has schema {found}, this leadhub wants {admin.HEAD}"
+            raise CannotRun(f"the database {what}", "`leadhub db upgrade`, or `leadhub serve`, brings it up to date")
+        if found > admin.HEAD:
+            raise CannotRun(
+                f"the database has schema {found}, this leadhub knows up to {admin.HEAD}: use the newer one"
+            )
+        return await work(db)
+    finally:
+        await db.close()
+
+
+def actor() -> str:
+    """Who is at the keyboard, for the record of what people did."""
+    import getpass
+
+    try:
+        return f"cli:{getpass.getuser()}"
+    except (KeyError, OSError):  # a user id without a name, in a container
+        return "cli"
