@@ -63,6 +63,7 @@ def capabilities(settings: Any) -> Capabilities:
         recheck_s=RECHECK_S,
         slowest_write_s=WRITE_S,
         changes="poll",
+        always_responsible=True,
     )
 
 

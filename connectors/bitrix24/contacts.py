@@ -51,7 +51,7 @@ class Contacts:
         if not candidates:
             return None
         try:
-            records = await asyncio.gather(*(self._rows.get("contact", str(each)) for each in candidates))
+            records = await asyncio.gather(*(self._readable(each) for each in candidates))
         except MethodMissingError:
             return str(candidates[0])  # the index compares whole numbers; it is all that this portal offers
         best: tuple[bool, int] | None = None
@@ -66,6 +66,14 @@ class Contacts:
         if len(candidates) > 1:
             log.info("several contacts match", extra={"event": "bitrix24.several_contacts", "ids": candidates})
         return str(best[1]) if best else None
+
+    async def _readable(self, candidate: int) -> dict[str, Any] | None:
+        try:
+            return await self._rows.get("contact", str(candidate))
+        except AuthError as error:
+            if error.status in (401, 403):
+                raise
+            return None  # the index does not ask for rights; a contact that we may not see is none of ours
 
     async def enrich(self, contact_id: str, draft: ContactDraft, labels: dict[str, str]) -> None:
         """Reads, adds what is missing, overwrites nothing. Safe to repeat: a repeat finds less to add."""

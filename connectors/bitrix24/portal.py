@@ -34,6 +34,9 @@ READ_S = 30.0
 LONGEST_PAUSE_S = 660.0
 ALONE_S = 600.0
 """After `batch` itself was refused, commands go one by one for so long."""
+BROKEN_BATCHES, WITHOUT_S = 2, 20.0
+"""After so many batches in a row that ended in a server error, commands go one by one for a moment: it may be the
+batch that the portal chokes on."""
 HOPS = 3
 
 
@@ -85,6 +88,7 @@ class Portal:
         self._fresh = self._batcher(settings.max_batch)
         self._rest = self._batcher(settings.max_batch)
         self._alone_until = float("-inf")
+        self._broken = 0
 
     def _batcher(self, max_batch: int) -> Batcher[Command, Answer]:
         return Batcher(self.limiter, self._together, max_batch=max_batch, operation="batch")
@@ -133,13 +137,23 @@ class Portal:
             self._alone_until = self._clock.monotonic() + ALONE_S
             raise _NoBatchError("batch is not offered", "batch", error.status) from error
         except ConnectorError as error:
+            self._note_broken(error)
             outcomes = [_shared(error, each) for each in commands]
         else:
+            self._broken = 0
             outcomes = self._split(answer.result, commands)
         finally:
             CALL_LOG.reset(mark)
         self._keep(calls, commands, outcomes)
         return outcomes
+
+    def _note_broken(self, error: ConnectorError) -> None:
+        if not error.status or isinstance(error, RateLimitedError | AuthError):
+            return
+        self._broken += 1
+        if self._broken >= BROKEN_BATCHES:
+            self._broken = 0
+            self._alone_until = self._clock.monotonic() + WITHOUT_S
 
     def _split(self, result: Any, commands: list[Command]) -> list[Answer | ConnectorError]:
         """The reply of a batch, per command. PHP writes an empty map as []."""

@@ -7,7 +7,7 @@ import pytest
 
 from connectors.base import ContactDraft, DealDraft, Opening
 from connectors.bitrix24 import Bitrix24Client, Bitrix24Settings
-from connectors.errors import PermanentError
+from connectors.errors import PermanentError, RetryableError
 from connectors.http import CALL_LOG, CallRecord
 from connectors.limits import BULK, FRESH, PRIORITY
 from connectors.sandbox.base import FaultLayer
@@ -106,6 +106,15 @@ async def test_each_attempt_keeps_its_own_command_and_nobody_elses(portal: Porta
         assert f"person{number}@" not in kept
         assert "sandbox" not in log[0].url.rpartition("/rest/")[2], "so is the webhook's secret"
         assert log[0].status == 200
+
+
+async def test_a_portal_that_chokes_on_batches_is_served_one_by_one_for_a_while(portal: Portal) -> None:
+    client = portal.open(record="deal")
+    portal.fail("500", "batch", times=-1)
+    for _ in range(2):
+        with pytest.raises(RetryableError):
+            await client.find_contact(("+79161234567",), (), "p1")
+    assert await client.find_contact(("+79161234567",), (), "p1") is None
 
 
 @pytest.mark.parametrize("max_batch", [1, 7])

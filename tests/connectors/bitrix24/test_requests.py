@@ -150,6 +150,13 @@ async def test_look_ups_of_a_contact_leave_in_one_request_and_say_contact(vendor
     )
 
 
+async def test_a_contact_that_we_may_not_see_is_passed_over(vendor: Vendor) -> None:
+    denied = {"error": "", "error_description": "Access denied."}
+    hits = {"CONTACT": [3]}
+    vendor.answers |= {"crm.item.list": {"items": []}, "crm.duplicate.findbycomm": hits, "crm.contact.get": denied}
+    assert await opened(record="deal").find_contact(("+79161234567",), (), "p1") is None
+
+
 async def test_our_key_is_looked_up_as_documented_and_compared(vendor: Vendor) -> None:
     vendor.answers["crm.item.list"] = {
         "items": [
