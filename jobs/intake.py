@@ -6,7 +6,7 @@ import json
 import logging
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -39,7 +39,17 @@ STORE_WAIT_S = 2.5
 """How long a sender waits for the database before the request goes to the spool instead."""
 STORE_PAUSE_S = 1.0
 """After the database failed, requests go straight to the spool for so long."""
-KEPT_HEADERS = ("content-type", "user-agent", "referer", "origin", "idempotency-key", "x-forwarded-for")
+KEPT_HEADERS = (
+    "content-type",
+    "content-encoding",
+    "user-agent",
+    "referer",
+    "origin",
+    "idempotency-key",
+    "x-forwarded-for",
+)
+PROOFS = ("authorization", "x-leadhub-key", "cookie")
+"""Checked before; a secret has no business in a file."""
 REFUSED_BODY_BYTES = 64_000
 SPAM_FLAGS = frozenset({"spam_honeypot", "spam_rate"})
 MAX_WATCHED_ADDRESSES = 50_000
@@ -292,7 +302,7 @@ def to_lead(parsed: ParsedLead, lead_id: str, source: str, received_at: datetime
         click_ids=parsed.click_ids,
         extra=parsed.extra,
         flags=(*parsed.flags, "spam_rate") if over_rate else parsed.flags,
-        touch=parsed.touch,
+        touch=replace(parsed.touch, source=source) if parsed.touch else None,
         browser_first_touch=parsed.browser_first_touch,
     )
 
@@ -327,7 +337,7 @@ def _to_record(source: str, inbound: Inbound, ids: Sequence[str], *, over_rate: 
         "method": inbound.method,
         "path_tail": inbound.path_tail,
         "query": inbound.query,
-        "headers": dict(inbound.headers),
+        "headers": {name: value for name, value in inbound.headers.items() if name not in PROOFS},
         "body": base64.b64encode(inbound.body).decode(),
         "remote_ip": inbound.remote_ip,
         "received_at": inbound.received_at.isoformat(),

@@ -3,8 +3,10 @@
 import asyncio
 import json
 import random
+import re
 import tempfile
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -109,6 +111,7 @@ class Schedule:
         """lead_uid -> what was sent and answered."""
         self.order: list[str] = []
         self.workers: dict[str, Life] = {}
+        self.faults: list[Fault] = []
 
     async def play(self) -> Report:
         world, rng = self.world, self.rng
@@ -119,6 +122,8 @@ class Schedule:
         if two:
             self.workers["two"] = world.boot("two", ("web", "worker", "scheduler"))
         keepers = [world.own_task(self._keep_alive(name)) for name in self.workers]
+        for _ in range(rng.randint(0, 4)):
+            self._break_something()
         storm = world.own_task(self._storm())
         senders = [world.own_task(self._send_all(number)) for number in range(rng.randint(2, 6))]
         await asyncio.gather(*senders)
@@ -140,7 +145,7 @@ class Schedule:
         self.report.virtual_s = world.loop.virtual_s
         self.report.crashes = world.crashes
         self.report.calls = sum(len(layer.requests) for layer in world.layers.values())
-        self.report.faults = sum(self._hits)
+        self.report.faults = sum(fault.hits for fault in self.faults)
         return self.report
 
     # --- the world's troubles --------------------------------------------------------------
@@ -155,22 +160,12 @@ class Schedule:
 
     async def _storm(self) -> None:
         rng, world = self.rng, self.world
-        self._hits = [0]
+        every_s = rng.choice([2.0, 6.0, 20.0])
         while True:
-            await asyncio.sleep(rng.expovariate(1 / 20.0))
+            await asyncio.sleep(rng.expovariate(1 / every_s))
             match rng.random():
                 case draw if draw < 0.70:
-                    layer = world.layers[rng.choice(list(world.layers))]
-                    kind = rng.choice(KINDS)
-                    fault = Fault(
-                        kind,  # type: ignore[arg-type]  # one of FaultKind
-                        match=rng.choice(["", "", "POST", "GET", "PATCH"]),
-                        share=rng.choice([0.2, 0.5, 1.0]),
-                        times=rng.choice([1, 1, 2, 5, -1]),
-                        delay_s=rng.choice([0.5, 3.0, 8.0, 25.0]),
-                    )
-                    layer.faults.append(fault)
-                    world.own_task(self._lift(layer, fault, rng.choice([2.0, 10.0, 60.0, 1200.0])))
+                    self._break_something()
                 case draw if draw < 0.78:
                     world.database_down = True
                     world.own_task(self._database_back(rng.choice([1.0, 8.0, 40.0])))
@@ -186,9 +181,22 @@ class Schedule:
                         world.crashes.append(f"{world.loop.virtual_s:.3f} {name} killed from outside")
                         self.workers[name].kill()
 
+    def _break_something(self) -> None:
+        rng = self.rng
+        layer = self.world.layers[rng.choice(list(self.world.layers))]
+        fault = Fault(
+            rng.choice(KINDS),  # type: ignore[arg-type]  # one of FaultKind
+            match=rng.choice(["", "", "POST", "GET", "PATCH"]),
+            share=rng.choice([0.2, 0.5, 1.0]),
+            times=rng.choice([1, 1, 2, 5, -1]),
+            delay_s=rng.choice([0.5, 3.0, 8.0, 25.0]),
+        )
+        layer.faults.append(fault)
+        self.faults.append(fault)
+        self.world.own_task(self._lift(layer, fault, rng.choice([2.0, 10.0, 60.0, 1200.0])))
+
     async def _lift(self, layer: Any, fault: Fault, after_s: float) -> None:
         await asyncio.sleep(after_s)
-        self._hits[0] += fault.hits
         if fault in layer.faults:
             layer.faults.remove(fault)
 
@@ -324,9 +332,10 @@ class Schedule:
 
     def _check_crms(self, leads: dict[str, Any], deliveries: list[Any]) -> None:
         problems = self.report.problems
+        by_comment = {row.data.get("comment", ""): row.id for row in leads.values()}
         for connection, vendor in CRM_OF.items():
             made = defaultdict(list)
-            for record_id, key in deal_keys(self.world.vendors[vendor]):
+            for record_id, key in deal_keys(self.world.vendors[vendor], by_comment):
                 made[key].append(record_id)
             ids = {record_id for records in made.values() for record_id in records}
             for key, records in made.items():
@@ -368,22 +377,36 @@ class Schedule:
                 self.report.problems.append(f"first touch of {person.id} is not that of its first lead")
 
 
-def deal_keys(vendor: Any) -> list[tuple[str, str]]:
-    """(record id, our key) of every deal and lead that bears our key."""
+def deal_keys(vendor: Any, by_comment: dict[str, str]) -> list[tuple[str, str]]:
+    """(record id, our key) of every deal and lead.
+
+    A record without our key, made while the field for it could not be, is known by the comment of its enquiry.
+    """
     found = []
+    for record_id, key, text in _deals(vendor):
+        marked = _MARKER.search(text)
+        said = _COMMENT.search(text)
+        found.append((record_id, key or (marked and marked[1]) or (said and by_comment.get(said[0])) or "?"))
+    return found
+
+
+_MARKER = re.compile(r"\[lh-([0-9a-f-]{36})\]")
+_COMMENT = re.compile(r"enquiry \d+\.\d+")
+
+
+def _deals(vendor: Any) -> Iterator[tuple[str, str, str]]:
+    """(id, our key or "", texts of the record)."""
     if vendor.name == "amocrm":
         for record in vendor.deals.values():
-            for field_ in record.get("custom_fields_values") or []:
-                if field_.get("field_code") == "LEADHUB_ID":
-                    found.append((str(record["id"]), str(field_["values"][0]["value"])))
+            fields = {one.get("field_code"): one["values"][0]["value"] for one in record["custom_fields_values"] or []}
+            yield str(record["id"]), str(fields.get("LEADHUB_ID", "")), record["name"]
     elif vendor.name == "bitrix24":
-        for box in (vendor.deals, vendor.leads):
-            found += [(str(one["ID"]), str(one["ORIGIN_ID"])) for one in box.values() if one.get("ORIGIN_ID")]
+        for record in (*vendor.deals.values(), *vendor.leads.values()):
+            yield str(record["ID"]), str(record.get("ORIGIN_ID") or ""), str(record.get("COMMENTS") or "")
     else:
-        for one in vendor.deals.values():
-            if one["properties"].get("leadhub_external_id"):
-                found.append((str(one["id"]), str(one["properties"]["leadhub_external_id"])))
-    return found
+        for record in vendor.deals.values():
+            known = record["properties"]
+            yield str(record["id"]), known.get("leadhub_external_id") or "", known.get("description") or ""
 
 
 def contact_phones(vendor: Any) -> dict[str, list[str]]:
