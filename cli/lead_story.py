@@ -15,7 +15,7 @@ from leads.touch_text import describe_touch
 if TYPE_CHECKING:
     from jobs.config import Settings
 
-SHOWN_BODY = 2000
+SHOWN_BODY, SHOWN_CALL = 2000, 400
 RUSSIAN_FLAGS = {
     "no_contact": "нет ни телефона, ни почты",
     "bad_phone": "телефон не удалось прочитать",
@@ -194,10 +194,9 @@ class _Story:
     def _call(self, call: Mapping[str, Any]) -> Iterator[Text]:
         answer = call["status"] or call["error"] or "—"
         yield Text(f"      {call['method']} {call['url']}  {answer}  {call['took_ms']} ms", style="dim")
-        if call["request"]:
-            yield Text(f"        → {call['request']}", style="dim")
-        if call["answer"]:
-            yield Text(f"        ← {call['answer']}", style="dim")
+        for arrow, text in (("→", call["request"]), ("←", call["answer"])):
+            if text:
+                yield Text(f"        {arrow} {_short(text, SHOWN_CALL)}", style="dim")
 
     def _raw(self) -> Iterator[Text]:
         raw = self._lead["raw"]
@@ -207,7 +206,11 @@ class _Story:
         yield Text(f"  {raw['method']} {raw['url']} {self._words('from', 'от')} {raw['remote_ip'] or '—'}, {size}")
         for name, value in raw["headers"].items():
             yield Text(f"  {name}: {value}", style="dim")
-        yield Text(f"  {raw['body'][:SHOWN_BODY]}" + (" …" if len(raw["body"]) > SHOWN_BODY else ""))
+        yield Text(f"  {_short(raw['body'], SHOWN_BODY)}")
 
     def _moment(self, text: str) -> str:
         return self._words.time(datetime.fromisoformat(text), self._now, seconds=True)
+
+
+def _short(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[:most]} … (--json: {len(text)})"

@@ -1,6 +1,6 @@
 """`leadhub leads`: the leads, each with its story, and what a person may do with them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -233,7 +233,7 @@ def _retry(settings: "Settings", named: list[str], *, as_json: bool) -> None:
     }
     bad = {**problems, **{one: reasons.get(why, why) for one, why in done.refused.items()}}
     fine = not problems and all(why in ("claimed", "delivered") for why in done.refused.values())
-    _report(done.changed, bad, lambda count: f"{count} due now", as_json=as_json, fine=fine)
+    _report(settings, done.changed, bad, ("due now", "поставлено в очередь"), as_json=as_json, fine=fine)
 
 
 def _discard(settings: "Settings", named: list[str], why: str, *, as_json: bool) -> None:
@@ -255,16 +255,27 @@ def _discard(settings: "Settings", named: list[str], why: str, *, as_json: bool)
         return changed, problems
 
     changed, problems = _read(settings, work)
-    _report(changed, problems, lambda count: f"{count} discarded", as_json=as_json, fine=not problems)
+    _report(settings, changed, problems, ("discarded", "снято"), as_json=as_json, fine=not problems)
 
 
 def _report(
-    changed: list[str], problems: dict[str, str], text: Callable[[str], str], *, as_json: bool, fine: bool
+    settings: "Settings",
+    changed: list[str],
+    problems: dict[str, str],
+    done: tuple[str, str],
+    *,
+    as_json: bool,
+    fine: bool,
 ) -> None:
+    """What was done to the leads that were named, and to which nothing was."""
+    from cli.words import Words
+
     if as_json:
         print_json({"changed": changed, "refused": problems})
     else:
-        say(text(f"{len(changed)} {'lead' if len(changed) == 1 else 'leads'}") + ".")
+        words = Words.of(settings)
+        if changed or not problems:
+            say(f"{words(*done)}: {words.leads(len(changed))}")
         for name, why in problems.items():
             warn(f"leadhub: {name}: {why}")
     if not fine:

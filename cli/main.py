@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cli import check, db, init, leads, serve, status, users
+from cli import audit, check, db, init, leads, serve, status, users
 from cli.frame import BEFORE_COMMAND, ConfigOption, run
 
 GROUPS: tuple[Callable[[typer.Typer], None], ...] = (
@@ -16,6 +16,7 @@ GROUPS: tuple[Callable[[typer.Typer], None], ...] = (
     serve.register,
     status.register,
     leads.register,
+    audit.register,
     users.register,
     db.register,
 )

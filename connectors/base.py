@@ -222,6 +222,8 @@ class Capabilities:
     creates: frozenset[Kind] = frozenset(KINDS)
     webhooks: bool = False
     changes: Literal["poll", "webhook+poll", "none"] = "poll"
+    always_responsible: bool = False
+    """Every deal has a responsible user, also when we name none: one without is a finding of the audit."""
 
 
 class Target(Protocol):

@@ -17,6 +17,7 @@ from store.tables import (
     t_lead,
     t_person,
     t_raw_request,
+    t_refused_request,
     t_touch,
 )
 
@@ -371,3 +372,21 @@ def delivered_between(conn: Connection, since: datetime, until: datetime) -> lis
         .order_by(t_lead.c.received_at)
     )
     return list(conn.execute(query))
+
+
+def received_between(conn: Connection, since: datetime, until: datetime) -> list[Any]:
+    """(id, source, status, status_why, duplicates, unrouted) of leads received in [since, until), oldest first."""
+    has_delivery = select(t_delivery.c.id).where(t_delivery.c.lead_id == t_lead.c.id).exists()
+    lead = t_lead.c
+    query = select(
+        lead.id, lead.source, lead.status, lead.status_why, lead.duplicates, (~has_delivery).label("unrouted")
+    )
+    query = query.where(lead.received_at >= since, lead.received_at < until)
+    return list(conn.execute(query.order_by(lead.received_at, lead.id)))
+
+
+def turned_away(conn: Connection, since: datetime, until: datetime) -> list[Any]:
+    """Requests in [since, until) that were not let in, oldest first; kept for a week."""
+    kept = t_refused_request.c
+    query = select(kept.source, kept.at, kept.status, kept.reason).where(kept.at >= since, kept.at < until)
+    return list(conn.execute(query.order_by(kept.at)))

@@ -72,4 +72,5 @@ def capabilities(settings: BaseModel) -> Capabilities:
         recheck_s=(300.0, 3600.0),
         slowest_write_s=35.0,
         changes="poll",
+        always_responsible=True,
     )
