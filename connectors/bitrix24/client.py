@@ -154,7 +154,13 @@ class Bitrix24Client:
     async def open_deal(self, contact_id: str) -> DealState | None:
         usual = await self._account.record()
         entities: tuple[Entity, ...] = ("lead", "deal") if usual == "lead" else ("deal",)
-        lists = await asyncio.gather(*(self._rows.of_contact(entity, contact_id) for entity in entities))
+        exists, lists = await asyncio.gather(
+            self._contacts.exists(contact_id),
+            asyncio.gather(*(self._rows.of_contact(entity, contact_id) for entity in entities)),
+        )
+        if not exists:
+            # Deleted or merged: a deal would be written without its contact, and nothing would tell.
+            raise PermanentError("there is no such contact", "crm.contact.get", gone=True)
         states = [deal_state(entity, row, usual) for entity, rows in zip(entities, lists, strict=True) for row in rows]
         return next((state for state in states if not state.closed), states[0] if states else None)
 

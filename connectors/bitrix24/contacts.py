@@ -67,6 +67,15 @@ class Contacts:
             log.info("several contacts match", extra={"event": "bitrix24.several_contacts", "ids": candidates})
         return str(best[1]) if best else None
 
+    async def exists(self, contact_id: str) -> bool:
+        """False only when the portal says that there is no such contact."""
+        try:
+            return await self._rows.get("contact", contact_id) is not None
+        except (PermanentError, AuthError) as error:
+            if error.status == 401:
+                raise
+            return True
+
     async def _readable(self, candidate: int) -> dict[str, Any] | None:
         try:
             return await self._rows.get("contact", str(candidate))

@@ -90,6 +90,15 @@ async def test_a_contact_that_is_gone_is_told(portal: Portal) -> None:
     assert caught.value.gone
 
 
+async def test_a_remembered_contact_that_was_deleted_is_told_before_a_deal_is_hung_on_it(portal: Portal) -> None:
+    client = portal.open()
+    contact = await client.create(IVAN)
+    portal.sandbox.crm.boxes["contact"].remove(contact)
+    with pytest.raises(PermanentError) as caught:
+        await client.open_deal(contact)
+    assert caught.value.gone
+
+
 async def test_a_bad_email_is_named_when_a_contact_is_enriched(portal: Portal) -> None:
     client = portal.open()
     made = await client.create(IVAN)

@@ -232,7 +232,11 @@ async def test_open_deals_are_read_newest_first_and_strangers_dropped(vendor: Ve
     state = await opened(record="deal").open_deal("12")
     assert state is not None
     assert (state.id, state.closed) == ("1", False)
-    assert vendor.asked[0][1]["filter"] == {"CONTACT_ID": 12}
+    assert [method for method, _ in vendor.asked] == ["batch"]
+    assert "crm.contact.get?id=12" in vendor.commands()
+    asked = next(each for each in vendor.commands() if each.startswith("crm.deal.list?"))
+    assert asked.startswith("crm.deal.list?filter[CONTACT_ID]=12&select[0]=ID&")
+    assert asked.endswith("&order[ID]=DESC&start=-1")
 
 
 @pytest.mark.parametrize("error", [{"error": "", "error_description": "Not found"}, {"error": "NOT_FOUND"}])
