@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.frame import CannotRun, ConfigOption, JsonOption, load_settings, not_fine, print_json, say, warn
+from cli.lead_import import register_import
 from cli.status import DayOption, read_day
 
 if TYPE_CHECKING:
@@ -101,6 +102,7 @@ def register(app: typer.Typer) -> None:
             raise CannotRun("discarding needs a reason", "--why TEXT")
         _discard(load_settings(config), ids, why.strip(), as_json=as_json)
 
+    register_import(group)
     app.add_typer(group, name="leads")
 
 
