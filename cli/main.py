@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cli import audit, check, db, init, leads, serve, status, users
+from cli import audit, auth, check, db, init, leads, serve, setup, status, users
 from cli.frame import BEFORE_COMMAND, ConfigOption, run
 
 GROUPS: tuple[Callable[[typer.Typer], None], ...] = (
@@ -17,6 +17,8 @@ GROUPS: tuple[Callable[[typer.Typer], None], ...] = (
     status.register,
     leads.register,
     audit.register,
+    auth.register,
+    setup.register,
     users.register,
     db.register,
 )

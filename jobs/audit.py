@@ -10,27 +10,22 @@ from typing import Any, Literal
 import httpx
 from pydantic import BaseModel
 
-from connectors.base import Connector, FoundDeal, Opening, Target
-from connectors.errors import AuthError, ConnectorError, PermanentError, RateLimitedError
+from connectors.base import Connector, FoundDeal
+from connectors.errors import ConnectorError
 from connectors.limits import BULK, PRIORITY
 from connectors.registry import CONNECTORS
 from jobs.config import Settings
+from jobs.opening import opened, opening_of, patiently
 from jobs.reports import day_window
-from jobs.secret import secret_keys
 from leads.clock import Clock
 from store import reading
 from store.db import Database
-from store.sealing import Sealer
-from store.tokens import StoredTokens
 
 SHARE = 5
 """The audit takes one part in so many of the vendor's rate: leads go on meanwhile."""
 CLOCKS_APART = timedelta(minutes=5)
 LANDS_WITHIN = timedelta(hours=1)
 """A repeated write that lands after its lead was settled is looked for so long afterwards."""
-WAITS_S = (1.0, 5.0, 15.0)
-"""Between the tries of one reading; reading may be repeated."""
-LONGEST_WAIT_S = 60.0
 
 Problem = Literal["absent", "doubled", "no_contact", "no_source", "no_responsible"]
 PROBLEMS: tuple[Problem, ...] = ("absent", "doubled", "no_contact", "no_source", "no_responsible")
@@ -152,16 +147,15 @@ async def _audit_one(
     if configured is None:
         return ConnectionAudit(name, len(rows), error="not in the configuration any more")
     connector = CONNECTORS[configured.type]
-    tokens = StoredTokens(db, Sealer(secret_keys(settings)), name, clock)
-    slow = slowed(connector, configured.settings)
-    target = connector.open(Opening(name, slow, clock, tokens, transport(configured.type)))
+    own = slowed(connector, configured.settings)
+    opening = opening_of(settings, name, db, clock, own=own, transport=transport(configured.type))
     PRIORITY.set(BULK)
     try:
-        found = await _read(target, clock, tuple(dict.fromkeys(row.record_id for row in rows)), window)
+        async with opened(configured.type, opening) as target:
+            deal_ids = tuple(dict.fromkeys(row.record_id for row in rows))
+            found = await patiently(lambda: target.read_back(deal_ids, *window), clock)
     except ConnectorError as error:
         return ConnectionAudit(name, len(rows), error=str(error))
-    finally:
-        await target.close()
     always = connector.capabilities(configured.settings).always_responsible
     return ConnectionAudit(name, len(rows), len(rows), compare(rows, found, always_responsible=always))
 
@@ -176,21 +170,6 @@ def slowed(connector: Connector, settings: BaseModel) -> BaseModel:
     if pace.leak_per_s:
         rate = {"calls": calls, "leak_per_s": pace.leak_per_s / SHARE}
     return type(settings).model_validate({**dict(settings), "rate": rate})
-
-
-async def _read(
-    target: Target, clock: Clock, deal_ids: tuple[str, ...], window: tuple[datetime, datetime]
-) -> list[FoundDeal]:
-    for wait_s in WAITS_S:
-        try:
-            return await target.read_back(deal_ids, *window)
-        except (AuthError, PermanentError):
-            raise
-        except RateLimitedError as error:
-            await clock.sleep(min(LONGEST_WAIT_S, max(wait_s, error.retry_after_s)))
-        except ConnectorError:
-            await clock.sleep(wait_s)
-    return await target.read_back(deal_ids, *window)
 
 
 def compare(rows: Sequence[Any], found: Sequence[FoundDeal], *, always_responsible: bool) -> tuple[Finding, ...]:

@@ -1,0 +1,100 @@
+"""Signing in to a CRM by OAuth: the link, what comes back, the tokens kept encrypted."""
+
+import importlib
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import httpx
+
+from connectors.doors import same_secret
+from jobs.config import Settings
+from jobs.opening import opened, opening_of
+from leads.clock import Clock
+from store.db import Database
+
+
+class CannotSignIn(Exception):
+    """Said in plain words; nothing was stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """`account`: what the vendor calls it, "" if it does not say. `until`: end of the access token, if known."""
+
+    account: str
+    until: datetime | None
+    renewable: bool
+
+
+def begin(settings: Settings, name: str) -> tuple[str, str]:
+    """(link for a person, state to compare afterwards). Raises CannotSignIn for a connection without OAuth."""
+    configured = settings.connections[name]
+    if getattr(configured.settings, "oauth", None) is None:
+        raise CannotSignIn(
+            f'"{name}" uses a fixed token or webhook from the configuration: there is nothing to sign in to'
+        )
+    state = secrets.token_urlsafe(24)
+    return str(_flow(configured.type).authorize_url(configured.settings, state)), state
+
+
+def read_answer(text: str, state: str = "") -> tuple[str, dict[str, str]]:
+    """A code, or the whole address to which the vendor sent the person -> (code, the other parameters).
+
+    With `state`, an address must bear the same. Raises CannotSignIn.
+    """
+    text = text.strip().strip("'\"")
+    if "code=" not in text and "error=" not in text:
+        if not text or "://" in text or any(char.isspace() for char in text):
+            raise CannotSignIn("there is no code in it: paste the whole address of the page that opened, or its code")
+        return text, {}
+    query = urlsplit(text).query if "://" in text or "?" in text else text
+    params = dict(parse_qsl(query))
+    if params.get("error"):
+        raise CannotSignIn(f"it was refused: {params.get('error_description') or params['error']}")
+    if state and "state" in params and not same_secret(params["state"], state):
+        raise CannotSignIn("the answer belongs to another link: open the newest one and paste what came of it")
+    code = params.pop("code", "")
+    if not code:
+        raise CannotSignIn("there is no code in the address")
+    return code, params
+
+
+async def finish(
+    settings: Settings,
+    name: str,
+    db: Database,
+    clock: Clock,
+    code: str,
+    extra: Mapping[str, str],
+    transport: httpx.AsyncBaseTransport | None = None,
+) -> SignedIn:
+    """Exchanges the code, stores the tokens and tries them. Raises ConnectorError, StoreUnavailable."""
+    configured = settings.connections[name]
+    opening = opening_of(settings, name, db, clock, transport=transport)
+    token: dict[str, Any] = await _flow(configured.type).exchange_code(opening, code, dict(extra))
+    stored = await opening.tokens.load()
+    if stored is None or stored.get("access_token") != token["access_token"]:
+        async with opening.tokens.exclusively():
+            await opening.tokens.save(token)
+    async with opened(configured.type, opening) as target:
+        await target.ping()
+    until = token.get("expires_at")
+    return SignedIn(
+        account=str(
+            token.get("domain") or extra.get("referer") or token.get("hub_domain") or token.get("hub_id") or ""
+        ),
+        until=datetime.fromtimestamp(float(until), UTC) if until else None,
+        renewable=bool(token.get("refresh_token")),
+    )
+
+
+def _flow(kind: str) -> Any:
+    """The connector's own two functions: authorize_url(settings, state), exchange_code(opening, code, extra)."""
+    flow = importlib.import_module(f"connectors.{kind}")
+    if not hasattr(flow, "authorize_url"):
+        raise CannotSignIn(f"{kind} has no sign-in by OAuth")
+    return flow
