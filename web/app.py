@@ -11,10 +11,17 @@ from jobs.app import Hub
 from jobs.reports import day_status
 from store.db import StoreUnavailable
 from web import metrics
+from web.api import make_api
+from web.console import Console
+from web.guard import Guard
 from web.intake import PREFIX, IntakeApp, Receive, Scope, Send
+from web.problems import add_handlers
 
 STATIC = Path(__file__).parent / "static"
 SCRIPT_MAX_AGE_S = 3600
+API_VERSION = "1"
+API_ABOUT = "Leads, their stories and what is wrong. Every call needs `Authorization: Bearer` and a token made with \
+`leadhub token create NAME`."
 
 
 class WebApp:
@@ -29,7 +36,7 @@ class WebApp:
             trusted_proxies=[ipaddress.ip_network(one, strict=False) for one in settings.trusted_proxies],
             public_url=str(settings.public_url or ""),
         )
-        self.pages = make_pages(hub)
+        self.pages = Guard(make_pages(hub), https=str(settings.public_url or "").startswith("https:"))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"].startswith(PREFIX):
@@ -39,7 +46,14 @@ class WebApp:
 
 
 def make_pages(hub: Hub) -> FastAPI:
-    app = FastAPI(title="leadhub", openapi_url="/api/openapi.json", docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="leadhub",
+        version=API_VERSION,
+        description=API_ABOUT,
+        openapi_url="/api/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+    )
     script = (STATIC / "leadhub.js").read_bytes()
 
     @app.get("/healthz", include_in_schema=False)
@@ -71,8 +85,8 @@ def make_pages(hub: Hub) -> FastAPI:
         headers = {"Cache-Control": f"public, max-age={SCRIPT_MAX_AGE_S}", "Access-Control-Allow-Origin": "*"}
         return Response(script, media_type="text/javascript; charset=utf-8", headers=headers)
 
-    @app.exception_handler(StoreUnavailable)
-    async def store_unavailable(_request: object, _error: Exception) -> JSONResponse:
-        return JSONResponse({"error": "the database is not available"}, 503, headers={"Retry-After": "5"})
-
+    app.include_router(make_api(hub))
+    console = Console(hub)
+    app.router.routes.extend(console.routes())
+    add_handlers(app, console)
     return app

@@ -1,0 +1,38 @@
+"""Who may use the JSON API: a bearer token, of which only the SHA-256 is kept."""
+
+import contextlib
+from typing import Annotated
+
+from fastapi import Depends, HTTPException
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from jobs.app import Hub
+from store import users
+from store.db import StoreUnavailable
+
+BEARER = HTTPBearer(auto_error=False, description="A token made with `leadhub token create NAME`.")
+Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)]
+
+
+class TokenGate:
+    """A dependency: the name of the caller's token, or 401."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+
+    async def __call__(self, credentials: Credentials) -> str:
+        if credentials is None:
+            raise _refused("send Authorization: Bearer and a token made with `leadhub token create NAME`")
+        digest = users.digest(credentials.credentials)
+        found = await self._hub.db.read(lambda conn: users.find_token(conn, digest))
+        if found is None:
+            raise _refused("the token is not known")
+        now = self._hub.clock.now()
+        if users.is_stale(found, now):
+            with contextlib.suppress(StoreUnavailable):  # reading still works, and that is what was asked
+                await self._hub.db.write(lambda conn: users.mark_used(conn, digest, now))
+        return found.name
+
+
+def _refused(why: str) -> HTTPException:
+    return HTTPException(401, why, headers={"WWW-Authenticate": "Bearer"})

@@ -1,0 +1,121 @@
+"""The console's texts in Russian and English, with numbers, times and plural forms as the reader writes them."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, tzinfo
+from functools import lru_cache
+from html import unescape
+from pathlib import Path
+from typing import Any
+
+from babel import Locale
+from babel.dates import format_date
+from babel.numbers import format_decimal
+from markupsafe import Markup
+
+from jobs.alert_words import Raw, Style
+
+FOLDER = Path(__file__).parent / "locale"
+LOCALES = ("ru", "en")
+_TAG = re.compile(r"<[^>]+>")
+_PLACES = {"leadhub leads list": "/leads?status=owed", "leadhub leads retry --all-failed": "/leads?status=failed"}
+"""What an alert tells to type, and where the console shows the same."""
+
+Entry = str | Mapping[str, str]
+
+
+@lru_cache(maxsize=4)
+def catalog(locale: str) -> Mapping[str, Entry]:
+    found: dict[str, Entry] = json.loads((FOLDER / f"{locale}.json").read_text(encoding="utf-8"))
+    return found
+
+
+@lru_cache(maxsize=4)
+def _babel(locale: str) -> Locale:
+    return Locale.parse(locale)
+
+
+class ConsoleStyle(Style):
+    """Texts of alerts as they stand in the console: where the console itself shows it, a link, not a command."""
+
+    def where(self, path: str, command: str) -> Raw:
+        place = _PLACES.get(command)
+        if place is None:
+            return super().where(path, command)
+        words = catalog(self.locale)["here"]
+        return Raw(f'<a href="{place}">{words}</a>')
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """`words("key", n=3)` is the text; values are put in as they are: the template escapes the whole."""
+
+    locale: str
+    zone: tzinfo
+    now: datetime
+
+    @property
+    def style(self) -> Style:
+        return ConsoleStyle(locale=self.locale, zone=self.zone)
+
+    def __call__(self, key: str, **values: Any) -> str:
+        entry = catalog(self.locale)[key]
+        if not isinstance(entry, str):
+            form = _babel(self.locale).plural_form(values["n"])
+            entry = entry.get(form, entry["other"])
+        return entry.format(**{name: self._shown(value) for name, value in values.items()})
+
+    def has(self, key: str) -> bool:
+        return key in catalog(self.locale)
+
+    def known(self, group: str, key: str) -> str:
+        """The text of `group.key`, else the key itself: an unknown code is shown, not hidden."""
+        full = f"{group}.{key}"
+        return self(full) if self.has(full) else key
+
+    def _shown(self, value: Any) -> str:
+        return self.number(value) if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+    def number(self, value: int) -> str:
+        return str(format_decimal(value, locale=self.locale))
+
+    def seconds(self, value: float | None) -> str:
+        """`0,21 с`, `2.4 s`, `6 min`; a dash for nothing measured."""
+        if value is None:
+            return "–"
+        if value >= 60:
+            return self.duration(value)
+        pattern = "0.00" if value < 1 else "0.0"
+        return self("seconds", value=str(format_decimal(value, pattern, locale=self.locale)))
+
+    def duration(self, value: float) -> str:
+        return self.style.duration(value)
+
+    def age(self, since: datetime) -> str:
+        return self.duration((self.now - since).total_seconds())
+
+    def time(self, at: datetime, *, seconds: bool = False) -> str:
+        """`14:02`, with the day when that is not today."""
+        return self.style.time(at, self.now, seconds=seconds)
+
+    def full_time(self, at: datetime) -> str:
+        local = at.astimezone(self.zone)
+        day = format_date(local.date(), "d MMMM y", locale=self.locale)
+        return f"{day}, {local:%H:%M:%S} ({local:%Z})"
+
+    def day(self, day: date) -> str:
+        """`вторник, 24 ноября`, `Tuesday, 24 November`."""
+        pattern = "EEEE, d MMMM" if day.year == self.now.astimezone(self.zone).year else "EEEE, d MMMM y"
+        return str(format_date(day, pattern, locale=self.locale))
+
+
+def text_of(html: str) -> str:
+    """A short HTML text of ours as plain text."""
+    return unescape(_TAG.sub("", html))
+
+
+def markup(html: str) -> Markup:
+    """HTML that our own code made, with every value in it escaped."""
+    return Markup(html)  # noqa: S704  # see the docstring
