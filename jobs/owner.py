@@ -127,6 +127,8 @@ class ConnectionOwner:
     async def _work(self, held: Held) -> None:
         now = self.clock.now()
         left = await self.db.write(lambda conn: outbox.take_over(conn, held, now))
+        # A new owner tries everything at once: times of an earlier one may come from a clock that was wrong.
+        await self.db.write(lambda conn: outbox.make_due(conn, self.name, now))
         if left:
             log.warning("unsettled deliveries taken over", extra={**self._fields("owner.took_over"), "count": left})
         while not self._stopping:

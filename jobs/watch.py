@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 JUMP_S = 5.0
 """A difference between wall and monotonic time that is no drift any more."""
 SPOOL_IDLE_S = 1.0
+ORPHANS_S = 60.0
 ALIVE = "alive"
 """Cursor: when the hub was last known to run."""
 FALLBACKS_AT_ONCE = 10
@@ -245,9 +246,16 @@ async def drain_spool(intake: IntakeService, spool: Spool, clock: Clock) -> None
     while True:
         if spool.waiting == 0:
             intake.spooling.clear()
-            await intake.spooling.wait()
+            try:
+                async with asyncio.timeout(ORPHANS_S):
+                    await intake.spooling.wait()
+            except TimeoutError:
+                spool.recount()  # a process beside us may have died and left something
+                continue
         try:
-            await intake.drain()
+            if await intake.drain() == 0:
+                await clock.sleep(SPOOL_IDLE_S)
+                spool.recount()
         except (StoreUnavailable, TimeoutError) as error:
             log.info("spool waits", extra={"event": "intake.spool_waits", "error": type(error).__name__})
             await clock.sleep(SPOOL_IDLE_S)

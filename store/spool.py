@@ -56,9 +56,16 @@ class Spool:
         """Counts what an earlier run left. Raises SpoolUnavailable when the folder cannot be made."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self.waiting = sum(sum(1 for _ in read_records(path)) for path in self._segments())
+            self.recount()
         except OSError as exc:
             raise SpoolUnavailable(str(exc)) from exc
+
+    def recount(self) -> int:
+        """Counts what may be taken in: our own and what processes left that do not live any more."""
+        own = self._segment.path if self._segment is not None else None
+        mine = [path for path in self._segments() if path == own or not _in_use(path)]
+        self.waiting = sum(sum(1 for _ in read_records(path)) for path in mine)
+        return self.waiting
 
     async def append(self, record: bytes) -> None:
         """Returns when the record is on disk. Raises SpoolUnavailable."""
@@ -140,6 +147,12 @@ class Spool:
 
     def _segments(self) -> list[Path]:
         return sorted(self.folder.glob(f"*{SUFFIX}"))
+
+    def abandon(self) -> None:
+        """What the operating system does when the process dies: the file is closed as it is, its lock ends."""
+        if self._segment is not None:
+            self._segment.file.close()
+            self._segment = None
 
     def close(self) -> None:
         if self._thread is not None:

@@ -62,6 +62,8 @@ class Life:
     def kill(self) -> None:
         self.alive = False
         self.thawed.set()
+        if self.hub is not None:
+            self.hub.spool.abandon()
         for task in list(self.tasks):
             task.cancel()
 
