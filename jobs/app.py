@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from pathlib import Path
@@ -173,6 +173,7 @@ def build_hub(
     checkpoint: Checkpoint = passed,
     inline_spool: bool = False,
     pace: Pace = NORMAL,
+    crms: Mapping[str, Connector] = CONNECTORS,
 ) -> Hub:
     """Opens everything, starts nothing. `transport` gives, by vendor's name, what to use instead of the network."""
     sealer = Sealer(secret_keys(settings))
@@ -193,8 +194,8 @@ def build_hub(
     hub_id = new_id(clock)
     connections: dict[str, Connection] = {}
     for name, configured in settings.connections.items():
-        connector = CONNECTORS[configured.type]
-        tokens = StoredTokens(db, sealer, name, clock)
+        connector = crms[configured.type]
+        tokens = StoredTokens(db, sealer, name, clock, checkpoint)
         target = connector.open(Opening(name, configured.settings, clock, tokens, transport(configured.type)))
         metadata = MetadataCache(target, clock, name)
         planning = Planning(

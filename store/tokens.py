@@ -1,9 +1,9 @@
 """Vendors' OAuth tokens, sealed; one refresher at a time over all processes."""
 
 import asyncio
+import contextlib
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from typing import Any
 
@@ -12,23 +12,37 @@ from sqlalchemy import Connection, delete, insert, select, update
 from leads.clock import Clock
 from leads.ids import new_id
 from store import leases
-from store.db import Database
+from store.db import Database, StoreUnavailable
 from store.sealing import Sealer
 from store.tables import t_token
 
-REFRESH_LEASE_S = 60.0
-"""Longer than the slowest refresh: a lock that ends before the call does lets a second refresh kill the first."""
+REFRESH_LEASE_S = 12.0
+RENEW_S = 3.0
+"""The lock is renewed for as long as a refresh takes: one that ends before lets a second refresh kill the
+first, and one that a killed process leaves behind must not keep the connection waiting for long."""
 WAIT_S = 0.2
+
+
+async def passed(_name: str) -> None:
+    """Nobody watches where we are."""
 
 
 class StoredTokens:
     """The tokens of one connection; what `connectors.base.TokenStore` asks for."""
 
-    def __init__(self, db: Database, sealer: Sealer, connection: str, clock: Clock) -> None:
+    def __init__(
+        self,
+        db: Database,
+        sealer: Sealer,
+        connection: str,
+        clock: Clock,
+        checkpoint: Callable[[str], Awaitable[None]] = passed,
+    ) -> None:
         self._db = db
         self._sealer = sealer
         self._connection = connection
         self._clock = clock
+        self._checkpoint = checkpoint
         self._local = asyncio.Lock()
 
     async def load(self) -> dict[str, Any] | None:
@@ -48,6 +62,7 @@ class StoredTokens:
 
     async def save(self, token: dict[str, Any]) -> None:
         """Durable when it returns."""
+        await self._checkpoint("refreshing")
         key_id, sealed = self._sealer.seal(json.dumps(token).encode(), about=self._connection)
         now = self._clock.now()
 
@@ -62,14 +77,17 @@ class StoredTokens:
     async def forget(self) -> None:
         await self._db.write(lambda conn: conn.execute(delete(t_token).where(t_token.c.connection == self._connection)))
 
-    @asynccontextmanager
+    @contextlib.asynccontextmanager
     async def exclusively(self) -> AsyncIterator[None]:
         """One at a time, here and in every other process; a holder that died is waited out."""
         async with self._local:
             held = await self._take()
+            renewing = asyncio.create_task(self._renew(held))
             try:
                 yield
             finally:
+                renewing.cancel()
+                await asyncio.gather(renewing, return_exceptions=True)
                 now = self._clock.now()
                 await self._db.write(lambda conn: leases.release(conn, held, now))
 
@@ -82,3 +100,11 @@ class StoredTokens:
             if held is not None:
                 return held
             await self._clock.sleep(WAIT_S)
+
+    async def _renew(self, held: leases.Held) -> None:
+        while True:
+            await self._clock.sleep(RENEW_S)
+            renew = partial(leases.renew, held=held, now=self._clock.now(), ttl_s=REFRESH_LEASE_S)
+            # Lost or not, the call is under way: there is nothing better to do than to store what it brings.
+            with contextlib.suppress(StoreUnavailable, leases.LostLease):
+                await self._db.write(renew)
