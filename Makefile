@@ -1,12 +1,19 @@
-.PHONY: run test bench simulate torture demo lint types setup setup-dev
+# Every command sets up what it needs and may be repeated. See README.md.
+.PHONY: run demo test bench simulate torture lint types setup setup-dev
+PYTHON ?= python3
 PY := .venv/bin/python
+PIP := $(PY) -m pip install --quiet --disable-pip-version-check
 SEEDS ?= 100
+WORKERS ?= 2
 
 run: setup
 	@.venv/bin/leadhub serve
 
+demo: setup
+	@.venv/bin/leadhub demo
+
 test: setup-dev
-	@$(PY) -m pytest -n 2 --dist loadgroup
+	@$(PY) -m pytest -n $(WORKERS) --dist loadgroup
 
 bench: setup-dev
 	@$(PY) -m tests.bench
@@ -17,9 +24,6 @@ simulate: setup-dev
 torture: setup-dev
 	@$(PY) -m tests.torture --report docs/torture.md
 
-demo: setup
-	@.venv/bin/leadhub demo
-
 lint: setup-dev
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check .
 
@@ -29,22 +33,28 @@ types: setup-dev
 setup: .venv/installed
 setup-dev: .venv/installed-dev .venv/browser
 
-.venv/bin/python:
-	@python3 -m venv .venv
+# pip comes last when an environment is made, so that a half made one is made again.
+.venv/bin/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "leadhub needs Python 3.11 or newer: make PYTHON=python3.11 ..."; exit 1; }
+	@$(PYTHON) -m venv .venv
 
-.venv/installed: requirements.lock pyproject.toml | .venv/bin/python
-	@test -e .venv/installed-dev || $(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	@$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . 2>/dev/null \
-		|| $(PY) -m pip install --quiet --disable-pip-version-check --no-deps -e .
+.venv/installed: requirements.lock requirements-build.lock pyproject.toml | .venv/bin/pip
+	@echo "Installing the locked dependencies into .venv: once, about a minute."
+	@$(PIP) --require-hashes -r requirements.lock -r requirements-build.lock
+	@$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
-.venv/installed-dev: requirements-dev.lock pyproject.toml | .venv/bin/python
-	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
-	@$(PY) -m pip install --quiet --disable-pip-version-check --no-deps -e .
-	@touch $@ .venv/installed
-
-# Browser tests take the chromium that is there; Debian's is installed when we may, else they skip aloud.
-.venv/browser: | .venv/bin/python
-	@command -v chromium >/dev/null || command -v google-chrome >/dev/null \
-		|| { [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq chromium; } >/dev/null 2>&1 || true
+.venv/installed-dev: requirements-dev.lock .venv/installed
+	@echo "Installing the locked dependencies of the tests."
+	@$(PIP) --require-hashes -r requirements-dev.lock
 	@touch $@
+
+# Browser tests take the chromium that is there; Debian's is installed when we may, else they skip and say how.
+.venv/browser: | .venv/bin/pip
+	@if command -v chromium chromium-browser >/dev/null || [ -n "$$LEADHUB_CHROMIUM" ]; then touch $@; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "Installing chromium for the browser tests."; \
+		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium; } \
+			>/dev/null 2>&1 && touch $@ || echo "chromium could not be installed: the browser tests will be skipped."; \
+	fi
