@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cli import audit, auth, check, db, init, leads, serve, setup, status, users
+from cli import audit, auth, check, db, demo, init, leads, serve, setup, status, users
 from cli.frame import BEFORE_COMMAND, ConfigOption, run
 
 GROUPS: tuple[Callable[[typer.Typer], None], ...] = (
@@ -21,6 +21,7 @@ GROUPS: tuple[Callable[[typer.Typer], None], ...] = (
     setup.register,
     users.register,
     db.register,
+    demo.register,
 )
 """Each adds its commands to the app, in the order of `leadhub --help`."""
 

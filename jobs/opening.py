@@ -18,7 +18,7 @@ from store.sealing import Sealer
 from store.tokens import StoredTokens
 
 Answer = TypeVar("Answer")
-WAITS_S = (1.0, 2.0, 5.0, 15.0)
+WAITS_S = (1.0, 2.0, 5.0)
 """Between the tries of one question: the hub beside us uses up the vendor's rate, too."""
 LONGEST_WAIT_S = 60.0
 
