@@ -1,0 +1,199 @@
+"""The tree keeps its shape: imports run downward, time and chance come from one place, modules hold one idea."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from connectors.registry import CONNECTORS
+
+ROOT = Path(__file__).parent.parent
+
+MAY_IMPORT = {
+    "cli": {"web", "jobs", "connectors", "store", "mappings", "leads"},
+    "web": {"jobs", "connectors", "store", "mappings", "leads"},
+    "jobs": {"connectors", "store", "mappings", "leads"},
+    "connectors": {"mappings", "leads"},
+    "store": {"leads"},
+    "mappings": {"leads"},
+    "leads": set[str](),
+}
+"""Package -> which of our packages it may import, beside itself."""
+
+CLOCK = "leads/clock.py"
+CHANCE = {
+    "store/users.py": "tokens and password hashes want the machine's secret chance",
+    "jobs/secret.py": "makes the hub's key",
+    "jobs/signing_in.py": "an OAuth state must not be guessed",
+    "web/session.py": "a session id must not be guessed",
+}
+"""Files that may draw from `secrets`, with the reason. Nobody may draw from `random`."""
+
+NAMES_A_VENDOR = {"cli/demo.py": "chooses which of the sandbox CRMs to break"}
+
+LONGEST = 400
+LONGER = {
+    "store/outbox.py": (500, "claim, intend and settle share their fence and their statements"),
+    "store/tables.py": (450, "one schema, read as a whole"),
+    "connectors/sandbox/telegram.py": (500, "one vendor's methods, each a few lines"),
+    "jobs/alert_catalog.py": (450, "texts of every kind of incident in two languages"),
+    "jobs/owner.py": (420, "one connection's loop: claim, deliver, settle"),
+}
+"""Modules over LONGEST lines, how long they may become, and why they are one idea all the same."""
+
+CHECKLIST = (
+    "auth refused",
+    "rate limit",
+    "unknown outcome",
+    "paging",
+    "duplicate find",
+    "webhook signature",
+    "deleted record",
+    "unknown responsible user",
+)
+
+
+def modules() -> list[str]:
+    return sorted(str(path.relative_to(ROOT)) for name in MAY_IMPORT for path in (ROOT / name).rglob("*.py"))
+
+
+def parsed(module: str) -> ast.Module:
+    return ast.parse((ROOT / module).read_text(encoding="utf-8"), module)
+
+
+def imported(tree: ast.Module, module: str) -> Iterator[str]:
+    """Full dotted names of everything imported anywhere in the file."""
+    package = Path(module).parent.parts
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            inside = ".".join(package[: len(package) - node.level + 1]) if node.level else ""
+            yield ".".join(part for part in (inside, node.module) if part)
+
+
+def upward(tree: ast.Module, module: str) -> list[str]:
+    own = module.split("/")[0]
+    tops = {name.split(".")[0] for name in imported(tree, module)}
+    return sorted(tops & {*MAY_IMPORT, "tests"} - MAY_IMPORT[own] - {own})
+
+
+def clock_calls(tree: ast.Module) -> list[str]:
+    """What asks the machine for time, chance or sleep. `asyncio.sleep(0)` only lets others run."""
+    asked = {
+        ("asyncio", "sleep"),
+        ("time", "time"),
+        ("time", "sleep"),
+        ("time", "monotonic"),
+        ("time", "perf_counter"),
+        ("datetime", "now"),
+        ("datetime", "utcnow"),
+        ("datetime", "today"),
+        ("date", "today"),
+        ("uuid", "uuid4"),
+    }
+    found = []
+    for node in ast.walk(tree):
+        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+            continue
+        owner = node.func.value
+        name = owner.id if isinstance(owner, ast.Name) else owner.attr if isinstance(owner, ast.Attribute) else ""
+        gives_way = bool(node.args) and isinstance(node.args[0], ast.Constant) and node.args[0].value == 0
+        if ((name, node.func.attr) in asked and not gives_way) or (name == "random" and node.func.attr != "Random"):
+            found.append(f"line {node.lineno}: {name}.{node.func.attr}")
+    return found
+
+
+def compared_vendors(tree: ast.Module) -> list[str]:
+    names = set(CONNECTORS)
+    found = []
+    for node in ast.walk(tree):
+        values: list[ast.expr] = []
+        if isinstance(node, ast.Compare):
+            values = [node.left, *node.comparators]
+        elif isinstance(node, ast.MatchValue):
+            values = [node.value]
+        found += [f"line {v.lineno}: {v.value}" for v in values if isinstance(v, ast.Constant) and v.value in names]
+    return found
+
+
+@pytest.mark.parametrize("module", modules())
+def test_imports_run_downward_and_never_to_the_tests(module: str) -> None:
+    assert upward(parsed(module), module) == []
+
+
+@pytest.mark.parametrize(
+    ("module", "source", "found"),
+    [
+        ("leads/x.py", "from store.db import Database", ["store"]),
+        ("store/x.py", "def f():\n    import connectors.http", ["connectors"]),
+        ("connectors/x.py", "import store, leads", ["store"]),
+        ("jobs/x.py", "from tests.support import leads", ["tests"]),
+        ("web/x.py", "from cli import frame\nfrom jobs.app import Hub", ["cli"]),
+        ("connectors/amocrm/x.py", "from ..base import Target", []),
+    ],
+)
+def test_an_upward_import_is_found_wherever_it_hides(module: str, source: str, found: list[str]) -> None:
+    assert upward(ast.parse(source), module) == found
+
+
+@pytest.mark.parametrize("module", [m for m in modules() if m != CLOCK and not m.startswith("cli/")])
+def test_time_and_chance_come_from_the_clock_that_is_passed_in(module: str) -> None:
+    """The command line is the outermost shell: it may ask what day it is."""
+    tree = parsed(module)
+    assert clock_calls(tree) == []
+    if module not in CHANCE:
+        assert not {"secrets", "random"} & set(imported(tree, module)) or _only_typed(tree)
+
+
+def _only_typed(tree: ast.Module) -> bool:
+    """`random` is used for `random.Random` alone, which whoever passes it in has seeded."""
+    uses = [n for n in ast.walk(tree) if isinstance(n, ast.Attribute) and isinstance(n.value, ast.Name)]
+    return {n.attr for n in uses if n.value.id in ("random", "secrets")} <= {"Random"}  # type: ignore[attr-defined]  # a Name, as filtered
+
+
+def test_a_call_of_the_machines_clock_is_found() -> None:
+    source = "import asyncio, time, random\nasyncio.sleep(0)\nasyncio.sleep(1)\ntime.time()\nrandom.random()\n"
+    assert clock_calls(ast.parse(source)) == ["line 3: asyncio.sleep", "line 4: time.time", "line 5: random.random"]
+
+
+@pytest.mark.parametrize(
+    "module", [m for m in modules() if not m.startswith("connectors/") and m not in NAMES_A_VENDOR]
+)
+def test_generic_code_asks_what_a_vendor_can_do_and_not_which_it_is(module: str) -> None:
+    assert compared_vendors(parsed(module)) == []
+
+
+@pytest.mark.parametrize("module", modules())
+def test_a_module_says_in_its_first_line_what_it_is_for(module: str) -> None:
+    tree = parsed(module)
+    said = ast.get_docstring(tree)
+    assert said or not tree.body, f"{module} has no docstring"
+
+
+def test_modules_stay_short_enough_to_hold_one_idea() -> None:
+    lengths = {module: len((ROOT / module).read_text(encoding="utf-8").splitlines()) for module in modules()}
+    long = {m: n for m, n in lengths.items() if n > LONGER.get(m, (LONGEST, ""))[0]}
+    assert long == {}
+    needless = [module for module in LONGER if lengths.get(module, 0) <= LONGEST]
+    assert needless == [], "these are short now: take them off the list"
+
+
+@pytest.mark.parametrize("name", sorted(CONNECTORS))
+def test_a_connector_keeps_notes_with_every_point_of_the_checklist(name: str) -> None:
+    notes = (ROOT / "connectors" / name / "NOTES.md").read_text(encoding="utf-8").lower()
+    missing = [point for point in CHECKLIST if point not in notes.partition("checklist")[2]]
+    assert missing == []
+
+
+def test_every_folder_of_tests_is_a_package() -> None:
+    """With only some of them, `tests/connectors` would shadow `connectors`."""
+    folders = {path.parent for path in (ROOT / "tests").rglob("*.py")}
+    assert sorted(str(folder) for folder in folders if not (folder / "__init__.py").exists()) == []
+
+
+def test_shipped_yaml_is_not_ignored_and_so_gets_into_the_wheel() -> None:
+    lines = (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
+    assert [line for line in lines if line.strip().endswith((".yaml", ".yml"))] == []
+    assert list((ROOT / "mappings" / "presets").glob("*.yaml"))
