@@ -1,6 +1,5 @@
 """A table of leads from a file: read, understood by the same rules as a web form, stored as bulk work."""
 
-import asyncio
 import csv
 import hashlib
 import io
@@ -247,7 +246,7 @@ class Importer:
             try:
                 return await self._db.write(lambda conn: self._intake.accept(conn, items))
             except StoreUnavailable:
-                await asyncio.sleep(BUSY_S)
+                await self._clock.sleep(BUSY_S)
         return await self._db.write(lambda conn: self._intake.accept(conn, items))
 
     @staticmethod
