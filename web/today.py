@@ -22,6 +22,8 @@ from web.words import Words, markup
 SHOWN = 50
 """Leads of one group that are listed; the rest are counted and linked."""
 Tone = Literal["good", "calm", "warn", "bad"]
+_SHOWN_ABOVE = ("connection_down", "token_refused", "lead_late", "lead_failed", "spam_held", "source_unrouted")
+"""Kinds of incidents of which the groups tell everything: their headline is enough."""
 _ORDER = {"failed": 0, "unrouted": 1, "pending": 2, "held": 3, "later": 4}
 
 
@@ -83,6 +85,7 @@ class Alarm:
     lines: Sequence[Any]
     acked_by: str
     muted_until: datetime | None
+    since: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,9 +260,7 @@ class _Assembly:
 
     def _unrouted(self) -> Group:
         words, leads = self.words, self.facts.unrouted
-        rows = [
-            self._lead_row(lead, "unrouted", Why(lead.status_why), "", 0, lead.received_at) for lead in leads[:SHOWN]
-        ]
+        rows = [self._lead_row(lead, "unrouted", Why(""), "", 0, lead.received_at) for lead in leads[:SHOWN]]
         return Group(
             kind="unrouted",
             title=words("group.unrouted"),
@@ -279,6 +280,8 @@ class _Assembly:
             following = words("row.behind")
         elif row.state == "ready":
             following = next_try(row.due_at, words) if row.last_error else words("row.first")
+            if row.connection in self._down:  # only the probe is sent; the group says when
+                following = ""
         lead = self.facts.leads.get(row.lead_id)
         return self._lead_row(lead, row.state, reason, following, row.attempts, row.created_at, row.lead_id)
 
@@ -364,11 +367,12 @@ class _Assembly:
             id=incident.id,
             level=incident.level,
             head=markup(head.removeprefix("<b>").removesuffix("</b>").lstrip("🔴🟡🟢🟠 ")),
-            lines=[markup(line) for line in lines],
+            lines=[] if incident.kind in _SHOWN_ABOVE else [markup(line) for line in lines],
             acked_by=incident.acked_by,
             muted_until=incident.muted_until
             if incident.muted_until and incident.muted_until > self.words.now
             else None,
+            since=incident.opened_at,
         )
 
 
