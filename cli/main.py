@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cli import audit, auth, check, db, demo, init, leads, serve, setup, status, users
+from cli import alerts, audit, auth, check, db, demo, doctor, init, leads, serve, setup, status, users
 from cli.frame import BEFORE_COMMAND, ConfigOption, run
 
 GROUPS: tuple[Callable[[typer.Typer], None], ...] = (
@@ -19,6 +19,8 @@ GROUPS: tuple[Callable[[typer.Typer], None], ...] = (
     audit.register,
     auth.register,
     setup.register,
+    alerts.register,
+    doctor.register,
     users.register,
     db.register,
     demo.register,
