@@ -41,14 +41,7 @@ CONFLICT: dict[int | str, dict[str, Any]] = {
 LAST_DAY = date(9999, 12, 30)
 
 
-def _no_nul(text: str) -> str:
-    """PostgreSQL knows no NUL in a text: nothing that was stored holds one."""
-    return text.replace("\x00", "\ufffd")
-
-
-Word = Annotated[str, Query(max_length=200), AfterValidator(_no_nul)]
-Day = Annotated[date | None, Query(description="a day in the hub's time zone; default: today, for leads all days")]
-LeadId = Annotated[str, Path(max_length=200), AfterValidator(_no_nul)]
+LeadId = Annotated[str, Path(max_length=200), AfterValidator(shapes.without_nul)]
 
 
 def make_api(hub: Hub) -> APIRouter:
@@ -59,39 +52,33 @@ def make_api(hub: Hub) -> APIRouter:
     Caller = Annotated[str, Depends(gate)]  # a type
 
     @api.get("/status", tags=["status"])
-    async def status(day: Day = None) -> shapes.Status:
+    async def status(asked: Annotated[shapes.StatusAsked, Query()]) -> shapes.Status:
         """How many leads did not arrive?"""
         now, zone = hub.clock.now(), hub.settings.hub.zone
-        wanted = min(day or now.astimezone(zone).date(), LAST_DAY)
+        wanted = min(asked.day or now.astimezone(zone).date(), LAST_DAY)
         spooled = spooled_leads(hub.settings.hub.spool_dir)
         names = list(hub.connections)
         found = await hub.db.read(lambda conn: reports.day_status(conn, wanted, zone, names, now, spooled))
         return shapes.Status.model_validate(found.to_json())
 
     @api.get("/leads", tags=["leads"])
-    async def list_leads(
-        day: Day = None,
-        source: Word = "",
-        connection: Word = "",
-        status: Annotated[shapes.LeadStatus | None, Query()] = None,
-        flag: Word = "",
-        q: Annotated[Word, Query(description="a name, phone in any spelling, e-mail, lead id or record id")] = "",
-        limit: Annotated[int, Query(ge=1, le=500)] = 50,
-        before: Annotated[Word, Query(description="`next_before` of the page before")] = "",
-    ) -> shapes.Leads:
+    async def list_leads(asked: Annotated[shapes.LeadsAsked, Query()]) -> shapes.Leads:
         """Newest first."""
-        since, until = reports.day_window(min(day, LAST_DAY), hub.settings.hub.zone) if day else (None, None)
+        since, until = (
+            reports.day_window(min(asked.day, LAST_DAY), hub.settings.hub.zone) if asked.day else (None, None)
+        )
         wanted = LeadFilter(
             since=since,
             until=until,
-            source=source,
-            connection=connection,
-            status=status or "",
-            text=q.strip(),
-            phone=find_phone(q, hub.settings.hub.default_region),
-            flag=flag,
+            source=asked.source,
+            connection=asked.connection,
+            status=asked.status or "",
+            text=asked.q.strip(),
+            phone=find_phone(asked.q, hub.settings.hub.default_region),
+            flag=asked.flag,
         )
-        ask = partial(reports.list_leads, wanted=wanted, limit=limit + 1, before=before)
+        limit = asked.limit
+        ask = partial(reports.list_leads, wanted=wanted, limit=limit + 1, before=asked.before)
         found = await hub.db.read(ask)
         page = found[:limit]
         more = page[-1]["id"] if len(found) > limit else None
@@ -127,11 +114,9 @@ def make_api(hub: Hub) -> APIRouter:
         return _one(await actions.discard([lead_id], why=why, actor=f"api:{caller}"), lead_id)
 
     @api.get("/incidents", tags=["incidents"])
-    async def list_incidents(
-        over: Annotated[bool, Query(description="also those that are over, newest first, at most 200")] = False,
-    ) -> shapes.Incidents:
+    async def list_incidents(asked: Annotated[shapes.IncidentsAsked, Query()]) -> shapes.Incidents:
         """What is wrong now."""
-        found = await hub.db.read(incidents.recent_incidents if over else incidents.open_incidents)
+        found = await hub.db.read(incidents.recent_incidents if asked.over else incidents.open_incidents)
         return shapes.Incidents(incidents=[_incident(hub, one) for one in found])
 
     @api.post("/incidents/{incident_id}/ack", tags=["incidents"], responses={**NO_INCIDENT, **CONFLICT})

@@ -1,9 +1,11 @@
 """The shapes of the JSON API: what `/api/openapi.json` promises is what is sent."""
 
+import re
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic.json_schema import SkipJsonSchema
 
 LeadStatus = Literal["pending", "delivered", "failed", "discarded"]
 DeliveryState = Literal["ready", "waiting", "claimed", "held", "delivered", "failed", "discarded"]
@@ -11,6 +13,30 @@ ConnectionState = Literal["ok", "degraded", "down", "unauthorized"]
 LeadId = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[0-9a-zA-Z-]+$")]
 Why = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=r"^[^\u0000]*[^\s\u0000][^\u0000]*$")]
 MAX_IDS = 500
+
+
+def without_nul(text: str) -> str:
+    """PostgreSQL knows no NUL in a text: nothing that was stored holds one."""
+    return text.replace("\x00", "\ufffd")
+
+
+def _json_number(value: Any) -> Any:
+    """JSON knows one kind of number, so 60.0 is 60; a text or a truth value is none."""
+    if isinstance(value, bool | str):
+        raise ValueError("must be a number")  # noqa: TRY004  # pydantic reports ValueError
+    return value
+
+
+def _iso_day(value: Any) -> Any:
+    """pydantic would also take seconds since 1970 for a day."""
+    if isinstance(value, str) and not re.fullmatch(ISO_DAY, value, re.ASCII):
+        raise ValueError("must be a day like 2026-11-24")
+    return value
+
+
+ISO_DAY = r"^\d{4}-\d{2}-\d{2}$"
+Day = Annotated[date, BeforeValidator(_iso_day), Field(json_schema_extra={"pattern": ISO_DAY})] | SkipJsonSchema[None]
+Word = Annotated[str, Field(max_length=200), AfterValidator(without_nul)]
 
 
 class Shape(BaseModel):
@@ -29,6 +55,34 @@ class Problem(Shape):
 
     error: str
     details: list[Detail] = []
+
+
+# --- what is asked ------------------------------------------------------------------------------------------
+
+
+class Asked(BaseModel):
+    """Parameters of a question; an unknown one is refused: a misspelt filter must not answer with everything."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class StatusAsked(Asked):
+    day: Day = Field(None, description="in the hub's time zone; default: today")
+
+
+class LeadsAsked(Asked):
+    day: Day = Field(None, description="received on that day, in the hub's time zone")
+    source: Word = ""
+    connection: Word = Field("", description="goes or went to that CRM")
+    status: LeadStatus | SkipJsonSchema[None] = None
+    flag: Word = ""
+    q: Word = Field("", description="a name, phone in any spelling, e-mail, lead id or record id")
+    limit: int = Field(50, ge=1, le=500)
+    before: Word = Field("", description="`next_before` of the page before")
+
+
+class IncidentsAsked(Asked):
+    over: bool = Field(False, description="also those that are over, newest first, at most 200")
 
 
 # --- status -----------------------------------------------------------------------------------------------
@@ -261,4 +315,6 @@ class Incidents(Shape):
 
 class Mute(BaseModel):
     model_config = ConfigDict(extra="forbid")
-    minutes: int = Field(60, ge=0, le=10_080, strict=True, description="0 ends the silence")
+    minutes: Annotated[int, BeforeValidator(_json_number)] = Field(
+        60, ge=0, le=10_080, description="0 ends the silence"
+    )
