@@ -118,6 +118,8 @@ class FaultLayer:
         self.vendor = vendor
         self.clock = clock
         self.faults: list[Fault] = []
+        self.spared: tuple[str, ...] = ()
+        """Paths that no fault hits, by their beginning."""
         self.requests: list[tuple[float, str, str]] = []
         """(monotonic seconds, method, path) of all that came in, faults included."""
         self._rng = rng or random.Random()
@@ -135,6 +137,8 @@ class FaultLayer:
         await self._fail(fault, request, send)
 
     def _pick(self, request: SandboxRequest) -> Fault | None:
+        if self.spared and request.path.startswith(self.spared):
+            return None
         line = f"{request.method} {request.path}"
         for fault in self.faults:
             if fault.times != 0 and fault.match in line and (fault.share >= 1 or self._rng.random() < fault.share):

@@ -1,56 +1,51 @@
 """`python -m tests.simulate --seeds N [--first K]`: plays N schedules, prints what failed and how to replay it."""
 
 import argparse
-import logging
 import multiprocessing
+import os
 import sys
-import tempfile
 import time
-from pathlib import Path
 
-from tests.simulate.schedule import Report, prepare, run_seed
+from tests.simulate.batch import play
+from tests.simulate.schedule import Report
 
-
-def play(numbers: range) -> list[Report]:
-    logging.disable(logging.CRITICAL)
-    with tempfile.TemporaryDirectory() as name:
-        settings, template = prepare(Path(name))
-        return [run_seed(seed, settings, template) for seed in numbers]
+AT_ONCE = 10
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=100)
     parser.add_argument("--first", type=int, default=1)
-    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     given = parser.parse_args()
+    end = given.first + given.seeds
+    chunks = [range(start, min(start + AT_ONCE, end)) for start in range(given.first, end, AT_ONCE)]
     started = time.monotonic()
-    chunks = [
-        range(n, min(n + 10, given.first + given.seeds)) for n in range(given.first, given.first + given.seeds, 10)
-    ]
     reports: list[Report] = []
-    failed = 0
-    with multiprocessing.get_context("spawn").Pool(given.jobs) as pool:
+    with multiprocessing.get_context("spawn").Pool(given.jobs, maxtasksperchild=20) as pool:
         for done in pool.imap_unordered(play, chunks):
             for report in done:
                 reports.append(report)
-                if report.problems:
-                    failed += 1
-                    print(
-                        f"seed {report.seed} FAILED (replay: python -m tests.simulate --seeds 1 --first {report.seed})"
-                    )
-                    for problem in report.problems:
-                        print(f"    {problem}")
-                    print(f"    crashes: {report.crashes}")
+                _tell(report)
     took = time.monotonic() - started
+    failed = sum(bool(report.problems) for report in reports)
     print(
         f"{len(reports)} schedules, {failed} failed; {sum(r.accepted for r in reports)} leads accepted, "
         f"{sum(r.duplicates_sent for r in reports)} sent again, {sum(len(r.crashes) for r in reports)} crashes, "
         f"{sum(r.faults for r in reports)} faults, {sum(r.calls for r in reports)} calls, "
-        f"{sum(r.virtual_s for r in reports) / 86400:.1f} virtual days in {took:.0f} s "
+        f"{sum(r.virtual_s for r in reports) / 86400:.1f} virtual days in {took:.0f} s on {given.jobs} processes "
         f"({len(reports) / took * 60:.0f} schedules a minute)"
     )
     return 1 if failed else 0
+
+
+def _tell(report: Report) -> None:
+    if not report.problems:
+        return
+    print(f"seed {report.seed} FAILED; replay: python -m tests.simulate --seeds 1 --first {report.seed}")
+    for problem in report.problems:
+        print(f"    {problem}")
+    print(f"    crashes: {'; '.join(report.crashes)}", flush=True)
 
 
 if __name__ == "__main__":

@@ -3,10 +3,8 @@
 import asyncio
 import json
 import random
-import re
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -20,11 +18,15 @@ from store.spool import SpoolUnavailable
 from store.tables import t_delivery, t_lead, t_person
 from tests.simulate.virtual import VirtualLoop
 from tests.simulate.world import LIFE, Killed, Life, World
+from tests.support.crm_views import contact_phones, deal_keys
 
 CONFIG = """
 hub: {{database: "sqlite:///leadhub.db", default_region: RU, secret_key: simulated-secret-key-0001, spool_dir: spool}}
 connections:
-  amo: {{type: amocrm, base_url: "http://amo.test", access_token: sandbox}}
+  amo:
+    type: amocrm
+    base_url: "http://amo.test"
+    oauth: {{client_id: sandbox-client, client_secret: sandbox-secret, redirect_uri: "http://127.0.0.1:8080/oauth"}}
   b24: {{type: bitrix24, webhook_url: "http://b24.test/rest/1/sandbox/"}}
   hs: {{type: hubspot, base_url: "http://hs.test", access_token: sandbox}}
 sources: {{a: {{type: webform}}, b: {{type: webform}}, c: {{type: webform}}}}
@@ -121,6 +123,7 @@ class Schedule:
         self.workers = {"one": world.boot("one", ("web", "worker", "scheduler"))}
         if two:
             self.workers["two"] = world.boot("two", ("web", "worker", "scheduler"))
+        await world.sign_in(self.workers["one"])
         keepers = [world.own_task(self._keep_alive(name)) for name in self.workers]
         for _ in range(rng.randint(0, 4)):
             self._break_something()
@@ -157,6 +160,15 @@ class Schedule:
             if not self.workers[name].alive:
                 await asyncio.sleep(self.rng.uniform(0.1, 20.0))
                 self.workers[name] = self.world.boot(name, ("web", "worker", "scheduler"))
+            await self._mind_the_token(self.workers[name])
+
+    async def _mind_the_token(self, life: Life) -> None:
+        """Ops sign in again when the token is refused; that is only fair when a clock or a freeze made it run out."""
+        if life.hub is None or life.hub.connections["amo"].owner.breaker.state != "unauthorized":
+            return
+        self.world.signed_in_again += 1
+        await self.world.sign_in(life)
+        await asyncio.sleep(30.0)
 
     async def _storm(self) -> None:
         rng, world = self.rng, self.world
@@ -328,6 +340,10 @@ class Schedule:
         self._check_crms(by_id, deliveries)
         self._check_order(deliveries, by_id)
         self._check_first_touch(leads)
+        if self.world.signed_in_again:
+            problems.append(
+                f"the token was lost {self.world.signed_in_again} times although every refresh was answered"
+            )
         problems += [f"database: {one}" for one in admin.check(self.world.url)]
 
     def _check_crms(self, leads: dict[str, Any], deliveries: list[Any]) -> None:
@@ -375,55 +391,3 @@ class Schedule:
             first = next((row for row in leads.values() if row.id == person.first_lead_id), None)
             if first is None or (first.data.get("touch") or {}) != person.first_touch:
                 self.report.problems.append(f"first touch of {person.id} is not that of its first lead")
-
-
-def deal_keys(vendor: Any, by_comment: dict[str, str]) -> list[tuple[str, str]]:
-    """(record id, our key) of every deal and lead.
-
-    A record without our key, made while the field for it could not be, is known by the comment of its enquiry.
-    """
-    found = []
-    for record_id, key, text in _deals(vendor):
-        marked = _MARKER.search(text)
-        said = _COMMENT.search(text)
-        found.append((record_id, key or (marked and marked[1]) or (said and by_comment.get(said[0])) or "?"))
-    return found
-
-
-_MARKER = re.compile(r"\[lh-([0-9a-f-]{36})\]")
-_COMMENT = re.compile(r"enquiry \d+\.\d+")
-
-
-def _deals(vendor: Any) -> Iterator[tuple[str, str, str]]:
-    """(id, our key or "", texts of the record)."""
-    if vendor.name == "amocrm":
-        for record in vendor.deals.values():
-            fields = {one.get("field_code"): one["values"][0]["value"] for one in record["custom_fields_values"] or []}
-            yield str(record["id"]), str(fields.get("LEADHUB_ID", "")), record["name"]
-    elif vendor.name == "bitrix24":
-        for record in (*vendor.deals.values(), *vendor.leads.values()):
-            yield str(record["ID"]), str(record.get("ORIGIN_ID") or ""), str(record.get("COMMENTS") or "")
-    else:
-        for record in vendor.deals.values():
-            known = record["properties"]
-            yield str(record["id"]), known.get("leadhub_external_id") or "", known.get("description") or ""
-
-
-def contact_phones(vendor: Any) -> dict[str, list[str]]:
-    """Digits of a phone -> ids of contacts that have it."""
-    phones: dict[str, list[str]] = defaultdict(list)
-    for record_id, record in vendor.contacts.items():
-        if vendor.name == "amocrm":
-            values = [
-                value["value"]
-                for field_ in record.get("custom_fields_values") or []
-                if field_.get("field_code") == "PHONE"
-                for value in field_["values"]
-            ]
-        elif vendor.name == "bitrix24":
-            values = [one["VALUE"] for one in record.get("PHONE") or []]
-        else:
-            values = [record["properties"].get("phone") or ""]
-        for value in {"".join(filter(str.isdigit, value))[-10:] for value in values if value}:
-            phones[value].append(str(record_id))
-    return phones
