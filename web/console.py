@@ -23,7 +23,7 @@ from store.reading import LeadFilter
 from store.users import ConsoleUser
 from web import story, today
 from web.actions import Actions, OverAlready
-from web.origin import comes_from_us, is_local, safe_next
+from web.origin import comes_from_us, safe_next
 from web.page_templates import FILES, Templates, link
 from web.plain import plain_text
 from web.search import clean_query, find_phone
@@ -146,11 +146,11 @@ class Console:
 
     def _refused(self, visit: Visit, *, public: bool) -> Response | None:
         """Why the visitor may not go on, or None."""
+        if visit.inside:
+            return None
         if visit.open_to_all:
-            if is_local(visit.visitor):
-                return None
             return visit.page("message.html", 403, kind="not_local", command="leadhub user add LOGIN")
-        if public or visit.user is not None:
+        if public:
             return None
         if visit.request.method != "GET":
             return visit.to("/login")
@@ -178,7 +178,7 @@ class Console:
     # --- sign-in ------------------------------------------------------------------------------------------------
 
     async def _login_page(self, visit: Visit) -> Response:
-        if visit.user is not None or visit.open_to_all:
+        if visit.inside:
             return visit.to(safe_next(visit.query("next")))
         any_user = await self._hub.db.read(users.any_user)
         return self._login_form(visit, 200, following=safe_next(visit.query("next")), nobody=not any_user)

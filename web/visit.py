@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from store.users import ConsoleUser
-from web.origin import safe_next
+from web.origin import is_local, safe_next
 from web.page_templates import Templates
 from web.session import COOKIE, Session, Sessions
 from web.visitor import Visitor
@@ -36,6 +36,11 @@ class Visit:
     fresh: bool = False
     """The session's cookie must be sent."""
     form: Mapping[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def inside(self) -> bool:
+        """Whether the pages with leads may be seen."""
+        return self.user is not None or (self.open_to_all and is_local(self.visitor))
 
     @property
     def actor(self) -> str:
