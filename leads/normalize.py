@@ -43,10 +43,11 @@ def clean_text(text: str, max_chars: int = 0) -> str:
 
     PostgreSQL refuses NUL, UTF-8 refuses surrogates. `max_chars` > 0 cuts, with an ellipsis as the last character.
     """
-    if not (text.isascii() and text.isprintable()):
+    if not text.isprintable():  # all that is replaced or removed here is not printable
         text = _SURROGATES.sub("\ufffd", text)
         text = _LINE_BREAKS.sub("\n", text)
         text = _UNWANTED.sub("", text)
+    if not text.isascii():
         # Removing a mark may bring together what composes: normalise last.
         text = unicodedata.normalize("NFC", text)
     text = text.strip()

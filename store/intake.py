@@ -1,12 +1,13 @@
 """The first commit: raw request, lead, person, touch and deliveries, all or nothing."""
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
+from itertools import chain
 from typing import Any
 
+from pydantic_core import to_json
 from sqlalchemy import Connection, select, update
 from sqlmodel import SQLModel
 
@@ -15,12 +16,14 @@ from leads.clock import Clock
 from leads.ids import new_id
 from leads.records import Lead
 from store import tables
-from store.tables import t_delivery, t_identity, t_lead, t_person
+from store.tables import t_delivery, t_lead, t_person
 
 CHANNEL = "leadhub_due"
 """PostgreSQL channel on which processes tell each other of connections where something became due."""
 IN_LIMIT = 400
 """Values in one `IN (…)`: far below the limits of both databases."""
+ROWS_AT_ONCE = 64
+"""Rows in one INSERT: at most 1,000 values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +86,17 @@ class _Rows:
         self.by_table.setdefault(table, []).append(values)
 
     def insert(self, conn: Connection) -> None:
+        """Many rows in one statement: each statement of SQLite lets the event loop's thread in between.
+
+        The numbers of rows are powers of two, so that there are few statements and each is prepared once.
+        """
         for table, rows in self.by_table.items():
-            conn.exec_driver_sql(_insert_sql(table, conn.dialect.paramstyle), rows)
+            at = 0
+            while at < len(rows):
+                count = min(ROWS_AT_ONCE, 1 << (len(rows) - at).bit_length() - 1)
+                values = tuple(chain.from_iterable(rows[at : at + count]))
+                conn.exec_driver_sql(_insert_sql(table, count, conn.dialect.paramstyle), values)
+                at += count
 
 
 COLUMNS: dict[type[SQLModel], tuple[str, ...]] = {
@@ -104,14 +116,16 @@ COLUMNS: dict[type[SQLModel], tuple[str, ...]] = {
 
 
 @cache
-def _insert_sql(table: type[SQLModel], paramstyle: str) -> str:
+def _insert_sql(table: type[SQLModel], count: int, paramstyle: str) -> str:
     columns = COLUMNS[table]
     mark = "?" if paramstyle == "qmark" else "%s"
-    name = table.__tablename__
-    return f"INSERT INTO {name} ({', '.join(columns)}) VALUES ({', '.join([mark] * len(columns))})"  # noqa: S608  # our own names
+    row = f"({', '.join([mark] * len(columns))})"
+    return f"INSERT INTO {table.__tablename__} ({', '.join(columns)}) VALUES {', '.join([row] * count)}"  # noqa: S608  # our own names
 
 
-_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+def _json(value: Any) -> str:
+    """Compact JSON; four times as quick as the standard library's."""
+    return to_json(value).decode()
 
 
 class Intake:
@@ -149,7 +163,7 @@ class Intake:
             for kind, value in found.attach:
                 persons[identity.Key(kind, value)] = person_id
                 rows.add(tables.Identity, kind, value, person_id, at)
-            _add_lead(rows, item, person_id, found.conflicts)
+            _add_lead(rows, item, person_id, found.conflicts, touch)
             if lead.touch is not None:
                 rows.add(tables.Touch, new_id(self._clock), person_id, lead.id, tables.to_us(lead.touch.at), touch)
             fresh.append((item, person_id))
@@ -192,17 +206,23 @@ class Intake:
                 )
 
 
-def _add_lead(rows: _Rows, item: Acceptance, person_id: str, others: tuple[str, ...]) -> None:
+def _add_lead(rows: _Rows, item: Acceptance, person_id: str, others: tuple[str, ...], touch: str) -> None:
+    """`touch`: the JSON of the lead's touch, made once for three rows."""
     lead = item.lead
-    data = lead_to_json(lead)
+    data = _lead_data(lead)
     flags = lead.flags
     if others:
         data["other_persons"] = list(others)
         flags = (*flags, "identity_conflict")
+    if touch:
+        data["touch"] = ""
+    text = _json(data)
+    if touch:
+        text = f"{text[:-3]}{touch}}}"  # in the place of the empty one, which is the last
     rows.add(
         tables.Lead,
         *(lead.id, lead.source, tables.to_us(lead.received_at), lead.lead_uid, item.dedup_keys[0], person_id),
-        *(lead.name, " ".join(lead.phones), " ".join(lead.emails), " ".join(flags), _json(data)),
+        *(lead.name, " ".join(lead.phones), " ".join(lead.emails), " ".join(flags), text),
         *(item.status, item.status_why, item.deliveries[0].route if item.deliveries else "", item.spooled),
     )
     raw = item.raw
@@ -224,12 +244,9 @@ def _chunks(values: Iterable[str]) -> Iterable[list[str]]:
 
 
 def _stored_before(conn: Connection, items: Sequence[Acceptance]) -> dict[str, tuple[str, datetime]]:
-    found: dict[str, tuple[str, datetime]] = {}
-    for keys in _chunks(dict.fromkeys(key for item in items for key in item.dedup_keys)):
-        query = select(t_lead.c.dedup_key, t_lead.c.id, t_lead.c.received_at)
-        for row in conn.execute(query.where(t_lead.c.dedup_key.in_(keys))):
-            found[row.dedup_key] = (row.id, row.received_at)
-    return found
+    keys = list(dict.fromkeys(key for item in items for key in item.dedup_keys))
+    rows = _among(conn, "SELECT dedup_key, id, received_at FROM lead WHERE dedup_key", keys)
+    return {key: (lead_id, tables.from_us(received_at)) for key, lead_id, received_at in rows}
 
 
 def _persons_of(conn: Connection, keys: list[tuple[identity.Key, ...]]) -> dict[identity.Key, str]:
@@ -239,13 +256,21 @@ def _persons_of(conn: Connection, keys: list[tuple[identity.Key, ...]]) -> dict[
             by_kind.setdefault(kind, {})[value] = None
     found: dict[identity.Key, str] = {}
     for kind, values in by_kind.items():
-        for chunk in _chunks(values):
-            query = select(t_identity.c.value, t_identity.c.person_id).where(
-                t_identity.c.kind == kind, t_identity.c.value.in_(chunk)
-            )
-            for row in conn.execute(query):
-                found[identity.Key(kind, row.value)] = row.person_id
+        for value, person_id in _among(
+            conn, "SELECT value, person_id FROM identity WHERE kind = ? AND value", list(values), kind
+        ):
+            found[identity.Key(kind, value)] = person_id
     return found
+
+
+def _among(conn: Connection, query: str, values: list[str], *before: str) -> Sequence[Any]:
+    """Rows of `query` with its last column IN `values`: one parameter, so that the statement is always the same."""
+    if not values:
+        return ()
+    if conn.dialect.name == "postgresql":
+        return conn.exec_driver_sql(f"{query} = ANY(?)".replace("?", "%s"), (*before, values)).all()
+    sql = f"{query} IN (SELECT value FROM json_each(?))"  # noqa: S608  # both parts are ours
+    return conn.exec_driver_sql(sql, (*before, _json(values))).all()
 
 
 def lanes_of(conn: Connection, persons: set[str]) -> dict[tuple[str, str], tuple[int, bool]]:
@@ -279,8 +304,8 @@ def _count_duplicates(conn: Connection, results: list[Accepted]) -> None:
             conn.execute(update(t_lead).where(t_lead.c.id == result.lead_id).values(duplicates=t_lead.c.duplicates + 1))
 
 
-def lead_to_json(lead: Lead) -> dict[str, Any]:
-    """Everything understood that has no column of its own."""
+def _lead_data(lead: Lead) -> dict[str, Any]:
+    """Everything understood that has no column of its own, except the touch."""
     data: dict[str, Any] = {
         "messengers": [list(pair) for pair in lead.messengers],
         "external_id": lead.external_id,
@@ -292,7 +317,6 @@ def lead_to_json(lead: Lead) -> dict[str, Any]:
         "utm": lead.utm,
         "click_ids": lead.click_ids,
         "extra": lead.extra,
-        "touch": attribution.touch_to_json(lead.touch) if lead.touch else None,
     }
     return {name: value for name, value in data.items() if value}
 

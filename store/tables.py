@@ -89,7 +89,7 @@ class Lead(SQLModel, table=True):
     """One accepted enquiry. Written once at intake; only `status`, `flags` and `duplicates` change.
 
     `dedup_key` is unique: "u:<source>:<lead_uid>" or "c:<source>:<content hash>:<window number>".
-    `data` is everything understood that has no column (see store.intake.lead_to_json).
+    `data` is everything understood that has no column (see store.intake.lead_from_row).
     `status`: pending, delivered, failed, discarded.
     """
 
