@@ -1,0 +1,174 @@
+"""`leadhub auth`: signing in to the sandbox CRMs by OAuth."""
+
+import asyncio
+import re
+import sqlite3
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event, Thread
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+
+from connectors.sandbox.app import SandboxApp, default_vendors
+from leads.clock import SystemClock
+from tests.cli.inside import inside
+from tests.support.vendor_server import serve
+
+CONFIG = """\
+hub: {{secret_key: "a secret of the tests, long enough"}}
+connections:
+  amo:
+    type: amocrm
+    base_url: {url}/amocrm
+    oauth: {{client_id: sandbox-client, client_secret: sandbox-secret, redirect_uri: "http://127.0.0.1:8080/oauth"}}
+  b24:
+    type: bitrix24
+    base_url: {url}/bitrix24
+    oauth: {{client_id: local.sandbox, client_secret: sandbox-secret, server: "{url}/bitrix24"}}
+  hs:
+    type: hubspot
+    base_url: {url}/hubspot
+    oauth: {{client_id: sandbox-client, client_secret: sandbox-secret, redirect_uri: "http://127.0.0.1:8080/oauth"}}
+  fixed: {{type: amocrm, base_url: "{url}/amocrm", access_token: sandbox}}
+sources:
+  site: {{type: webform}}
+routes:
+  - {{from: [site], to: [amo, b24, hs, fixed]}}
+"""
+
+
+@contextmanager
+def sandboxes() -> Iterator[str]:
+    """Address of the sandbox CRMs, on a thread of their own."""
+    urls: list[str] = []
+    ready, stop = Event(), Event()
+
+    async def run() -> None:
+        clock = SystemClock()
+        async with serve(SandboxApp(default_vendors(clock), clock)) as url:
+            urls.append(url)
+            ready.set()
+            while not stop.is_set():
+                await asyncio.sleep(0.02)
+
+    thread = Thread(target=lambda: asyncio.run(run()))
+    thread.start()
+    ready.wait(20)
+    try:
+        yield urls[0]
+    finally:
+        stop.set()
+        thread.join(20)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    with sandboxes() as url:
+        (tmp_path / "config.yaml").write_text(CONFIG.format(url=url))
+        (tmp_path / "url").write_text(url)
+        yield tmp_path
+
+
+def consented(folder: Path, link: str, connection: str) -> str:
+    """The address to which the vendor sends a person who agrees."""
+    if connection == "hs":  # the sandbox has no consent page of HubSpot's
+        state = parse_qs(urlsplit(link).query)["state"][0]
+        return f"http://127.0.0.1:8080/oauth?code=sandbox-code&state={state}"
+    query = urlsplit(link).query
+    path = {"amo": "/amocrm/oauth", "b24": "/bitrix24/oauth/authorize/"}[connection]
+    answer = httpx.get(f"{(folder / 'url').read_text()}{path}?{query}")
+    assert answer.status_code == 302
+    return answer.headers["location"]
+
+
+def link_of(folder: Path, connection: str) -> str:
+    """A link, from a run that was given no code."""
+    ran = inside("auth", connection, folder=folder)
+    assert (ran.status, "no code was given" in ran.err) == (2, True)
+    found = re.search(r"https?://\S+", ran.out)
+    assert found
+    return found[0]
+
+
+@pytest.mark.parametrize("connection", ["amo", "b24", "hs"])
+def test_the_code_becomes_a_stored_token_that_works(folder: Path, connection: str) -> None:
+    assert inside("db", "upgrade", folder=folder).status == 0
+    before = inside("check", "--live", folder=folder)
+    assert f"connections.{connection}: the token is refused" in before.err
+    address = consented(folder, link_of(folder, connection), connection)
+    ran = inside("auth", connection, "--code", address, folder=folder)
+    assert ran.status == 0, ran.err
+    assert "the token works" in ran.out
+    assert "renewed by the hub" in ran.out
+    after = inside("check", "--live", folder=folder)
+    assert f"connections.{connection}:" not in after.err
+    assert re.search(rf"^{connection} \(\w+\): the token works", after.out, re.MULTILINE)
+
+
+def test_tokens_are_encrypted_in_the_database(folder: Path) -> None:
+    ran = inside("auth", "hs", "--code", "sandbox-code", folder=folder)
+    assert ran.status == 0, ran.err
+    [(sealed,)] = sqlite3.connect(folder / "var/leadhub.db").execute("SELECT sealed FROM token").fetchall()
+    assert b"sandbox-access" not in sealed
+    whole = b"".join(path.read_bytes() for path in (folder / "var").iterdir() if path.is_file())
+    assert b"sandbox-access" not in whole
+    assert b"sandbox-refresh" not in whole
+
+
+class Person:
+    """Opens the link that was printed, agrees, and types what `change` makes of the address that opened."""
+
+    def __init__(self, folder: Path, change: Callable[[str], str] = str) -> None:
+        self._folder, self._change = folder, change
+
+    def isatty(self) -> bool:
+        return False
+
+    def readline(self) -> str:
+        link = re.search(r"https?://\S+", sys.stdout.getvalue())  # type: ignore[attr-defined]  # a StringIO
+        assert link
+        return f"{self._change(consented(self._folder, link[0], 'amo'))}\n"
+
+
+def test_the_pasted_address_is_taken_from_the_keyboard(folder: Path) -> None:
+    ran = inside("auth", "amo", folder=folder, stdin=Person(folder))
+    assert ran.status == 0, ran.err
+    assert "the token works" in ran.out
+
+
+def test_an_answer_to_another_link_is_not_taken(folder: Path) -> None:
+    other = Person(folder, lambda address: re.sub(r"state=[^&]+", "state=other", address))
+    ran = inside("auth", "amo", folder=folder, stdin=other)
+    assert (ran.status, "belongs to another link" in ran.err) == (2, True)
+
+
+def test_a_refused_or_used_code_says_to_run_it_again(folder: Path) -> None:
+    address = consented(folder, link_of(folder, "amo"), "amo")
+    assert inside("auth", "amo", "--code", address, folder=folder).status == 0
+    ran = inside("auth", "amo", "--code", address, folder=folder)
+    assert ran.status == 1
+    assert "run the command again" in ran.err
+    assert parse_qs(urlsplit(address).query)["code"][0] not in ran.err
+
+
+def test_a_person_who_said_no_is_told_so(folder: Path) -> None:
+    ran = inside("auth", "amo", "--code", "http://127.0.0.1:8080/oauth?error=access_denied&state=x", folder=folder)
+    assert (ran.status, "it was refused: access_denied" in ran.err) == (2, True)
+
+
+def test_the_consent_of_another_account_is_not_taken(folder: Path) -> None:
+    address = re.sub(r"referer=[^&]+", "referer=other.amocrm.ru", consented(folder, link_of(folder, "amo"), "amo"))
+    ran = inside("auth", "amo", "--code", address, folder=folder)
+    assert (ran.status, "another account" in ran.err) == (1, True)
+
+
+def test_a_connection_without_oauth_and_one_that_is_not_there_cannot_be_signed_in_to(folder: Path) -> None:
+    fixed = inside("auth", "fixed", "--code", "x", folder=folder)
+    assert (fixed.status, "nothing to sign in to" in fixed.err) == (2, True)
+    unknown = inside("auth", "fixd", folder=folder)
+    assert (unknown.status, 'Did you mean "fixed"?' in unknown.err) == (2, True)
+    assert not (folder / "var/leadhub.db").exists()
