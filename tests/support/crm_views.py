@@ -56,3 +56,14 @@ def contact_phones(vendor: Any) -> dict[str, list[str]]:
         for value in {"".join(filter(str.isdigit, value))[-10:] for value in values if value}:
             phones[value].append(str(record_id))
     return phones
+
+
+def note_comments(vendor: Any) -> list[str]:
+    """The "enquiry 1.2" of every note that holds one, doubles included."""
+    if vendor.name == "amocrm":
+        texts = [str((note.get("params") or {}).get("text", "")) for note in vendor.notes.values()]
+    elif vendor.name == "bitrix24":
+        texts = [str(note.get("COMMENT", "")) for note in vendor.comments.values()]
+    else:
+        texts = [str(note["properties"].get("hs_note_body") or "") for note in vendor.notes.values()]
+    return [said[0] for text in texts if (said := _COMMENT.search(text))]

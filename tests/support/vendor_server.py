@@ -26,7 +26,7 @@ def _mounted(app: Any, path: str) -> Any:
 
 
 @contextlib.asynccontextmanager
-async def serve(app: Any, *, path: str = "") -> AsyncIterator[str]:
+async def serve(app: Any, *, path: str = "", port: int = 0) -> AsyncIterator[str]:
     """Yields the base url (`http://127.0.0.1:PORT` + `path`), reachable at once; stops within a second of leaving.
 
     Requests still running then (a fault that hangs) are cancelled.
@@ -34,7 +34,7 @@ async def serve(app: Any, *, path: str = "") -> AsyncIterator[str]:
     # The protocol is named because asyncio switches Nagle's delay off only where it is.
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(("127.0.0.1", 0))
+        listener.bind(("127.0.0.1", port))
         listener.listen(256)
         config = uvicorn.Config(
             _mounted(app, path),
