@@ -70,8 +70,8 @@ def prepare(folder: Path) -> tuple[Settings, Path]:
     return load(config, {}), template
 
 
-def run_seed(seed: int, settings: Settings, template: Path, mutate: Any = None) -> Report:
-    """Plays one schedule. `mutate(world)` puts a deliberate bug in."""
+def run_seed(seed: int, settings: Settings, template: Path) -> Report:
+    """Plays one schedule from its seed to its end."""
     loop = VirtualLoop()
     asyncio.set_event_loop(loop)
     shm = Path("/dev/shm")
@@ -80,9 +80,10 @@ def run_seed(seed: int, settings: Settings, template: Path, mutate: Any = None) 
         own = _in_folder(settings, folder)
         try:
             world = World(loop, seed, folder, own, template)
-            if mutate is not None:
-                mutate(world)
-            return loop.run_until_complete(Schedule(world, seed).play())
+            try:
+                return loop.run_until_complete(Schedule(world, seed).play())
+            finally:
+                world.close()
         finally:
             _close(loop)
 
@@ -246,6 +247,8 @@ class Schedule:
                 body["email"] = f"person{person}@example.ru"
             await self._send(rng.choice("abc"), body)
             if rng.random() < 0.2:
+                if rng.random() < 0.3:
+                    await asyncio.sleep(rng.uniform(60.0, 200.0))
                 self.report.duplicates_sent += 1
                 await self._send(self.accepted[body["lead_uid"]]["source"], body)
 
@@ -328,7 +331,10 @@ class Schedule:
 
     def _check(self) -> None:
         problems = self.report.problems
-        leads = {row.lead_uid: row for row in self._rows(t_lead)}
+        rows = self._rows(t_lead)
+        leads = {row.lead_uid: row for row in rows}
+        if len(rows) != len(leads):
+            problems.append(f"{len(rows)} leads of {len(leads)} event ids")
         by_id = {row.id: row for row in leads.values()}
         deliveries = self._rows(t_delivery)
         for uid in self.accepted:

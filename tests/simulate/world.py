@@ -3,6 +3,7 @@
 import asyncio
 import random
 import shutil
+import sqlite3
 from collections.abc import Callable
 from contextvars import ContextVar
 from pathlib import Path
@@ -150,6 +151,8 @@ class World:
         self.settings = settings
         shutil.copy(template, folder / "leadhub.db")
         self.url = f"sqlite:///{folder / 'leadhub.db'}"
+        self._watcher = sqlite3.connect(folder / "leadhub.db")
+        self._version = 0
         self.database_down = False
         self.crash_rate = 0.0
         self.crashes: list[str] = []
@@ -202,13 +205,20 @@ class World:
             raise Killed
 
     def tell_of_commit(self, life: Life) -> None:
-        """Other processes are told of each other's commits, as NOTIFY does; now and then the word is lost."""
+        """Other processes are told when one changed something; now and then the word is lost."""
+        (version,) = self._watcher.execute("PRAGMA data_version").fetchone()
+        if version == self._version:
+            return
+        self._version = version
         for other in self.lives:
             if other is not life and other.alive and other.hub is not None and self.rng.random() < 0.95:
                 other.hub.wake([])
 
     def transport(self, life: Life) -> Callable[[str], httpx.AsyncBaseTransport | None]:
         return lambda vendor: Wire(self, life, self.layers[vendor])
+
+    def close(self) -> None:
+        self._watcher.close()
 
     async def sign_in(self, life: Life) -> None:
         """What a person does with `leadhub auth`: a new pair of tokens for amoCRM."""
