@@ -101,6 +101,16 @@ RU: Mapping[str, Entry] = {
     "lead_late_age": "Старший ждёт {age}, с {time}.",
     "lead_late_todo": "Лиды сохранены, пробую дальше. Позвонить, не дожидаясь: {where}",
     "lead_late_over": "🟢 {crm}: опоздавшие лиды дошли",
+    "lead_doubled": {
+        "one": "🟡 {crm}: {n} лид записан дважды",
+        "few": "🟡 {crm}: {n} лида записаны дважды",
+        "other": "🟡 {crm}: {n} лидов записаны дважды",
+    },
+    "lead_doubled_why": "С {time}. CRM не подтвердила запись и не показывала её при поиске, лид записан ещё раз; потом "
+    "нашлись обе записи.",
+    "lead_doubled_records": "Записи: {records}",
+    "lead_doubled_todo": "Оставьте в CRM одну, раз в час проверяю сам. Подробности: {where}",
+    "lead_doubled_over": "🟢 {crm}: двойных записей больше нет",
     "field_removed": "🟡 В {crm} удалено поле «{field}»",
     "field_removed_field": "🟡 {crm}: не записывается поле «{field}»",
     "field_removed_refused": "🟡 {crm} не принимает поле «{field}»",
@@ -309,6 +319,15 @@ EN: Mapping[str, Entry] = {
     "lead_late_age": "The oldest has waited {age}, since {time}.",
     "lead_late_todo": "The leads are safe, still trying. To call without waiting: {where}",
     "lead_late_over": "🟢 {crm}: the late leads have arrived",
+    "lead_doubled": {
+        "one": "🟡 {crm}: {n} lead was written twice",
+        "other": "🟡 {crm}: {n} leads were written twice",
+    },
+    "lead_doubled_why": "Since {time}. The CRM did not confirm the record and a search did not show it, so it was "
+    "written again; later both were there.",
+    "lead_doubled_records": "Records: {records}",
+    "lead_doubled_todo": "Keep one of them in the CRM, I look again every hour. Details: {where}",
+    "lead_doubled_over": "🟢 {crm}: no doubled records left",
     "field_removed": '🟡 The field "{field}" is gone from {crm}',
     "field_removed_field": '🟡 {crm}: the field "{field}" cannot be written',
     "field_removed_refused": '🟡 {crm} refuses the field "{field}"',

@@ -3,6 +3,7 @@
 `data` of an incident may hold (JSON values, all optional): `vendor` ("amoCRM"), `title` (how
 people call the connection), `retry_s`, `path` (page of the console), `detail` (redacted),
 `field`, `mapping` ("mappings/x.yaml:18"), `oauth` (false: the token is made by hand),
+`records` (of doubled leads: [[record id, …], …]),
 `leads` ([{"name", "phone", "received_at"}], shown only where personal data is allowed),
 `down_from` (ISO time), `per_hour`, `last_at` (ISO time); for the end: `delivered`,
 `last_at`, `waiting`, `done`.
@@ -127,6 +128,19 @@ def _lead_late(incident: Incident, style: Style, now: datetime) -> Lines:
     ]
 
 
+def _lead_doubled(incident: Incident, style: Style, now: datetime) -> Lines:
+    pairs = [", ".join(str(record) for record in records) for records in incident.data.get("records", ())]
+    lines = [style.say("lead_doubled_records", records=pair) for pair in pairs[:SHOWN_PEOPLE]]
+    if len(pairs) > SHOWN_PEOPLE:
+        lines.append(style.say("and_more", n=len(pairs) - SHOWN_PEOPLE))
+    return [
+        style.say("lead_doubled", n=max(1, incident.count), crm=_crm(incident, style)),
+        style.say("lead_doubled_why", time=style.time(incident.opened_at, now)),
+        *lines,
+        style.say("lead_doubled_todo", where=_where(incident, style, "/", "leadhub audit")),
+    ]
+
+
 def _field_removed(incident: Incident, style: Style, now: datetime) -> Lines:
     what = incident.cause.partition(":")[0]
     key = f"field_removed_{what}" if what in ("field", "refused", "mandatory", "mapping") else "field_removed"
@@ -223,6 +237,7 @@ _OPEN: Mapping[str, Callable[[Incident, Style, datetime], Lines]] = {
     "token_refused": _token_refused,
     "lead_failed": _lead_failed,
     "lead_late": _lead_late,
+    "lead_doubled": _lead_doubled,
     "field_removed": _field_removed,
     "hub_restarted": _hub_restarted,
     "spool_in_use": _spool_in_use,

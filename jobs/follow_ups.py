@@ -42,7 +42,7 @@ class ConnectionFollowUps:
         PRIORITY.set(BULK)
         for one in due:
             try:
-                finished = await (self._recheck(one) if one.kind == "recheck" else self._complete(held, one))
+                finished = await (self._complete(held, one) if one.kind == "complete" else self._recheck(held, one))
             except AuthError:
                 return None
             except ConnectorError as error:
@@ -52,22 +52,22 @@ class ConnectionFollowUps:
         return None
 
     async def _store(self, held: Held, one: FollowUp, *, finished: bool) -> None:
-        if finished or one.tries >= GIVE_UP_TRIES:
+        if finished or (one.tries >= GIVE_UP_TRIES and one.kind != "doubled"):
             await self.db.write(lambda conn: follow_ups.finish_follow_up(conn, held, one.id))
             return
         due_at = self.clock.now() + timedelta(seconds=POSTPONE_S)
         await self.db.write(lambda conn: follow_ups.postpone_follow_up(conn, held, one.id, due_at))
 
-    async def _recheck(self, one: FollowUp) -> bool:
-        """After a repeated write: is there a second record with the same key?"""
+    async def _recheck(self, held: Held, one: FollowUp) -> bool:
+        """After a repeated write: is there a second record with the same key? If so, until a person removed it."""
         found = await self.target.read_back((one.record_id,), one.created_at - WINDOW, self.clock.now() + WINDOW)
-        same = [deal for deal in found if deal.key == one.lead_id]
-        if len(same) > 1:
-            ids = sorted((deal.id for deal in same), key=lambda record: (len(record), record))
+        ids = sorted({deal.id for deal in found if deal.key == one.lead_id}, key=lambda record: (len(record), record))
+        if len(ids) < 2:
+            return True
+        if one.data.get("records") != ids:
             log.warning("doubled record found", extra={**_fields(one), "records": ids})
-            data = {"lead_id": one.lead_id, "records": ids, "links": [self.target.record_url("deal", i) for i in ids]}
-            await self.reporter.observe("lead_doubled", self.name, cause=one.lead_id, data=data)
-        return True
+            await self.db.write(lambda conn: follow_ups.mark_doubled(conn, held, one.id, ids))
+        return False
 
     async def _complete(self, held: Held, one: FollowUp) -> bool:
         """Writes the values that the deal could not take, by the account as it is now."""

@@ -20,8 +20,8 @@ from jobs.intake import IntakeService
 from leads.clock import Clock
 from leads.ids import new_id
 from leads.incidents import Observation, incident_key
+from store import follow_ups, outbox, refused
 from store import incidents as rows
-from store import outbox, refused
 from store.db import Database, StoreUnavailable
 from store.fallbacks import mark_sent, waiting_for_fallback
 from store.intake import lead_from_row
@@ -95,6 +95,7 @@ class Watch:
             self._late(conn, name, about, now)
             self._failed(conn, name, now)
             self._incomplete(conn, name, about, now)
+            self._doubled(conn, name, about, now)
         self._mark_alive(conn, now)
         if not any(owed(conn, name, OPEN)[0] for name in self.connections):
             rows.resolve(conn, incident_key("hub_restarted"), now)
@@ -157,6 +158,14 @@ class Watch:
             kept.add(seen.key)
             rows.observe(conn, seen, now, new_id(self.clock))
         rows.resolve_others(conn, "field_removed", name, kept, now)
+
+    def _doubled(self, conn: Connection, name: str, about: dict[str, Any], now: datetime) -> None:
+        records = follow_ups.doubled(conn, name)
+        if records:
+            seen = Observation("lead_doubled", name, "", len(records), None, {**about, "records": records})
+            rows.observe(conn, seen, now, new_id(self.clock))
+        else:
+            rows.resolve(conn, incident_key("lead_doubled", name), now)
 
     def _count(self, conn: Connection, kind: str, found: tuple[int, datetime | None], now: datetime) -> None:
         if found[0]:

@@ -39,6 +39,7 @@ KINDS: Mapping[str, Kind] = {
     "lead_late": Kind("red"),
     "connection_down": Kind("red", brief_s=30.0),
     "token_refused": Kind("red"),
+    "lead_doubled": Kind("yellow"),
     "field_removed": Kind("yellow", by_cause=True),
     "hub_restarted": Kind("yellow", end="edit"),
     "spool_in_use": Kind("red", brief_s=10.0),

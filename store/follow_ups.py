@@ -68,6 +68,23 @@ def postpone_follow_up(conn: Connection, held: Held, follow_up_id: str, due_at: 
     )
 
 
+def mark_doubled(conn: Connection, held: Held, follow_up_id: str, records: list[str]) -> None:
+    """The lead stands in the CRM more than once: it is looked at again until a person removed what is too much."""
+    assert_held(conn, held)
+    conn.execute(
+        update(t_follow_up).where(t_follow_up.c.id == follow_up_id).values(kind="doubled", data={"records": records})
+    )
+
+
+def doubled(conn: Connection, connection: str) -> list[list[str]]:
+    """Record ids of each lead that stands in the CRM more than once, in the order in which they were found."""
+    query = select(t_follow_up.c.delivery_id, t_follow_up.c.data).where(
+        t_follow_up.c.connection == connection, t_follow_up.c.kind == "doubled"
+    )
+    by_delivery = {row.delivery_id: row.data["records"] for row in conn.execute(query.order_by(t_follow_up.c.id))}
+    return list(by_delivery.values())
+
+
 def completed(conn: Connection, held: Held, delivery_id: str) -> None:
     """What was refused is in the CRM now."""
     assert_held(conn, held)

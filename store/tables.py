@@ -300,7 +300,8 @@ class Link(SQLModel, table=True):
 class FollowUp(SQLModel, table=True):
     """Something owed after a delivery was settled.
 
-    kind: `recheck` (look for doubles after a repeated write), `complete` (write the fields that were refused).
+    kind: `recheck` (look for doubles after a repeated write), `doubled` (some were found: `data` has the `records`;
+    looked at until one is left), `complete` (write the fields that were refused).
     """
 
     __tablename__ = "follow_up"
