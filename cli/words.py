@@ -99,10 +99,12 @@ def console(*, stderr: bool = False) -> "Console":
 
 
 def table(*titles: str) -> Any:
-    """A table without lines around it."""
+    """A table without lines around it; without titles, no line for them."""
     from rich.table import Table
 
-    made = Table(box=None, show_edge=False, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    made = Table(
+        box=None, show_edge=False, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold", show_header=any(titles)
+    )
     for title in titles:
         made.add_column(title, overflow="fold", no_wrap=True)
     return made
