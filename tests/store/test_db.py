@@ -1,0 +1,106 @@
+"""Group commit: writes that arrive together share a transaction and do not share their faults."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, event, func, insert, select, text
+
+from store.db import GroupCommitDatabase, InlineDatabase, StoreUnavailable
+from store.tables import t_cursor
+from tests.support.databases import new_sqlite
+
+
+def put(name: str) -> "object":
+    def work(conn: Connection) -> str:
+        conn.execute(insert(t_cursor).values(name=name, value={}))
+        return name
+
+    return work
+
+
+def count(conn: Connection) -> int:
+    return int(conn.execute(select(func.count()).select_from(t_cursor)).scalar_one())
+
+
+async def test_many_writes_share_few_commits(tmp_path: Path) -> None:
+    db = GroupCommitDatabase(new_sqlite(tmp_path))
+    commits = 0
+
+    def committed(_conn: Connection) -> None:
+        nonlocal commits
+        commits += 1
+
+    event.listen(db._write_engine, "commit", committed)
+    names = [f"n{number}" for number in range(300)]
+    assert await asyncio.gather(*(db.write(put(name)) for name in names)) == names  # type: ignore[arg-type]
+    assert await db.read(count) == 300
+    assert commits < 100
+    await db.close()
+
+
+async def test_one_bad_write_does_not_fail_the_others(database_url: str) -> None:
+    db = GroupCommitDatabase(database_url)
+    names = ["a", "b", "a", "c"]  # the second "a" breaks the primary key
+    results = await asyncio.gather(*(db.write(put(name)) for name in names), return_exceptions=True)  # type: ignore[arg-type]
+    assert sorted(str(result) for result in results if isinstance(result, str)) == ["a", "b", "c"]
+    assert sum(isinstance(result, Exception) for result in results) == 1
+    assert await db.read(count) == 3
+    await db.close()
+
+
+async def test_one_bad_item_of_a_batch_is_tried_alone(database_url: str) -> None:
+    db = GroupCommitDatabase(database_url)
+    sizes: list[int] = []
+
+    def work(conn: Connection, items: list[str]) -> list[str]:
+        sizes.append(len(items))
+        for item in items:
+            conn.execute(insert(t_cursor).values(name=item, value={}))
+        return items
+
+    async def one(item: str) -> object:
+        try:
+            return await db.write_in_batch(work, item)
+        except Exception as error:
+            return error
+
+    results = await asyncio.gather(*(one(item) for item in ("x", "y", "x", "z")))
+    assert sorted(str(result) for result in results if isinstance(result, str)) == ["x", "y", "z"]
+    assert await db.read(count) == 3
+    await db.close()
+
+
+async def test_a_failed_write_leaves_nothing_behind(database_url: str) -> None:
+    for db in (GroupCommitDatabase(database_url), InlineDatabase(database_url)):
+
+        def work(conn: Connection) -> None:
+            conn.execute(insert(t_cursor).values(name="half", value={}))
+            raise RuntimeError("in the middle")
+
+        with pytest.raises(RuntimeError):
+            await db.write(work)
+        assert await db.read(count) == 0
+        await db.close()
+
+
+async def test_a_database_that_is_away_raises_its_own_error(postgres_server: str) -> None:
+    db = GroupCommitDatabase("postgresql://nobody@127.0.0.1:1/none")
+    with pytest.raises(StoreUnavailable):
+        await db.write(count)
+    with pytest.raises(StoreUnavailable):
+        await db.read(count)
+    await db.close()
+
+
+async def test_a_lock_held_too_long_is_unavailable_not_a_crash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("store.db.BUSY_S", 0.1)
+    url = new_sqlite(tmp_path)
+    db, other = GroupCommitDatabase(url), InlineDatabase(url)
+    with other._engine.begin() as conn:
+        conn.execute(text("SELECT 1"))
+        with pytest.raises(StoreUnavailable, match="locked"):
+            await db.write(put("late"))  # type: ignore[arg-type]
+    assert await db.write(put("later")) == "later"  # type: ignore[arg-type]
+    await db.close()
+    await other.close()

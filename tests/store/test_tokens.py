@@ -1,0 +1,54 @@
+"""OAuth tokens of a connection: durable, sealed, refreshed by one at a time over processes."""
+
+import asyncio
+
+from sqlalchemy import select
+
+from leads.clock import SystemClock
+from store.db import InlineDatabase
+from store.sealing import Sealer
+from store.tables import t_token
+from store.tokens import StoredTokens
+
+OLD, NEW = "old-secret-key-000001", "new-secret-key-000002"
+
+
+async def test_tokens_come_back_and_are_not_readable_in_the_database(database_url: str) -> None:
+    db = InlineDatabase(database_url)
+    tokens = StoredTokens(db, Sealer([OLD]), "sales", SystemClock())
+    assert await tokens.load() is None
+    await tokens.save({"access_token": "very-secret", "refresh_token": "one"})
+    await tokens.save({"access_token": "very-secret", "refresh_token": "two"})
+    assert await tokens.load() == {"access_token": "very-secret", "refresh_token": "two"}
+    row = await db.read(lambda conn: conn.execute(select(t_token)).one())
+    assert b"very-secret" not in bytes(row.sealed)
+    await tokens.forget()
+    assert await tokens.load() is None
+    await db.close()
+
+
+async def test_loading_under_a_new_key_seals_anew(database_url: str) -> None:
+    db, clock = InlineDatabase(database_url), SystemClock()
+    await StoredTokens(db, Sealer([OLD]), "sales", clock).save({"access_token": "a"})
+    await StoredTokens(db, Sealer([NEW, OLD]), "sales", clock).load()
+    assert await StoredTokens(db, Sealer([NEW]), "sales", clock).load() == {"access_token": "a"}
+    await db.close()
+
+
+async def test_two_processes_never_refresh_at_the_same_time(database_url: str) -> None:
+    sealer, clock = Sealer([OLD]), SystemClock()
+    databases = [InlineDatabase(database_url) for _ in range(2)]
+    inside, most = 0, 0
+
+    async def refresh(db: InlineDatabase) -> None:
+        nonlocal inside, most
+        async with StoredTokens(db, sealer, "sales", clock).exclusively():
+            inside += 1
+            most = max(most, inside)
+            await asyncio.sleep(0.02)
+            inside -= 1
+
+    await asyncio.gather(*(refresh(db) for db in databases for _ in range(3)))
+    assert most == 1
+    for db in databases:
+        await db.close()
