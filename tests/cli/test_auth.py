@@ -1,22 +1,17 @@
 """`leadhub auth`: signing in to the sandbox CRMs by OAuth."""
 
-import asyncio
 import re
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from threading import Event, Thread
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
 
-from connectors.sandbox.app import SandboxApp, default_vendors
-from leads.clock import SystemClock
 from tests.cli.inside import inside
-from tests.support.vendor_server import serve
+from tests.cli.sandboxes import sandboxes
 
 CONFIG = """\
 hub: {{secret_key: "a secret of the tests, long enough"}}
@@ -41,33 +36,9 @@ routes:
 """
 
 
-@contextmanager
-def sandboxes() -> Iterator[str]:
-    """Address of the sandbox CRMs, on a thread of their own."""
-    urls: list[str] = []
-    ready, stop = Event(), Event()
-
-    async def run() -> None:
-        clock = SystemClock()
-        async with serve(SandboxApp(default_vendors(clock), clock)) as url:
-            urls.append(url)
-            ready.set()
-            while not stop.is_set():
-                await asyncio.sleep(0.02)
-
-    thread = Thread(target=lambda: asyncio.run(run()))
-    thread.start()
-    ready.wait(20)
-    try:
-        yield urls[0]
-    finally:
-        stop.set()
-        thread.join(20)
-
-
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
-    with sandboxes() as url:
+    with sandboxes() as (url, _app):
         (tmp_path / "config.yaml").write_text(CONFIG.format(url=url))
         (tmp_path / "url").write_text(url)
         yield tmp_path
