@@ -1,12 +1,16 @@
 """The one way out to a vendor: limiter, time-outs, redaction, and an answer or an outcome."""
 
 import asyncio
+import importlib.util
 import json as jsonlib
+import ssl
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
+from functools import cache
 from typing import Any
 
 import httpx
@@ -15,6 +19,10 @@ from connectors.errors import ConnectorError, RetryableError, UnknownOutcomeErro
 from connectors.limits import Limiter
 from leads.clock import Clock
 from leads.redact import redact
+
+if importlib.util.find_spec("sniffio") is None:
+    # httpcore tries to import it several times in every call, and each failure searches the whole path.
+    sys.modules["sniffio"] = None  # type: ignore[assignment]  # the documented mark of a module that cannot be imported
 
 NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 KEPT_CHARS = 2000
@@ -84,6 +92,12 @@ def retry_after_s(response: httpx.Response, now: datetime) -> float | None:
         return None
 
 
+@cache
+def trusted() -> ssl.SSLContext:
+    """The one TLS context of all connections: reading the list of authorities takes longer than a call."""
+    return httpx.create_ssl_context(trust_env=False)
+
+
 class VendorHttp:
     """Calls of one connection. `call` waits for a turn; `send` is for who holds one already (a Batcher)."""
 
@@ -107,6 +121,7 @@ class VendorHttp:
         self.client = httpx.AsyncClient(
             base_url=base_url,
             transport=transport,
+            verify=trusted(),
             timeout=httpx.Timeout(connect=CONNECT_S, read=read_timeout_s, write=10.0, pool=60.0),
             headers={"User-Agent": user_agent, "Accept": "application/json"},
             follow_redirects=False,
