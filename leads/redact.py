@@ -7,7 +7,8 @@ _PHONE = re.compile(r"(?<![\w.:-])(\+?\d[\d\s().-]{8,18}\d)(?![\w.:])")
 _EMAIL = re.compile(r"([A-Za-z0-9._%+-])[A-Za-z0-9._%+-]*@([A-Za-z0-9.-]+\.[A-Za-z]{2,})")
 _SECRET_PAIR = re.compile(
     r"""(?ix) (["']?(?:access_token|refresh_token|client_secret|password|secret|api_key|auth|authorization|
-        bot_token|code)["']?\s*[:=]\s*["']?) (?!\s*["']?(?:null|true|false)\b) ([^"'&\s,}]{4,})""",
+        bot_token|(?<!field_)(?<!enum_)(?<!error_)code)["']?\s*[:=]\s*["']?)
+        (?!\s*["']?(?:null|true|false)\b) ([^"'&\s,}]{4,})""",
 )
 _BEARER = re.compile(r"(?i)(bearer\s+)[A-Za-z0-9._~+/=-]+")
 MASK = "***"
