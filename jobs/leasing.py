@@ -17,6 +17,7 @@ from store.leases import Held, LostLease
 log = logging.getLogger(__name__)
 
 STORE_RETRY_S = 0.5
+BUG_PAUSE_S = 5.0
 
 
 @dataclass(slots=True)
@@ -48,6 +49,9 @@ class LeaseKeeper:
                 fields = {"event": "lease.lost", "lease": self.name, "error": type(exc).__name__}
                 log.warning("lease given up", extra=fields)
                 await self._pause(STORE_RETRY_S)
+            except Exception:  # a fault of ours must not end the work for good
+                log.exception("work under a lease failed", extra={"event": "lease.bug", "lease": self.name})
+                await self._pause(BUG_PAUSE_S)
 
     async def _take(self, owner: str) -> Held | None:
         take = partial(
@@ -72,13 +76,13 @@ class LeaseKeeper:
             for task in (renewing, working):
                 task.cancel()
             results = await asyncio.gather(renewing, working, return_exceptions=True)
+            if self._stopped.is_set():  # also when cancelled: work that never returns is ended so
+                now = self.clock.now()
+                with contextlib.suppress(StoreUnavailable):
+                    await self.db.write(lambda conn: leases.release(conn, held, now))
         for result in results:
             if isinstance(result, Exception):
                 raise result
-        if self._stopped.is_set():
-            now = self.clock.now()
-            with contextlib.suppress(StoreUnavailable):
-                await self.db.write(lambda conn: leases.release(conn, held, now))
 
     async def _renew(self, held: Held) -> None:
         while True:

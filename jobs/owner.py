@@ -20,6 +20,7 @@ from connectors.errors import (
     PermanentError,
     RateLimitedError,
     RetryableError,
+    TooEarlyError,
 )
 from connectors.http import CALL_LOG, CallRecord
 from connectors.limits import BULK, FRESH, PRIORITY, RETRY
@@ -131,9 +132,13 @@ class ConnectionOwner:
         await self.db.write(lambda conn: outbox.make_due(conn, self.name, now))
         if left:
             log.warning("unsettled deliveries taken over", extra={**self._fields("owner.took_over"), "count": left})
+        mend_at = self.clock.monotonic() + self.pace.mend_s
         while not self._stopping:
             self._wake.clear()
             try:
+                if self.clock.monotonic() >= mend_at:
+                    mend_at = self.clock.monotonic() + self.pace.mend_s
+                    await self._release_forgotten(held)
                 wait_s = await self._probe() if self.breaker.open else await self._claim(held)
                 if self.follow_ups is not None and not self.breaker.open and not self._running:
                     await self.follow_ups.run_due(held)
@@ -141,6 +146,13 @@ class ConnectionOwner:
                 wait_s = STORE_RETRY_S
             await self._pause(wait_s)
         await self._finish_running()
+
+    async def _release_forgotten(self, held: Held) -> None:
+        """A delivery whose task ended by a fault of ours is tried again instead of staying claimed for ever."""
+        now, running = self.clock.now(), set(self._running)
+        count = await self.db.write(lambda conn: outbox.release_forgotten(conn, held, running, now))
+        if count:
+            log.error("deliveries had been forgotten", extra={**self._fields("owner.forgot"), "count": count})
 
     async def _claim(self, held: Held) -> float:
         """Starts what is due; returns how long nothing else can happen by itself."""
@@ -345,6 +357,15 @@ class ConnectionOwner:
                 if self.breaker.refused(str(error), now, self.clock.monotonic()):
                     await self._report_down()
                 return replace(base, due_at=now, count_attempt=False, outcome="auth", error_kind="auth")
+            case TooEarlyError():
+                unknown = run.progress.unknown
+                return replace(
+                    base,
+                    due_at=now + timedelta(seconds=error.wait_s),
+                    count_attempt=False,
+                    outcome="looked" if unknown else "not_sent",
+                    error_kind="unknown" if unknown else "retryable",
+                )
             case PermanentError():
                 self.on_fields_refused()
                 await self.reporter.observe(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, func, select
 
 from connectors.errors import ConnectorError
 from connectors.notify import Channel
@@ -26,7 +26,7 @@ from store.db import Database, StoreUnavailable
 from store.fallbacks import mark_sent, waiting_for_fallback
 from store.intake import lead_from_row
 from store.spool import Spool
-from store.tables import t_cursor, t_delivery, t_lead
+from store.tables import t_delivery, t_lead
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +65,7 @@ class Watch:
         now = self.clock.now()
 
         def work(conn: Connection) -> None:
-            before = conn.execute(select(t_cursor.c.value).where(t_cursor.c.name == ALIVE)).scalar()
+            before = cursors.load(conn, ALIVE)
             owed_now = [owed(conn, name, OPEN) for name in self.connections]
             count = sum(one[0] for one in owed_now)
             if before and count:
@@ -79,10 +79,7 @@ class Watch:
 
     @staticmethod
     def _mark_alive(conn: Connection, now: datetime) -> None:
-        value = {"at": now.isoformat()}
-        changed = conn.execute(update(t_cursor).where(t_cursor.c.name == ALIVE).values(value=value))
-        if changed.rowcount == 0:
-            conn.execute(insert(t_cursor).values(name=ALIVE, value=value))
+        cursors.save(conn, ALIVE, {"at": now.isoformat()})
 
     async def look(self) -> None:
         """Late, failed, held and unrouted leads -> incidents, opened and closed."""

@@ -42,6 +42,7 @@ def upgrade(url: str) -> str:
     path = sqlite_path(url)
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)  # people's data: for the owner only, from the first byte
     engine = admin_engine(url)
     try:
         with _upgrade_lock(path), engine.connect() as conn:

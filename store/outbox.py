@@ -1,6 +1,6 @@
 """The duty to deliver: claim, intend, settle. Every write here carries the owner's fence."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -446,6 +446,22 @@ def hand_back(conn: Connection, held: Held, now: datetime) -> int:
         .values(state="ready", due_at=now)
     )
     return int(changed.rowcount)
+
+
+def release_forgotten(conn: Connection, held: Held, running: Collection[str], now: datetime) -> int:
+    """What we have claimed and nobody works on becomes ready again; none is expected, each is a fault of ours."""
+    assert_held(conn, held)
+    query = select(t_delivery.c.id).where(
+        t_delivery.c.connection == held.name, t_delivery.c.state == "claimed", t_delivery.c.fence == held.fence
+    )
+    forgotten = [delivery_id for delivery_id in conn.execute(query).scalars() if delivery_id not in running]
+    if forgotten:
+        conn.execute(
+            update(t_delivery)
+            .where(t_delivery.c.id.in_(forgotten))
+            .values(state="ready", due_at=now, priority=BACKLOG, error_kind="bug")
+        )
+    return len(forgotten)
 
 
 def make_due(conn: Connection, connection: str, now: datetime) -> int:

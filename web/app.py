@@ -5,10 +5,10 @@ from pathlib import Path
 
 from fastapi import FastAPI, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
-from sqlalchemy import text
 
 from jobs.app import Hub
 from jobs.reports import day_status
+from store.cursors import touch
 from store.db import StoreUnavailable
 from web import metrics
 from web.api import make_api
@@ -65,7 +65,7 @@ def make_pages(hub: Hub) -> FastAPI:
         """Able to accept: the database can be written, or at least the spool."""
         database = True
         try:
-            await hub.db.write(lambda conn: conn.execute(text("SELECT 1")))
+            await hub.db.write(touch)
         except StoreUnavailable:
             database = False
         body = {"ready": database, "database": database, "spool_records": hub.spool.waiting}

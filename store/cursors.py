@@ -1,0 +1,24 @@
+"""Small named values that survive."""
+
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, update
+
+from store.tables import t_cursor
+
+
+def load(conn: Connection, name: str) -> dict[str, Any] | None:
+    found: dict[str, Any] | None = conn.execute(select(t_cursor.c.value).where(t_cursor.c.name == name)).scalar()
+    return found
+
+
+def save(conn: Connection, name: str, value: dict[str, Any]) -> None:
+    changed = conn.execute(update(t_cursor).where(t_cursor.c.name == name).values(value=value))
+    if changed.rowcount == 0:
+        conn.execute(insert(t_cursor).values(name=name, value=value))
+
+
+def touch(conn: Connection) -> None:
+    """A write that changes nothing that matters: proves that the database, its disk included, takes writes."""
+    count = (load(conn, "touched") or {}).get("count", 0)
+    save(conn, "touched", {"count": count + 1})
