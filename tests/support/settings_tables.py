@@ -1,0 +1,81 @@
+"""Tables of settings in docs/config.md, made from the models: `python -m tests.support.settings_tables` rewrites them."""
+
+import re
+import sys
+from datetime import time, timedelta
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, SecretStr
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+DOC = Path(__file__).parents[2] / "docs" / "config.md"
+BLOCK = re.compile(r"<!-- settings: (\S+)((?: -\w+)*) -->\n.*?<!-- end -->", re.DOTALL)
+"""`<!-- settings: package.module.Model -left_out -->` … `<!-- end -->`."""
+
+
+def rewritten(text: str) -> str:
+    """`text` with every table as the models say now."""
+    return BLOCK.sub(lambda found: _block(found[1], found[2]), text)
+
+
+def _block(path: str, left_out: str) -> str:
+    module, _, name = path.rpartition(".")
+    model: type[BaseModel] = getattr(import_module(module), name)
+    skip = {word.removeprefix("-") for word in left_out.split()} | {"type"}
+    rows = ["| setting | default | means |", "| --- | --- | --- |"]
+    rows += [
+        f"| `{field.alias or key}` | {_default(field)} | {_cell(field.description or '')} |"
+        for key, field in model.model_fields.items()
+        if key not in skip
+    ]
+    return "\n".join([f"<!-- settings: {path}{left_out} -->", *rows, "<!-- end -->"])
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", r"\|")
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "needed"
+    value = field.default if field.default is not PydanticUndefined else field.get_default(call_default_factory=True)
+    return _shown(value)
+
+
+def _shown(value: Any) -> str:
+    match value:
+        case None | "" | () | {}:
+            return ""
+        case bool():
+            return f"`{str(value).lower()}`"
+        case timedelta():
+            return f"`{_duration(value)}`"
+        case time():
+            return f"`{value:%H:%M}`"
+        case SecretStr():
+            return f"`{value.get_secret_value()}`" if value.get_secret_value() else ""
+        case BaseModel():
+            return "see below"
+        case (int(calls), float(per_s)):
+            return f"`{calls}/m`" if per_s == 60 else f"`{calls}/{per_s:g}s`"
+        case tuple():
+            return f"`[{', '.join(map(repr, value))}]`".replace("'", '"')
+        case _:
+            return f"`{value}`"
+
+
+def _duration(value: timedelta) -> str:
+    seconds = int(value.total_seconds())
+    for unit, length in (("d", 86_400), ("h", 3_600), ("m", 60)):
+        if seconds >= 2 * length and seconds % length == 0:
+            return f"{seconds // length}{unit}"
+    return f"{seconds}s"
+
+
+if __name__ == "__main__":
+    before = DOC.read_text(encoding="utf-8")
+    DOC.write_text(rewritten(before), encoding="utf-8")
+    sys.exit(0)
