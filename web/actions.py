@@ -7,6 +7,7 @@ from datetime import timedelta
 from sqlalchemy import Connection
 
 from jobs.app import Hub
+from jobs.retrying import retry_leads
 from leads.incidents import Incident
 from store import incidents, operator
 from store.operator import Done
@@ -26,15 +27,11 @@ class Actions:
     hub: Hub
 
     async def retry(self, lead_ids: Sequence[str], *, actor: str) -> Done:
-        """All that these leads owe becomes due now; a lead held as spam is let through."""
+        """All that these leads owe becomes due now: held ones are let through, those without a route routed anew."""
         hub, total = self.hub, Done()
         for start in range(0, len(lead_ids), AT_ONCE):
             some = lead_ids[start : start + AT_ONCE]
-
-            def work(conn: Connection, some: Sequence[str] = some) -> Done:
-                return operator.retry(conn, some, actor=actor, clock=hub.clock)
-
-            done = await hub.db.write(work)
+            done = await retry_leads(hub.db, hub.router, hub.clock, some, actor)
             total.changed += done.changed
             total.refused |= done.refused
             total.connections |= done.connections

@@ -1,5 +1,6 @@
 """`/api/v1`: the same answers as the command line and the console, for programs."""
 
+import asyncio
 from datetime import date
 from functools import partial
 from typing import Annotated, Any
@@ -56,7 +57,7 @@ def make_api(hub: Hub) -> APIRouter:
         """How many leads did not arrive?"""
         now, zone = hub.clock.now(), hub.settings.hub.zone
         wanted = min(asked.day or now.astimezone(zone).date(), LAST_DAY)
-        spooled = spooled_leads(hub.settings.hub.spool_dir)
+        spooled = await asyncio.to_thread(spooled_leads, hub.settings.hub.spool_dir)
         names = list(hub.connections)
         found = await hub.db.read(lambda conn: reports.day_status(conn, wanted, zone, names, now, spooled))
         return shapes.Status.model_validate(found.to_json())
@@ -142,14 +143,23 @@ def make_api(hub: Hub) -> APIRouter:
 
 
 def _changed(done: Done) -> shapes.Changed:
-    return shapes.Changed(changed=done.changed, refused=done.refused)
+    refused = {lead_id: REASONS.get(why, why) for lead_id, why in done.refused.items()}
+    return shapes.Changed(changed=done.changed, refused=refused)
+
+
+REASONS = {
+    "unrouted": "no route takes it",
+    "claimed": "it is being delivered at this moment",
+    "discarded": "it was discarded",
+    "delivered": "it has arrived already",
+}
 
 
 def _one(done: Done, lead_id: str) -> shapes.Changed:
     """404 or 409 when nothing was done with the one lead that was named."""
     if lead_id in done.refused:
         why = done.refused[lead_id]
-        raise HTTPException(404 if why == "no such lead" else 409, why)
+        raise HTTPException(404 if why == "no such lead" else 409, REASONS.get(why, why))
     return _changed(done)
 
 

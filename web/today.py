@@ -1,5 +1,6 @@
 """What *Today* shows: the number that did not arrive, and for each reason who waits, why and what to do."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -119,7 +120,7 @@ async def look(hub: Hub, day: date, words: Words) -> Today:
     """Raises StoreUnavailable."""
     zone, now = hub.settings.hub.zone, words.now
     names = list(hub.connections)
-    spooled = spooled_leads(hub.settings.hub.spool_dir)
+    spooled = await asyncio.to_thread(spooled_leads, hub.settings.hub.spool_dir)
 
     def read(conn: Connection) -> _Facts:
         status = reports.day_status(conn, day, zone, names, now, spooled)

@@ -72,10 +72,12 @@ class QuietHub:
 
 @asynccontextmanager
 async def quiet_hub(
-    folder: Path, database: str, *, listen: str = "127.0.0.1", hub: str = ""
+    folder: Path, database: str, *, listen: str = "127.0.0.1", hub: str = "", routes: str = ""
 ) -> AsyncIterator[QuietHub]:
+    """`hub` and `routes` are more lines of the configuration."""
     text = CONFIG.format(port=8080, sandbox=1, database=database, locale="ru", secret=SECRET, hub=hub)
-    (folder / "config.yaml").write_text(text.replace("listen: 127.0.0.1", f"listen: {listen}"), encoding="utf-8")
+    text = text.replace("listen: 127.0.0.1", f"listen: {listen}") + routes
+    (folder / "config.yaml").write_text(text, encoding="utf-8")
     clock = ManualClock()
     settings = load(folder / "config.yaml", {})
     built = build_hub(settings, clock=clock, db=InlineDatabase(database), inline_spool=True)

@@ -320,6 +320,23 @@ async def test_all_that_failed_is_retried_at_once(quiet: QuietHub) -> None:
         assert "Непринятых лидов нет." in (await browser.get("/")).text
 
 
+async def test_a_lead_without_a_route_is_routed_anew_once_there_is_one(tmp_path: Path) -> None:
+    database = new_sqlite(tmp_path)
+    async with quiet_hub(tmp_path, database) as quiet:
+        lead_id = await quiet.send("nowhere", name="Виктор", email="victor@example.ru")
+        async with quiet.visitor() as browser:
+            page = await browser.get("/")
+            assert "Нет подходящего маршрута" in page.text
+            await browser.post("/retry", data={"token": form_token(page), "id": lead_id})
+            assert "ни один маршрут не подходит" in (await browser.get("/")).text
+    async with quiet_hub(tmp_path, database, routes="  - {from: [nowhere], to: [service]}\n") as quiet:
+        async with quiet.visitor() as browser:
+            page = await browser.get("/")
+            await browser.post("/retry", data={"token": form_token(page), "id": lead_id})
+            assert "1 лид отправляется." in (await browser.get("/")).text
+        assert await status_of(quiet, lead_id) == "pending"
+
+
 async def test_a_note_that_somebody_made_up_is_not_shown(quiet: QuietHub) -> None:
     async with quiet.visitor() as browser:
         browser.cookies.set("leadhub_note", "WyJkb25lLnJldHJpZWQiLHsibiI6OX1d.forged")
