@@ -20,7 +20,7 @@ from jobs.intake import IntakeService
 from leads.clock import Clock
 from leads.ids import new_id
 from leads.incidents import Observation, incident_key
-from store import follow_ups, outbox, refused
+from store import cursors, follow_ups, outbox, refused
 from store import incidents as rows
 from store.db import Database, StoreUnavailable
 from store.fallbacks import mark_sent, waiting_for_fallback
