@@ -42,13 +42,24 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Send realistic traffic through the running hub, or a temporary one, with a CRM outage in the middle."""
         settings = load_settings(config) if config_path(config).exists() else None
-        if settings is not None and _usable(settings):
-            fine = _run(settings, seconds, "running")
-        else:
-            with _temporary_hub() as own:
-                fine = _run(own, seconds, "temporary")
+        with _tidy_when_killed():
+            if settings is not None and _usable(settings):
+                fine = _run(settings, seconds, "running")
+            else:
+                with _temporary_hub() as own:
+                    fine = _run(own, seconds, "temporary")
         if not fine:
             raise not_fine()
+
+
+@contextlib.contextmanager
+def _tidy_when_killed() -> Iterator[None]:
+    """SIGTERM ends as Ctrl-C does: the outage is over and the temporary hub is gone."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 # --- which hub -------------------------------------------------------------------------------------

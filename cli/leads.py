@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from store.db import Database
     from store.reading import LeadFilter
 
-STATUSES = ("pending", "delivered", "failed", "discarded")
+STATUSES = ("pending", "delivered", "failed", "discarded", "owed")
 SHOWN = 50
 PAGE = 500
 SHORTEST_START = 8

@@ -99,6 +99,7 @@ def test_the_filters_of_list(folder: Path) -> None:
         ("--source", "landing"): [second],
         ("--status", "pending"): [second, first],
         ("--status", "failed"): [],
+        ("--status", "owed"): [second, first],
         ("--connection", "sales"): [second, first],
         ("--connection", "other"): [],
         ("--day", "2020-01-01"): [],
