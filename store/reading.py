@@ -26,7 +26,7 @@ OWED = ("ready", "waiting", "claimed", "held")
 
 @dataclass(frozen=True, slots=True)
 class LeadFilter:
-    """`text` finds a name, a phone, an e-mail, an id or a comment. `status` "" is all."""
+    """`text` finds a name, a phone, an e-mail, an id or a comment. `status` "" is all, "owed" pending or failed."""
 
     since: datetime | None = None
     until: datetime | None = None
@@ -232,7 +232,9 @@ def _conditions(wanted: LeadFilter) -> list[Any]:
         conditions.append(t_lead.c.received_at < wanted.until)
     if wanted.source:
         conditions.append(t_lead.c.source == wanted.source)
-    if wanted.status:
+    if wanted.status == "owed":
+        conditions.append(t_lead.c.status.in_(("pending", "failed")))
+    elif wanted.status:
         conditions.append(t_lead.c.status == wanted.status)
     if wanted.flag:
         flags = literal(" ") + _words(t_lead.c.flags) + literal(" ")
