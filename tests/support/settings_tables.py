@@ -1,4 +1,4 @@
-"""Tables of settings in docs/config.md, made from the models: `python -m tests.support.settings_tables` rewrites them."""
+"""Tables of settings in docs/config.md, made from the models; run as a module it writes them anew."""
 
 import re
 import sys
