@@ -149,6 +149,7 @@ class Delivery(Shape):
     outcome: str
     route: str
     due_at: datetime
+    arrived_at: datetime | None
     settled_at: datetime | None
     error_kind: str
     last_error: str

@@ -145,7 +145,7 @@ def _delivery(row: Any, story: Story, hub: Hub, words: Words) -> DeliveryView:
         why=Why("") if delivered or row.state == "discarded" else why(row, words),
         next_try=following,
         attempts=row.attempts,
-        took_s=(row.settled_at - story.lead.received_at).total_seconds() if delivered and row.settled_at else None,
+        took_s=(row.arrived_at - story.lead.received_at).total_seconds() if delivered and row.arrived_at else None,
         deal_id=row.record_id,
         deal_url=record_url(hub, row.connection, "deal", row.record_id),
         contact_id=row.contact_id,

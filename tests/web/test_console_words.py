@@ -50,7 +50,7 @@ def test_every_plural_has_the_forms_of_its_language() -> None:
 
 
 def test_every_text_that_the_pages_name_is_there_and_no_other() -> None:
-    sources = [*(WEB / "templates").glob("*.html"), *WEB.glob("*.py")]
+    sources = [*(WEB / "templates").glob("*.html"), *(path for path in WEB.glob("*.py") if path.name != "words.py")]
     text = "\n".join(path.read_text(encoding="utf-8") for path in sources)
     quoted = set(re.findall(r"""["']([a-z_]+(?:\.[a-z_0-9]+)?)["']""", text))
     families = tuple(
@@ -58,7 +58,7 @@ def test_every_text_that_the_pages_name_is_there_and_no_other() -> None:
         | {f"{group}." for group in re.findall(r"""known\(["'](\w+)["']""", text)}
     )
     unused = {key for key in catalog("en") if key not in quoted and not key.startswith(families)}
-    assert unused == set()
+    assert unused == {"here", "seconds"} & unused  # asked for by web.words itself
     asked = set(re.findall(r"""words\(["']([a-z_.0-9]+)["'][,)]""", text))
     assert asked
     assert asked <= set(catalog("en"))
