@@ -189,6 +189,8 @@ class Hint:
     deal_id: str = ""
     phones: tuple[str, ...] = ()
     emails: tuple[str, ...] = ()
+    elapsed_s: float | None = None
+    """Seconds since it was sent by a clock that nobody sets; None: what `sent_at` says."""
 
 
 # --- declaration -----------------------------------------------------------------------------

@@ -32,6 +32,13 @@ class RateLimitedError(RetryableError):
     retry_after_s: float = 1.0
 
 
+@dataclass(eq=False)
+class TooEarlyError(RetryableError):
+    """Nothing was written and nothing is wrong: what has to be known first cannot be seen yet. Again in `wait_s`."""
+
+    wait_s: float = 1.0
+
+
 class AuthError(ConnectorError):
     """Token refused or rights lost: the connection pauses, a person is told, no attempt is spent."""
 

@@ -273,6 +273,7 @@ class Run:
             deal_id=self.progress.step("deal").id or self.progress.deal_id,
             phones=self.claimed.lead.phones,
             emails=self.claimed.lead.emails,
+            elapsed_s=elapsed,
         )
         found = await self.target.find_created(draft, hint)
         if found:

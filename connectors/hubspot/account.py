@@ -76,8 +76,9 @@ class AccountReader:
                 return tuple(users)
 
     async def _fields(self, kind: Kind) -> tuple[Any, ...]:
+        asked_at = self._api.clock.monotonic()
         definitions = await self._book.definitions(kind)
-        self._book.note(kind, definitions)
+        self._book.note(kind, definitions, asked_at)
         return tuple(to_field(item) for item in definitions if item.get("name"))
 
     async def ensure_fields(self, needed: tuple[NeededField, ...], *, create: bool) -> list[NeededField]:
@@ -88,7 +89,8 @@ class AccountReader:
             for field in missing:
                 await self._book.make(field)
             for kind in dict.fromkeys(field.kind for field in missing):
-                self._book.note(kind, await self._book.definitions(kind))
+                asked_at = self._api.clock.monotonic()
+                self._book.note(kind, await self._book.definitions(kind), asked_at)
         return missing
 
     def record_url(self, kind: Kind, record_id: str) -> str:

@@ -1,10 +1,11 @@
 """Creating one record, repairing what can be repaired at once; and finding what a lost answer may have made."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
-from connectors.base import ContactDraft, Draft, Hint, Kind, NoteDraft, TaskDraft
-from connectors.errors import AuthError, PermanentError, RetryableError, UnknownOutcomeError
+from connectors.base import CompanyDraft, ContactDraft, DealDraft, Draft, Hint, Kind, NoteDraft, TaskDraft
+from connectors.errors import AuthError, PermanentError, RetryableError, TooEarlyError, UnknownOutcomeError
 from connectors.hubspot.answers import CONFLICTS, Refusal, existing_id, holder_of
 from connectors.hubspot.api import HubSpotApi
 from connectors.hubspot.contacts import Contacts
@@ -13,7 +14,7 @@ from connectors.hubspot.links import Links
 from connectors.hubspot.lookups import Lookups
 from connectors.hubspot.naming import named
 from connectors.hubspot.objects import Objects, Question, first_of
-from connectors.hubspot.payloads import KEY_PROPERTY, create_body, key_of, kind_of
+from connectors.hubspot.payloads import KEY_PROPERTY, TEXT_PROPERTY, create_body, key_of, kind_of
 from connectors.hubspot.properties import PropertyBook
 from connectors.hubspot.records import properties_of, record_id
 from connectors.hubspot.writes import Creates, Row
@@ -21,6 +22,7 @@ from connectors.hubspot.writes import Creates, Row
 SLOWEST_WRITE_S = 30.0
 """A create that got no answer may land so long after it was sent; the index of the search may be as late."""
 MAX_REPAIRS = 12
+MAX_LOST = 10_000
 DELETED = "deleted"
 
 
@@ -36,11 +38,13 @@ class Creation:
         self._deals = deals
         self._links = links
         self._creates = Creates(api)
+        self._lost: dict[tuple[Kind, str], datetime] = {}
+        """(kind, key) of creates with unknown outcome that bore the unique key -> when that was seen."""
 
     async def create(self, draft: Draft) -> str:
         """Sends again only after a refusal, which wrote nothing: without what was refused, if the record can do so."""
         kind = kind_of(draft)
-        await self._book.ready(kind)
+        await self._book.certain(kind)
         default = await self._deals.default_stage(draft)
         keyless = False
         for _ in range(MAX_REPAIRS):
@@ -51,6 +55,9 @@ class Creation:
             except Refusal as error:
                 there = await self._there(draft, error)
                 if there == DELETED and isinstance(draft, ContactDraft) and not keyless:
+                    again = await self._unkeyed(draft)  # an earlier one of ours that bears no key for the same reason
+                    if again:
+                        return again
                     keyless = True
                 elif there == DELETED:
                     text = "our record was deleted in HubSpot"
@@ -85,9 +92,14 @@ class Creation:
         return body
 
     async def _send(self, kind: Kind, row: Row) -> str:
-        self._book.about_to_write(kind)
+        keyed = self._book.unique(kind) and KEY_PROPERTY[kind] in row.body["properties"]
+        self._lost.pop((kind, row.key), None)
         try:
             return await self._creates.create(kind, row)
+        except UnknownOutcomeError:
+            if keyed and len(self._lost) < MAX_LOST:
+                self._lost[kind, row.key] = self._clock.now()
+            raise
         except AuthError as error:
             if error.status == 403 and kind in ("note", "task"):
                 # An extra that the token may not write is no reason to stop the deals.
@@ -136,24 +148,36 @@ class Creation:
         if isinstance(draft, ContactDraft):
             questions += [self._lookups.by_email_if(email) for email in draft.emails]
         found = await first_of(questions)
-        if found or not self._book.unsure(kind):
+        if found or self._bore_the_key(kind, draft, hint):
             return found
         found = await self._unkeyed(draft, hint)
-        if isinstance(draft, ContactDraft) and draft.emails:
+        if found or (isinstance(draft, ContactDraft) and draft.emails):
             return found  # the e-mail is unique as well: a repeat is refused with the id
         # Only a unique value makes the repeat itself safe: without one it has to wait until nothing can land any more.
-        age_s = (self._clock.now() - hint.sent_at).total_seconds()
-        if found is None and 0 <= age_s < SLOWEST_WRITE_S:
-            raise RetryableError("too early to tell whether the record was created", f"find created {kind}")
-        return found
+        age_s = (self._clock.now() - hint.sent_at).total_seconds() if hint.elapsed_s is None else hint.elapsed_s
+        if 0 <= age_s < SLOWEST_WRITE_S:
+            text = "too early to tell whether the record was created"
+            raise TooEarlyError(text, f"find created {kind}", wait_s=SLOWEST_WRITE_S - age_s)
+        return None
 
-    async def _unkeyed(self, draft: Draft, hint: Hint) -> str | None:
+    def _bore_the_key(self, kind: Kind, draft: Draft, hint: Hint) -> bool:
+        """Whether the lost create was sent with the unique key. Another process may have known less than we do:
+        killed at the first use of an account, it may have sent without the key that is there by now.
+        """
+        lost_at = self._lost.get((kind, key_of(draft)))
+        return (lost_at is not None and hint.sent_at <= lost_at) or self._book.was_unique(kind, hint.sent_at)
+
+    async def _unkeyed(self, draft: Draft, hint: Hint | None = None) -> str | None:
         """A record of ours that the key does not find: by its mark, among what hangs on the same contact or deal."""
         match draft:
             case ContactDraft():
                 return await first_of([self._lookups.by_phone(phone) for phone in draft.phones])
             case NoteDraft() | TaskDraft():
-                return await self._links.find_ours(draft, "deal", draft.deal_id or hint.deal_id)
-            case _:
-                contact_id = getattr(draft, "contact_id", "") or hint.contact_id
-                return await self._links.find_ours(draft, "contact", contact_id)
+                return await self._links.find_ours(draft, "deal", draft.deal_id or (hint.deal_id if hint else ""))
+            case DealDraft():
+                contact_id = draft.contact_id or (hint.contact_id if hint else "")
+                bare = TEXT_PROPERTY["deal"] not in self._book.taken("deal")
+                since = hint.sent_at if hint and bare else None
+                return await self._links.find_ours(draft, "contact", contact_id, titled_since=since)
+            case CompanyDraft():
+                return None

@@ -1,15 +1,17 @@
 """What hangs on a contact or a deal: the list that is no index, so nothing in it is late."""
 
+from datetime import datetime, timedelta
 from typing import Any
 
-from connectors.base import Draft, Kind
+from connectors.base import DealDraft, Draft, Kind
 from connectors.errors import PermanentError
 from connectors.hubspot.api import HubSpotApi
 from connectors.hubspot.objects import Objects
-from connectors.hubspot.payloads import KEY_PROPERTY, TEXT_PROPERTY, TYPES, key_of, kind_of, mark
-from connectors.hubspot.records import linked_ids, lowest, next_page, properties_of, results_of
+from connectors.hubspot.payloads import KEY_PROPERTY, TEXT_PROPERTY, TYPES, key_of, kind_of, mark, title
+from connectors.hubspot.records import linked_ids, lowest, next_page, properties_of, results_of, when
 
 PAGE = 500
+CLOCK_MARGIN = timedelta(seconds=5)
 
 
 class Links:
@@ -44,18 +46,28 @@ class Links:
             return ()
         return linked_ids(record, TYPES[to])
 
-    async def find_ours(self, draft: Draft, parent: Kind, parent_id: str) -> str | None:
-        """Lowest id of what hangs on the parent and has our key, or our mark in its text."""
+    async def find_ours(
+        self, draft: Draft, parent: Kind, parent_id: str, *, titled_since: datetime | None = None
+    ) -> str | None:
+        """Lowest id of what hangs on the parent and has our key, or our mark in its text.
+
+        `titled_since`: the account takes neither key nor mark; so a deal of the same title made since then is ours.
+        """
         kind = kind_of(draft)
         ids = await self.of(parent, parent_id, kind)
         names = [KEY_PROPERTY[kind], *filter(None, [TEXT_PROPERTY.get(kind)])]
+        names += ["dealname", "createdate"] if titled_since else []
         records = await self._objects.read_many(kind, ids, names)
-        return lowest(id_ for id_, record in records.items() if _is_ours(record, draft))
+        return lowest(id_ for id_, record in records.items() if _is_ours(record, draft, titled_since))
 
 
-def _is_ours(record: dict[str, Any], draft: Draft) -> bool:
+def _is_ours(record: dict[str, Any], draft: Draft, titled_since: datetime | None) -> bool:
     kind = kind_of(draft)
     properties = properties_of(record)
-    return properties.get(KEY_PROPERTY[kind], "").lower() == key_of(draft) or mark(draft.key) in properties.get(
-        TEXT_PROPERTY.get(kind, ""), ""
-    )
+    key, text = properties.get(KEY_PROPERTY[kind], "").lower(), properties.get(TEXT_PROPERTY.get(kind, ""), "")
+    if key == key_of(draft) or mark(draft.key) in text:
+        return True
+    if titled_since is None or key or not isinstance(draft, DealDraft):
+        return False
+    made = when(properties.get("createdate") or record.get("createdAt"))
+    return properties.get("dealname") == title(draft) and made is not None and made >= titled_since - CLOCK_MARGIN

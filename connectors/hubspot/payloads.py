@@ -152,6 +152,10 @@ def _company(draft: CompanyDraft) -> dict[str, str]:
     return {"name": draft.name, "hubspot_owner_id": draft.responsible, **values(draft.fields)}
 
 
+def title(draft: DealDraft) -> str:
+    return draft.title or draft.name or draft.key
+
+
 def _deal(draft: DealDraft, taken: Taken, *, marked: bool, default: tuple[str, str]) -> dict[str, str]:
     own = {
         "leadhub_source": draft.source,
@@ -163,7 +167,7 @@ def _deal(draft: DealDraft, taken: Taken, *, marked: bool, default: tuple[str, s
     ]
     lines = [draft.comment, f"leadhub: {', '.join(homeless)}" if homeless else "", mark(draft.key) if marked else ""]
     return {
-        "dealname": draft.title or draft.name or draft.key,
+        "dealname": title(draft),
         "pipeline": draft.pipeline or default[0],
         "dealstage": draft.stage or default[1],
         "amount": draft.price,

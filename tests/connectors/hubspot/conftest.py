@@ -11,7 +11,7 @@ from connectors.base import Opening
 from connectors.hubspot import HubSpotClient, HubSpotSettings
 from connectors.sandbox.base import FaultLayer, SandboxRequest, SandboxResponse
 from connectors.sandbox.hubspot import HubSpotSandbox
-from leads.clock import SystemClock
+from leads.clock import Clock, SystemClock
 from tests.connectors.hubspot.schemas import exchange_problems
 from tests.support.vendor_server import serve
 
@@ -66,11 +66,11 @@ class Account:
     tokens: MemoryTokens = field(default_factory=MemoryTokens)
     clients: list[HubSpotClient] = field(default_factory=list)
 
-    def client(self, **settings: Any) -> HubSpotClient:
+    def client(self, clock: Clock | None = None, **settings: Any) -> HubSpotClient:
         if "oauth" not in settings:
             settings.setdefault("access_token", "sandbox")
         given = HubSpotSettings.model_validate({"base_url": self.url, **settings})
-        opening = Opening(name="hs", settings=given, clock=self.sandbox.clock, tokens=self.tokens)
+        opening = Opening(name="hs", settings=given, clock=clock or self.sandbox.clock, tokens=self.tokens)
         client = HubSpotClient.open(opening)
         self.clients.append(client)
         return client

@@ -212,7 +212,7 @@ async def test_a_repeat_answers_with_the_merged_deal(account: Account, client: H
 
 async def test_find_created_finds_exactly_ours(account: Account, client: HubSpotClient) -> None:
     contact_id = await client.create(IVAN)
-    hint = Hint(sent_at=account.sandbox.clock.now(), contact_id=contact_id)
+    hint = Hint(sent_at=account.sandbox.clock.now(), contact_id=contact_id, elapsed_s=60.0)
     account.sandbox.records.create(
         "deals", {"dealname": "Расчёт окон", "pipeline": "default", "dealstage": "closedwon"}, []
     )

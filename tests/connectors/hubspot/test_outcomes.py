@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -12,12 +13,15 @@ from connectors.errors import (
     PermanentError,
     RateLimitedError,
     RetryableError,
+    TooEarlyError,
     UnknownOutcomeError,
 )
 from connectors.hubspot import HubSpotClient
+from connectors.hubspot.properties import PATIENCE_S
 from connectors.sandbox.base import Fault, FaultKind
 from connectors.sandbox.hubspot_errors import lacking, throttled
 from tests.connectors.hubspot.conftest import Account
+from tests.support.moved_clock import MovedClock
 
 CREATE_DEAL = "POST /crm/objects/2026-03/deals"
 
@@ -141,10 +145,14 @@ async def test_a_lost_note_is_found_by_its_mark_where_the_key_cannot_be_kept(
     assert account.sandbox.linked("notes", found, "deals") == [deal_id]
 
 
-async def test_properties_that_cannot_be_read_right_now_do_not_stop_a_lead(
-    account: Account, client: HubSpotClient
-) -> None:
+async def test_properties_that_cannot_be_read_do_not_stop_a_lead_for_long(account: Account, tmp_path: Path) -> None:
+    clock = MovedClock(tmp_path / "clock")
+    client = account.client(clock)
     account.faults.faults.append(Fault("500", match="/properties/"))
+    for draft in (ContactDraft(key="p-01", name="Иван"), DealDraft(key="l-01", title="окна")):
+        with pytest.raises(TooEarlyError):
+            await client.create(draft)
+    clock.pass_by(PATIENCE_S)
     contact_id = await client.create(ContactDraft(key="p-01", name="Иван"))
     deal_id = await client.create(DealDraft(key="l-01", title="окна", contact_id=contact_id))
     assert account.sandbox.linked("deals", deal_id, "contacts") == [contact_id]
@@ -198,3 +206,85 @@ async def test_a_token_that_may_not_write_notes_is_no_reason_to_pause_the_connec
     )  # type: ignore[method-assign]
     with pytest.raises(AuthError, match=r"crm\.objects\.deals\.write"):
         await client.create(DealDraft(key="l-7", title="x"))
+
+
+# --- a key that nobody could know of when the record was sent ----------------------------------
+
+
+async def test_a_record_waits_until_it_is_seen_whether_the_account_has_our_key(
+    account: Account, client: HubSpotClient
+) -> None:
+    account.faults.faults.append(Fault("500_after", match="POST /crm/properties/2026-03/contacts", times=1))
+    draft = ContactDraft(key="p-01", name="Иван", phones=("+79161234567",))
+    await client.find_contact(draft.phones, (), draft.key)
+    with pytest.raises(TooEarlyError) as caught:
+        await client.create(draft)
+    assert account.sandbox.contacts == {}
+    await asyncio.sleep(caught.value.wait_s)
+    made = await client.create(draft)
+    assert account.sandbox.contacts[made]["properties"]["leadhub_external_id"] == "p-01"
+    assert await account.client().find_created(draft, Hint(datetime.now(UTC))) == made
+
+
+async def test_all_that_wait_at_the_first_use_go_with_the_key_that_is_slow_to_be_made(
+    account: Account, client: HubSpotClient
+) -> None:
+    account.faults.faults.append(Fault("slow", match="/crm/properties/2026-03/contacts", delay_s=0.1))
+    drafts = [ContactDraft(key=f"p-{n}", name="Иван", phones=(f"+7916000000{n}",)) for n in range(5)]
+    await asyncio.gather(*(client.create(draft) for draft in drafts))
+    keys = [contact["properties"].get("leadhub_external_id") for contact in account.sandbox.contacts.values()]
+    assert sorted(keys) == [draft.key for draft in drafts]
+
+
+async def test_what_went_out_without_the_key_is_found_by_who_has_the_key(account: Account) -> None:
+    before, after = account.client(), account.client()
+    account.sandbox.account.may_write_schemas = False
+    person = ContactDraft(key="p-01", name="Иван", phones=("+79161234567",))
+    contact_id = await before.create(person)
+    deal = DealDraft(key="l-01", title="окна", contact_id=contact_id)
+    deal_id = await before.create(deal)
+    note = NoteDraft(key="n-01", text="Заявка", deal_id=deal_id)
+    note_id = await before.create(note)
+    account.sandbox.account.may_write_schemas = True
+    hint = Hint(datetime.now(UTC), contact_id=contact_id, deal_id=deal_id)
+    assert await after.find_created(person, hint) == contact_id
+    assert await after.find_created(deal, hint) == deal_id
+    assert await after.find_created(note, hint) == note_id
+    assert all("leadhub_external_id" in account.sandbox.schema.properties[type_] for type_ in ("contacts", "deals"))
+
+
+async def test_what_another_process_sent_is_not_repeated_before_it_can_be_seen(account: Account) -> None:
+    client = account.client()
+    person = ContactDraft(key="p-01", name="Иван", phones=("+79161234567",))
+    with pytest.raises(TooEarlyError) as caught:
+        await client.find_created(person, Hint(datetime.now(UTC), elapsed_s=12.0))
+    assert caught.value.wait_s == 18.0
+    assert await client.find_created(person, Hint(datetime.now(UTC), elapsed_s=30.0)) is None
+
+
+async def test_nothing_is_waited_for_where_the_key_was_there_long_before(
+    account: Account, client: HubSpotClient
+) -> None:
+    draft = await ready_deal(client)
+    for type_ in ("contacts", "deals"):
+        account.sandbox.schema.properties[type_]["leadhub_external_id"]["createdAt"] = "2026-01-02T03:04:05.678Z"
+    other = account.client()
+    person = ContactDraft(key="p-77", name="Анна", phones=("+79160000077",))
+    account.sandbox.requests.clear()
+    assert await other.find_created(person, Hint(datetime.now(UTC))) is None
+    assert await other.find_created(draft, Hint(datetime.now(UTC))) is None
+    assert not [line for line in account.sandbox.lines() if "search" in line or "associations" in line]
+
+
+async def test_a_deal_that_could_bear_neither_key_nor_mark_is_found_by_its_title(account: Account) -> None:
+    account.sandbox.account.may_write_schemas = False
+    del account.sandbox.schema.properties["deals"]["description"]
+    before, after = account.client(), account.client()
+    contact_id = await before.create(ContactDraft(key="p-01", name="Иван", phones=("+79161234567",)))
+    sent_at = datetime.now(UTC)
+    deal_id = await before.create(DealDraft(key="l-01", title="окна", contact_id=contact_id))
+    late = Hint(sent_at, contact_id=contact_id, elapsed_s=60.0)
+    assert await after.find_created(DealDraft(key="l-01", title="окна"), late) == deal_id
+    assert await after.find_created(DealDraft(key="l-02", title="двери"), late) is None
+    later = Hint(sent_at + timedelta(minutes=5), contact_id=contact_id, elapsed_s=60.0)
+    assert await after.find_created(DealDraft(key="l-03", title="окна"), later) is None
