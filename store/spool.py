@@ -9,6 +9,7 @@ import asyncio
 import fcntl
 import os
 import struct
+import threading
 import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -47,6 +48,8 @@ class Spool:
         self._inline = inline
         self._thread = None if inline else ThreadPoolExecutor(1, thread_name_prefix="spool")
         self._segment: _Segment | None = None
+        self._sealing = threading.Lock()
+        """Held while a group is written and while a file is closed: no file ends under a write."""
         self._pending: list[tuple[bytes, asyncio.Future[None]]] = []
         self._flushing = False
         self.waiting = 0
@@ -101,11 +104,14 @@ class Spool:
                 future.set_exception(error)
 
     def _write(self, records: list[bytes]) -> None:
+        with self._sealing:
+            self._write_group(records)
+
+    def _write_group(self, records: list[bytes]) -> None:
         segment = self._segment or self._new_segment()
         data = b"".join(HEAD.pack(len(record), zlib.crc32(record)) + record for record in records)
         try:
-            segment.file.write(data)
-            segment.file.flush()
+            _write_whole(segment.file, data)
             os.fsync(segment.file.fileno())
             segment.size += len(data)
         except OSError:
@@ -120,18 +126,22 @@ class Spool:
     def _new_segment(self) -> _Segment:
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         path = self.folder / f"{new_id(self._clock)}{SUFFIX}"
-        file = open(path, "wb", buffering=0)  # noqa: SIM115  # kept open: the lock on it says that it is in use
-        os.chmod(path, 0o600)
+        # Locked before it has its name: seen without its lock it would be taken for that of a dead process.
+        draft = path.with_suffix(".new")
+        file = open(draft, "wb", buffering=0)  # noqa: SIM115  # kept open: the lock on it says that it is in use
+        os.chmod(draft, 0o600)
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        draft.rename(path)
         sync_folder(self.folder)
         self._segment = _Segment(path, file)
         return self._segment
 
     def take(self) -> list[tuple[Path, list[bytes]]]:
         """Everything not taken in yet, by file, oldest first; later appends go to a new file."""
-        if self._segment is not None and self._segment.size:
-            self._segment.file.close()
-            self._segment = None
+        with self._sealing:
+            if self._segment is not None and self._segment.size:
+                self._segment.file.close()
+                self._segment = None
         found = []
         for path in self._segments():
             if self._segment is not None and path == self._segment.path:
@@ -179,6 +189,13 @@ def read_records(path: Path) -> Iterator[bytes]:
             if len(record) < size or zlib.crc32(record) != crc:
                 return
             yield record
+
+
+def _write_whole(file: BinaryIO, data: bytes) -> None:
+    """A disk that is nearly full takes a part of it and reports no error; what is left over then fails."""
+    left = memoryview(data)
+    while left:
+        left = left[file.write(left) :]
 
 
 def _in_use(path: Path) -> bool:
