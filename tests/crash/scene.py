@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from leads.clock import SystemClock
+from store.tables import t_lead
 from tests.support.crms import CRM_OF, Crms, running_crms
 from tests.support.hub_main import QUICK, Options
 from tests.support.hub_process import PATIENCE_S, HubProcess, Zygote, free_port
-from tests.support.promises import Verdict, judge, owed
+from tests.support.promises import Verdict, judge, owed, rows
 from tests.support.senders import Senders, lead
 
 LOOK_FACTOR = 0.03
@@ -78,6 +79,17 @@ class Scene:
 
         await asyncio.gather(*(enquire(person) for person in range(persons)))
         self.sent += each
+
+    async def send_one(self, person: int, **more: str) -> None:
+        """The next enquiry of one person."""
+        number, self.sent = self.sent, self.sent + 1
+        await self.senders.send("all", lead(person, number, **more))
+
+    async def taken_in(self, count: int) -> None:
+        """Waits until so many leads are in the database."""
+        async with asyncio.timeout(PATIENCE_S):
+            while len(await asyncio.to_thread(rows, self.database, t_lead)) < count:
+                await asyncio.sleep(LOOK_S)
 
     async def all_arrived(self, timeout_s: float = PATIENCE_S) -> float:
         """Waits until nothing is owed any more; the seconds that it took."""
