@@ -221,6 +221,7 @@ def build_hub(
             hub_id=hub_id,
             pace=pace,
             follow_ups=ConnectionFollowUps(name, target, db, clock, reporter, metadata),
+            on_owned=metadata.warm,
             on_fields_refused=metadata.expire,
         )
         connections[name] = Connection(name, connector, target, metadata, owner)

@@ -30,17 +30,24 @@ class MetadataCache:
         self._tried_at = float("-inf")
         self._reading: asyncio.Task[None] | None = None
 
+    def warm(self) -> None:
+        """Begins to read ahead, so that the first lead does not wait."""
+        self._begin()
+
     async def get(self) -> tuple[Metadata, Directory]:
-        now = self._clock.monotonic()
-        old = self._read_at is None or now - self._read_at > FRESH_FOR_S
-        if old and now - self._tried_at > RETRY_S and self._reading is None:
-            self._tried_at = now
-            self._reading = asyncio.create_task(self._read())
+        self._begin()
         if self._read_at is None and self._reading is not None:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(FIRST_WAIT_S):
                     await asyncio.shield(self._reading)
         return self._metadata, self._directory
+
+    def _begin(self) -> None:
+        now = self._clock.monotonic()
+        old = self._read_at is None or now - self._read_at > FRESH_FOR_S
+        if old and now - self._tried_at > RETRY_S and self._reading is None:
+            self._tried_at = now
+            self._reading = asyncio.create_task(self._read())
 
     def expire(self) -> None:
         """What is remembered turned out to be wrong: read anew at the next use."""

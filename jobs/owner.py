@@ -82,6 +82,8 @@ class ConnectionOwner:
     hub_id: str = ""
     pace: Pace = NORMAL
     follow_ups: FollowUps | None = None
+    on_owned: Callable[[], None] = lambda: None
+    """Called when the lease was taken: what deliveries need may be read ahead."""
     on_fields_refused: Callable[[], None] = lambda: None
     """Called when the CRM refused fields: what is remembered of it is out of date."""
     breaker: Breaker = field(default_factory=Breaker)
@@ -132,6 +134,7 @@ class ConnectionOwner:
         await self.db.write(lambda conn: outbox.make_due(conn, self.name, now))
         if left:
             log.warning("unsettled deliveries taken over", extra={**self._fields("owner.took_over"), "count": left})
+        self.on_owned()
         mend_at = self.clock.monotonic() + self.pace.mend_s
         while not self._stopping:
             self._wake.clear()
@@ -321,6 +324,7 @@ class ConnectionOwner:
             incomplete=kept,
             error_kind="incomplete" if kept else "",
             looked_up=result.looked_up,
+            arrived_at=result.arrived_at,
             links=result.links,
             follow_ups=tuple(follow_ups),
         )

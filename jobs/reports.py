@@ -215,6 +215,7 @@ def delivery_json(row: Any) -> dict[str, Any]:
         "outcome": row.outcome,
         "route": row.route,
         "due_at": row.due_at.isoformat(),
+        "arrived_at": row.arrived_at.isoformat() if row.arrived_at else None,
         "settled_at": row.settled_at.isoformat() if row.settled_at else None,
         "error_kind": row.error_kind,
         "last_error": row.last_error,

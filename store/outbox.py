@@ -106,6 +106,7 @@ class Settlement:
     error_kind: str = ""
     last_error: str = ""
     looked_up: bool = False
+    arrived_at: datetime | None = None
     links: tuple[tuple[str, str, str], ...] = ()
     follow_ups: tuple[NewFollowUp, ...] = ()
 
@@ -310,6 +311,7 @@ def _settle(conn: Connection, done: Settlement) -> None:
     if done.state == "delivered":
         values["incomplete"] = done.incomplete
         values["outcome"] = done.outcome
+        values["arrived_at"] = done.arrived_at or done.now
     for name in ("record_id", "contact_id", "company_id"):
         if value := getattr(done, name):
             values[name] = value

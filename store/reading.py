@@ -67,7 +67,7 @@ def count_by_connection(conn: Connection, since: datetime, until: datetime) -> d
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """Seconds from receipt to settled of delivered leads; looked-up ones are counted apart."""
+    """Seconds from receipt to the CRM of delivered leads; looked-up ones are counted apart."""
 
     seconds: tuple[float, ...]
     """Sorted."""
@@ -81,14 +81,14 @@ class Latency:
 
 def latency(conn: Connection, since: datetime, until: datetime) -> Latency:
     query = (
-        select(t_lead.c.received_at, t_delivery.c.settled_at, t_delivery.c.looked_up)
+        select(t_lead.c.received_at, t_delivery.c.arrived_at, t_delivery.c.looked_up)
         .join(t_lead, t_lead.c.id == t_delivery.c.lead_id)
         .where(t_lead.c.received_at >= since, t_lead.c.received_at < until, t_delivery.c.state == "delivered")
     )
     normal: list[float] = []
     looked: list[float] = []
-    for received_at, settled_at, looked_up in conn.execute(query):
-        took = max(0.0, (settled_at - received_at).total_seconds())
+    for received_at, arrived_at, looked_up in conn.execute(query):
+        took = max(0.0, (arrived_at - received_at).total_seconds())
         (looked if looked_up else normal).append(took)
     return Latency(tuple(sorted(normal)), tuple(sorted(looked)))
 
@@ -200,6 +200,7 @@ def _deliveries() -> Select[Any]:
         t_delivery.c.error_kind,
         t_delivery.c.last_error,
         t_delivery.c.looked_up,
+        t_delivery.c.arrived_at,
         t_delivery.c.settled_at,
     )
 

@@ -217,6 +217,8 @@ class Delivery(SQLModel, table=True):
     looked_up: bool = _no()
     """Its outcome was unknown at least once: its latency is counted apart."""
     fallback_at: datetime | None = _instant(nullable=True)
+    arrived_at: datetime | None = _instant(nullable=True)
+    """When a manager could see it in the CRM: the deal, or the note on an open one; task and rest come after."""
     settled_at: datetime | None = _instant(nullable=True)
 
     __table_args__ = (

@@ -115,6 +115,7 @@ def upgrade() -> None:
         sa.Column("last_error", sa.Text(), server_default=sa.text("('')"), nullable=False),
         sa.Column("looked_up", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("fallback_at", sa.BigInteger(), nullable=True),
+        sa.Column("arrived_at", sa.BigInteger(), nullable=True),
         sa.Column("settled_at", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("lead_id", "connection"),
