@@ -1,12 +1,8 @@
-"""The console: *Today*, the leads, the story of one lead; sign-in before all of them."""
+"""The console: its pages and what can be done on them."""
 
-import asyncio
-import ipaddress
-import logging
 from collections.abc import Awaitable, Callable
 from datetime import date, timedelta
 from functools import partial
-from urllib.parse import parse_qs
 
 from sqlalchemy import Connection
 from starlette.requests import Request
@@ -15,53 +11,38 @@ from starlette.routing import Route
 
 from jobs import reports
 from jobs.app import Hub
-from jobs.secret import secret_keys
-from store import operator, reading, users
-from store.db import StoreUnavailable
+from store import reading
 from store.operator import Done
 from store.reading import LeadFilter
-from store.users import ConsoleUser
 from web import story, today
 from web.actions import Actions, OverAlready
-from web.origin import comes_from_us, safe_next
-from web.page_templates import FILES, Templates, link
+from web.entrance import Entrance
+from web.page_templates import FILES, link
 from web.plain import plain_text
 from web.search import clean_query, find_phone
-from web.session import COOKIE, Sessions
-from web.throttle import LoginThrottle
-from web.visit import LANGUAGE_COOKIE, Visit, pick_locale
-from web.visitor import Visitor, is_loopback, visitor_of
-from web.words import Words
-
-log = logging.getLogger(__name__)
+from web.sign_in import SignIn
+from web.visit import Visit
 
 PER_PAGE = 50
 MAX_IDS = 500
 MAX_WHY_CHARS = 500
 MUTE_MINUTES = 60
-CHECKS_AT_ONCE = 2
-"""Argon2 takes 64 MB and most of a core each: a crowd at the door must not starve the leads."""
 STATUSES = ("owed", "pending", "failed", "delivered", "discarded")
-Handler = Callable[[Visit], Awaitable[Response]]
 
 
 class Console:
     """Makes the routes; one for each process."""
 
     def __init__(self, hub: Hub) -> None:
-        settings = hub.settings.hub
         self._hub = hub
         self._actions = Actions(hub)
-        self._sessions = Sessions(secret_keys(hub.settings))
-        self._templates = Templates()
-        self._throttle = LoginThrottle()
-        self._checks = asyncio.Semaphore(CHECKS_AT_ONCE)
-        self._on_loopback = is_loopback(settings.address[0])
-        self._public_url = str(settings.public_url or "")
-        self._trusted = [ipaddress.ip_network(one, strict=False) for one in settings.trusted_proxies]
+        self._entrance = Entrance(hub)
+        self._sign_in = SignIn(hub, self._entrance.sessions)
+        self._files = self._entrance.templates
+        self._public_url = str(hub.settings.hub.public_url or "")
 
     def routes(self) -> list[Route]:
-        show, change = self._show, self._change
+        show, change = self._entrance.shows, self._entrance.changes
         return [
             Route("/", show(self._today)),
             Route("/leads", show(self._leads)),
@@ -72,168 +53,16 @@ class Console:
             Route("/discard", change(self._discard), methods=["POST"]),
             Route("/incidents/{incident_id}/ack", change(self._ack), methods=["POST"]),
             Route("/incidents/{incident_id}/mute", change(self._mute), methods=["POST"]),
-            Route("/login", show(self._login_page, public=True), methods=["GET"]),
-            Route("/login", change(self._login, public=True), methods=["POST"]),
-            Route("/logout", change(self._logout), methods=["POST"]),
+            Route("/login", show(self._sign_in.page, public=True), methods=["GET"]),
+            Route("/login", change(self._sign_in.enter, public=True), methods=["POST"]),
+            Route("/logout", change(self._sign_in.leave), methods=["POST"]),
             Route("/static/{name}", self._static),
             Route("/favicon.ico", self._icon),
         ]
 
-    # --- who is there ---------------------------------------------------------------------------------------
-
-    def _show(self, handler: Handler, *, public: bool = False) -> Callable[[Request], Awaitable[Response]]:
-        async def shown(request: Request) -> Response:
-            visit = await self._enter(request)
-            return self._refused(visit, public=public) or await handler(visit)
-
-        return shown
-
-    def _change(self, handler: Handler, *, public: bool = False) -> Callable[[Request], Awaitable[Response]]:
-        """A request that changes something: from a page of ours, bearing this session's token."""
-
-        async def changed(request: Request) -> Response:
-            visit = await self._enter(request)
-            if not comes_from_us(_headers(request), visit.visitor, self._public_url):
-                log.warning("request of another site refused", extra={"event": "console.foreign"})
-                return visit.page("message.html", 403, kind="403", command="")
-            visit.form = await _form(request)
-            if not visit.sessions.is_form_token(visit.session, visit.given("token")):
-                if public:
-                    return self._login_form(visit, 403, problem=visit.words("login.expired"))
-                return self._refused(visit, public=public) or visit.page("message.html", 403, kind="403", command="")
-            return self._refused(visit, public=public) or await handler(visit)
-
-        return changed
-
-    async def _enter(self, request: Request) -> Visit:
-        """Raises StoreUnavailable."""
-        hub, now = self._hub, self._hub.clock.now()
-        visitor = self._visitor(request)
-        session = self._sessions.open(request.cookies.get(COOKIE, ""), now)
-        login = session.login if session else ""
-
-        def read(conn: Connection) -> tuple[bool, ConsoleUser | None]:
-            return users.any_user(conn), users.find_user(conn, login) if login else None
-
-        any_user, user = await hub.db.read(read)
-        fresh = False
-        if session is None or (login and (user is None or user.session_epoch != session.epoch)):
-            session, user, fresh = self._sessions.start(now), None, True
-        elif (renewed := self._sessions.renewed(session, now)) is not None:
-            session, fresh = renewed, True
-        return Visit(
-            request=request,
-            visitor=visitor,
-            sessions=self._sessions,
-            templates=self._templates,
-            words=self._words(request, user),
-            session=session,
-            user=user,
-            open_to_all=self._on_loopback and not any_user,
-            secure=visitor.https or self._public_url.startswith("https:"),
-            fresh=fresh,
-        )
-
-    def _visitor(self, request: Request) -> Visitor:
-        peer = request.client.host if request.client else ""
-        return visitor_of(peer, request.url.scheme, _headers(request), self._trusted)
-
-    def _words(self, request: Request, user: ConsoleUser | None) -> Words:
-        settings = self._hub.settings.hub
-        asked = request.query_params.get("lang", "")
-        locale = pick_locale(asked, request.cookies.get(LANGUAGE_COOKIE, ""), user, settings.locale)
-        return Words(locale, settings.zone, self._hub.clock.now())
-
-    def _refused(self, visit: Visit, *, public: bool) -> Response | None:
-        """Why the visitor may not go on, or None."""
-        if visit.inside:
-            return None
-        if visit.open_to_all:
-            return visit.page("message.html", 403, kind="not_local", command="leadhub user add LOGIN")
-        if public:
-            return None
-        if visit.request.method != "GET":
-            return visit.to("/login")
-        here = visit.request.url.path + (f"?{visit.request.url.query}" if visit.request.url.query else "")
-        return visit.to(link("/login", next="" if here == "/" else here))
-
     def problem(self, request: Request, status: int) -> Response:
         """A page about what went wrong, made without the database."""
-        now = self._hub.clock.now()
-        visitor = self._visitor(request)
-        visit = Visit(
-            request=request,
-            visitor=visitor,
-            sessions=self._sessions,
-            templates=self._templates,
-            words=self._words(request, None),
-            session=self._sessions.start(now),
-            user=None,
-            open_to_all=False,
-            secure=visitor.https,
-        )
-        kind = str(status) if visit.words.has(f"error.title_{status}") else "400" if status < 500 else "500"
-        return visit.page("message.html", status, kind=kind, command="")
-
-    # --- sign-in ------------------------------------------------------------------------------------------------
-
-    async def _login_page(self, visit: Visit) -> Response:
-        if visit.inside:
-            return visit.to(safe_next(visit.query("next")))
-        any_user = await self._hub.db.read(users.any_user)
-        return self._login_form(visit, 200, following=safe_next(visit.query("next")), nobody=not any_user)
-
-    def _login_form(
-        self, visit: Visit, status: int, *, following: str = "", problem: str = "", nobody: bool = False
-    ) -> Response:
-        following = following or safe_next(visit.given("next"))
-        return visit.page(
-            "login.html", status, following=following, problem=problem, login=visit.given("login"), nobody=nobody
-        )
-
-    async def _login(self, visit: Visit) -> Response:
-        hub, ip = self._hub, visit.visitor.ip
-        login = plain_text(visit.given("login"))[:64].lower()
-        wait_s = self._throttle.wait_s(ip, login, hub.clock.monotonic())
-        if wait_s > 0:
-            wait = visit.words.duration(max(1.0, wait_s))
-            response = self._login_form(visit, 429, problem=visit.words("login.wait", wait=wait))
-            response.headers["Retry-After"] = str(int(wait_s) + 1)
-            return response
-        # Counted before it is checked: many tries at once must not all pass the gate above.
-        self._throttle.failed(ip, login, hub.clock.monotonic())
-        stored = await hub.db.read(lambda conn: users.password_of(conn, login))
-        async with self._checks:
-            right = await asyncio.to_thread(users.password_matches, stored, visit.given("password"))
-        user = await hub.db.read(lambda conn: users.find_user(conn, login)) if right else None
-        if user is None:
-            log.warning("sign-in refused", extra={"event": "console.sign_in_refused", "ip": ip})
-            return self._login_form(visit, 401, problem=visit.words("login.wrong"))
-        self._throttle.succeeded(ip, login)
-        await self._note_sign_in(user)
-        visit.session = self._sessions.start(hub.clock.now(), user.login, user.session_epoch)
-        visit.fresh = True
-        return visit.back()
-
-    async def _note_sign_in(self, user: ConsoleUser) -> None:
-        """Who came in stands beside what was done; a database that cannot be written locks nobody out."""
-        clock = self._hub.clock
-        try:
-            await self._hub.db.write(
-                lambda conn: operator.record_action(
-                    conn, clock, actor=f"user:{user.login}", action="user.sign_in", subject=user.login
-                )
-            )
-        except StoreUnavailable:
-            log.warning("sign-in not kept", extra={"event": "console.sign_in_not_kept"})
-
-    async def _logout(self, visit: Visit) -> Response:
-        """Ends all sessions of the user: a cookie that somebody copied is worth nothing from now on."""
-        if visit.user is not None:
-            login = visit.user.login
-            await self._hub.db.write(lambda conn: users.end_sessions(conn, login))
-        visit.session, visit.user, visit.fresh = self._sessions.start(self._hub.clock.now()), None, True
-        return visit.to("/login")
+        return self._entrance.problem(request, status)
 
     # --- pages --------------------------------------------------------------------------------------------------
 
@@ -347,10 +176,10 @@ class Console:
     async def _static(self, request: Request) -> Response:
         name = request.path_params["name"]
         if name not in FILES:
-            return self.problem(request, 404)
-        forever = request.query_params.get("v") == self._templates.version
+            return self._entrance.problem(request, 404)
+        forever = request.query_params.get("v") == self._files.version
         headers = {"Cache-Control": f"public, max-age={31_536_000 if forever else 60}"}
-        return Response(self._templates.files[name], media_type=FILES[name], headers=headers)
+        return Response(self._files.files[name], media_type=FILES[name], headers=headers)
 
     async def _icon(self, _request: Request) -> Response:
         return RedirectResponse("/static/favicon.svg", 308)
@@ -380,18 +209,3 @@ def _day(text: str) -> date | None:
     except ValueError:
         return None
     return day if 2000 <= day.year <= 2999 else None
-
-
-def _headers(request: Request) -> dict[str, str]:
-    return {name.lower(): value for name, value in request.headers.items()}
-
-
-async def _form(request: Request) -> dict[str, list[str]]:
-    """The fields of a form of ours; another kind of body has none."""
-    if not request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
-        return {}
-    body = (await request.body()).decode("utf-8", "replace")
-    try:
-        return parse_qs(body, keep_blank_values=True, max_num_fields=MAX_IDS + 20)
-    except ValueError:
-        return {}
