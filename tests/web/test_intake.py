@@ -35,7 +35,7 @@ async def test_json_form_and_multipart_say_the_same() -> None:
             assert answer.status_code == 202
             assert answer.json()["status"] == "accepted"
         for lead in h.leads():
-            assert (lead.name, lead.phones, lead.data["comment"]) == ("Иван Петров", ["+79161234567"], "Нужны 3 окна")
+            assert (lead.name, lead.phones, lead.data["comment"]) == ("Иван Петров", ("+79161234567",), "Нужны 3 окна")
         assert h.leads()[2].data["extra"] == {"plan (file)": "plan.pdf (4 bytes)"}
         await h.quiet()
         assert len(h.amocrm.contacts) == 1
@@ -47,7 +47,7 @@ async def test_a_form_in_windows_1251_is_read_and_flagged() -> None:
         body = "name=Иван&phone=+79161234567&comment=Окна".encode("cp1251").replace(b"+", b"%2B")
         answer = await sent(h, content=body, headers={"content-type": "application/x-www-form-urlencoded"})
         lead = h.lead(answer.json()["lead_id"])
-        assert (lead.name, lead.data["comment"], lead.flags) == ("Иван", "Окна", ["charset_guessed"])
+        assert (lead.name, lead.data["comment"], lead.flags) == ("Иван", "Окна", ("charset_guessed",))
 
 
 @virtual
@@ -69,7 +69,7 @@ async def test_the_request_is_kept_as_it_came() -> None:
 async def test_a_repeated_lead_uid_answers_the_first_id_however_late() -> None:
     async with hub() as h:
         first = await h.post("site", {**IVAN, "lead_uid": "order-1"})
-        await h.wait(3 * 86_400.0)
+        h.jump(3 * 86_400.0)
         again = await sent(h, json={**IVAN, "comment": "edited", "lead_uid": "order-1"})
         assert again.json() == {"lead_id": first, "status": "duplicate"}
         await h.quiet()
@@ -120,7 +120,7 @@ async def test_a_lead_without_any_contact_is_kept_flagged_and_delivered() -> Non
     async with hub() as h:
         lead_id = await h.post("site", {"name": "Иван", "comment": "перезвоните"})
         await h.quiet()
-        assert h.lead(lead_id).flags == ["no_contact"]
+        assert h.lead(lead_id).flags == ("no_contact",)
         assert h.delivery(lead_id).state == "delivered"
         assert "нет ни телефона, ни почты" in h.notes("amo")[0]
 
@@ -130,7 +130,7 @@ async def test_what_the_honeypot_caught_is_held_told_of_and_sent_when_a_person_r
     async with hub() as h:
         lead_id = await h.post("site", {**IVAN, "leadhub_hp": "http://spam.test"})
         await h.wait(30.0)
-        assert h.lead(lead_id).flags == ["spam_honeypot"]
+        assert h.lead(lead_id).flags == ("spam_honeypot",)
         assert h.delivery(lead_id).state == "held"
         assert h.lead(lead_id).status == "pending"
         assert not h.amocrm.deals
@@ -169,12 +169,12 @@ async def test_leads_over_the_rate_of_one_address_are_kept_and_held() -> None:
     async with hub(config(sources="site: {type: webform, rate_limit: 3/m}")) as h:
         ids = [await h.post("site", {**IVAN, "lead_uid": str(number)}, ip="198.51.100.1") for number in range(5)]
         other = await h.post("site", {**IVAN, "lead_uid": "x"}, ip="198.51.100.2")
-        assert [h.lead(lead_id).flags for lead_id in ids] == [[], [], [], ["spam_rate"], ["spam_rate"]]
+        assert [h.lead(lead_id).flags for lead_id in ids] == [(), (), (), ("spam_rate",), ("spam_rate",)]
         assert [h.delivery(lead_id).state for lead_id in ids[3:]] == ["held", "held"]
-        assert h.lead(other).flags == []
+        assert h.lead(other).flags == ()
         await h.wait(61.0)
         later = await h.post("site", {**IVAN, "lead_uid": "later"}, ip="198.51.100.1")
-        assert h.lead(later).flags == []
+        assert h.lead(later).flags == ()
 
 
 @virtual
@@ -230,7 +230,8 @@ async def test_a_wrong_key_is_401_and_what_came_is_kept_for_a_week_without_secre
             {"params": {"key": "the-key-of-the-site"}},
         ):
             assert (await sent(h, json=IVAN, **right)).status_code == 202  # type: ignore[arg-type]  # what httpx takes
-        await h.wait(8 * 86_400.0)
+        h.jump(8 * 86_400.0)
+        await h.wait(601.0)
         assert h.rows(t_refused_request) == []
 
 
