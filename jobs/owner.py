@@ -141,7 +141,7 @@ class ConnectionOwner:
             try:
                 if self.clock.monotonic() >= mend_at:
                     mend_at = self.clock.monotonic() + self.pace.mend_s
-                    await self._release_forgotten(held)
+                    await self._mend(held)
                 wait_s = await self._probe() if self.breaker.open else await self._claim(held)
                 if self.follow_ups is not None and not self.breaker.open and not self._running:
                     await self.follow_ups.run_due(held)
@@ -150,10 +150,13 @@ class ConnectionOwner:
             await self._pause(wait_s)
         await self._finish_running()
 
-    async def _release_forgotten(self, held: Held) -> None:
-        """A delivery whose task ended by a fault of ours is tried again instead of staying claimed for ever."""
+    async def _mend(self, held: Held) -> None:
+        """What a fault of ours or a wrong clock left behind is tried again instead of waiting for ever."""
         now, running = self.clock.now(), set(self._running)
         count = await self.db.write(lambda conn: outbox.release_forgotten(conn, held, running, now))
+        clamped = await self.db.write(lambda conn: outbox.clamp_due(conn, self.name, now))
+        if clamped:
+            log.warning("tries were dated too far ahead", extra={**self._fields("owner.clamped"), "count": clamped})
         if count:
             log.error("deliveries had been forgotten", extra={**self._fields("owner.forgot"), "count": count})
 

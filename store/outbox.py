@@ -466,6 +466,25 @@ def release_forgotten(conn: Connection, held: Held, running: Collection[str], no
     return len(forgotten)
 
 
+LONGEST_WAIT = timedelta(seconds=700)
+"""No retry and no second look is further ahead; a rate answer or a hold may be."""
+
+
+def clamp_due(conn: Connection, connection: str, now: datetime) -> int:
+    """A try that lies too far ahead was dated by a clock that was wrong: it is due now. Returns how many."""
+    changed = conn.execute(
+        update(t_delivery)
+        .where(
+            t_delivery.c.connection == connection,
+            t_delivery.c.state == "ready",
+            t_delivery.c.due_at > now + LONGEST_WAIT,
+            t_delivery.c.error_kind.notin_(("hold", "rate_limited")),
+        )
+        .values(due_at=now)
+    )
+    return int(changed.rowcount)
+
+
 def make_due(conn: Connection, connection: str, now: datetime) -> int:
     """All that waits for its next try may go now: the connection is well again, or the clock was set."""
     changed = conn.execute(
