@@ -7,7 +7,7 @@ import socket
 import stat
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Literal
@@ -293,11 +293,12 @@ async def _clock(settings: object, clock: Clock, say: Say) -> AsyncIterator[Foun
         theirs = parsedate_to_datetime(answer.headers["date"])
     except (httpx.HTTPError, httpx.InvalidURL, KeyError, ValueError):
         return
-    apart = abs((clock.now() - (theirs if theirs.tzinfo else theirs.replace(tzinfo=UTC))).total_seconds())
+    now = clock.now()
+    apart = abs((now - (theirs if theirs.tzinfo else theirs.replace(tzinfo=UTC))).total_seconds())
     if apart > CLOCK_OFF_S:
         told = say(
-            f"differs from the CRM's by {apart:.0f} s: it is {datetime.now(UTC):%H:%M:%S} UTC here",
-            f"расходятся с CRM на {apart:.0f} с: здесь {datetime.now(UTC):%H:%M:%S} UTC",
+            f"differs from the CRM's by {apart:.0f} s: it is {now:%H:%M:%S} UTC here",
+            f"расходятся с CRM на {apart:.0f} с: здесь {now:%H:%M:%S} UTC",
         )
         yield Found("clock", "warning", told, "timedatectl set-ntp true")
 
