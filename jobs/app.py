@@ -137,6 +137,12 @@ class Hub:
             if (connection := self.connections.get(name)) is not None:
                 connection.owner.wake()
 
+    def try_now(self, names: Collection[str]) -> None:
+        """A person wants these connections tried at once, whatever their breakers say."""
+        for name in names:
+            if (connection := self.connections.get(name)) is not None:
+                connection.owner.try_now()
+
     async def stop(self) -> None:
         """Finishes or hands back what is in flight, then closes everything."""
         owners = [task for task in self._tasks if task.get_name().startswith("owner ")]

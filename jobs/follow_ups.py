@@ -9,7 +9,7 @@ from connectors.base import Target
 from connectors.errors import AuthError, ConnectorError, PermanentError
 from connectors.limits import BULK, PRIORITY
 from jobs.metadata import MetadataCache
-from jobs.owner import Reporter
+from jobs.reporting import Reporter
 from leads.clock import Clock
 from store import follow_ups
 from store.db import Database

@@ -9,7 +9,7 @@ import contextlib
 import logging
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Any, Protocol
 
@@ -17,27 +17,24 @@ from connectors.base import KINDS, Capabilities, Kind, Target
 from connectors.errors import (
     AuthError,
     ConnectorError,
-    PermanentError,
-    RateLimitedError,
-    RetryableError,
-    TooEarlyError,
 )
 from connectors.http import CALL_LOG, CallRecord
 from connectors.limits import BULK, FRESH, PRIORITY, RETRY
 from jobs.breaker import Breaker
 from jobs.checkpoints import Checkpoint, passed
-from jobs.deliver import Hold, LookLater, Planner, Result, Run
+from jobs.deliver import Planner, Run
 from jobs.leasing import LeaseKeeper
+from jobs.outcomes import Outcomes
 from jobs.pace import NORMAL, Pace
-from jobs.progress import Progress, earliest_look
+from jobs.progress import Progress
+from jobs.reporting import Reporter
 from leads import retry
 from leads.clock import Clock
 from leads.ids import new_id
-from leads.retry import Outcome
-from store import outbox
+from store import mending, outbox
 from store.db import Database, StoreUnavailable
 from store.leases import Held, LostLease
-from store.outbox import AttemptRecord, Claimed, Intent, NewFollowUp, Settlement
+from store.outbox import AttemptRecord, Claimed, Intent, Settlement
 
 log = logging.getLogger(__name__)
 
@@ -47,17 +44,6 @@ FRESH_RESERVE = 16
 STOP_WAIT_S = 8.0
 STORE_RETRY_S = 0.5
 RECHECK_GRACE_S = 5.0
-COMPLETE_AFTER_S = 3600.0
-
-
-class Reporter(Protocol):
-    """Where the owner tells what a person should hear of; `jobs.incidents` is the real one. Never raises."""
-
-    async def observe(
-        self, kind: str, connection: str, *, cause: str = "", data: dict[str, Any] | None = None
-    ) -> None: ...
-
-    async def resolve(self, kind: str, connection: str, *, data: dict[str, Any] | None = None) -> None: ...
 
 
 class FollowUps(Protocol):
@@ -87,6 +73,7 @@ class ConnectionOwner:
     on_fields_refused: Callable[[], None] = lambda: None
     """Called when the CRM refused fields: what is remembered of it is out of date."""
     breaker: Breaker = field(default_factory=Breaker)
+    outcomes: Outcomes = field(init=False)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _stopping: bool = False
     _running: dict[str, asyncio.Task[None]] = field(default_factory=dict)
@@ -95,10 +82,25 @@ class ConnectionOwner:
 
     def __post_init__(self) -> None:
         self._keeper = LeaseKeeper(self.name, self.db, self.clock, self.pace, self.hub_id)
+        self.outcomes = Outcomes(
+            name=self.name,
+            clock=self.clock,
+            capabilities=self.capabilities,
+            breaker=self.breaker,
+            reporter=self.reporter,
+            policy=self.policy,
+            report_down=self._report_down,
+            on_fields_refused=self.on_fields_refused,
+        )
 
     @property
     def owning(self) -> bool:
         return self._keeper.holding
+
+    def try_now(self) -> None:
+        """A person pressed retry: a connection that is down is asked at once, not at its next probe."""
+        self.breaker.probe_at = 0.0
+        self._wake.set()
 
     def wake(self) -> None:
         self._wake.set()
@@ -117,7 +119,7 @@ class ConnectionOwner:
             await self._work(held)
             now = self.clock.now()
             await self._cancel_running()
-            await self.db.write(lambda conn: outbox.hand_back(conn, held, now))
+            await self.db.write(lambda conn: mending.hand_back(conn, held, now))
         finally:
             await self._cancel_running()
 
@@ -129,9 +131,9 @@ class ConnectionOwner:
 
     async def _work(self, held: Held) -> None:
         now = self.clock.now()
-        left = await self.db.write(lambda conn: outbox.take_over(conn, held, now))
+        left = await self.db.write(lambda conn: mending.take_over(conn, held, now))
         # A new owner tries everything at once: times of an earlier one may come from a clock that was wrong.
-        await self.db.write(lambda conn: outbox.make_due(conn, self.name, now))
+        await self.db.write(lambda conn: mending.make_due(conn, self.name, now))
         if left:
             log.warning("unsettled deliveries taken over", extra={**self._fields("owner.took_over"), "count": left})
         self.on_owned()
@@ -153,8 +155,8 @@ class ConnectionOwner:
     async def _mend(self, held: Held) -> None:
         """What a fault of ours or a wrong clock left behind is tried again instead of waiting for ever."""
         now, running = self.clock.now(), set(self._running)
-        count = await self.db.write(lambda conn: outbox.release_forgotten(conn, held, running, now))
-        clamped = await self.db.write(lambda conn: outbox.clamp_due(conn, self.name, now))
+        count = await self.db.write(lambda conn: mending.release_forgotten(conn, held, running, now))
+        clamped = await self.db.write(lambda conn: mending.clamp_due(conn, self.name, now))
         if clamped:
             log.warning("tries were dated too far ahead", extra={**self._fields("owner.clamped"), "count": clamped})
         if count:
@@ -220,7 +222,7 @@ class ConnectionOwner:
         if not self.breaker.succeeded():
             return
         now = self.clock.now()
-        count = await self.db.write(lambda conn: outbox.make_due(conn, self.name, now))
+        count = await self.db.write(lambda conn: mending.make_due(conn, self.name, now))
         log.info("connection recovered", extra={**self._fields("connection.up"), "due": count})
         data = {"since": since.isoformat() if since else "", "waiting": count}
         await self.reporter.resolve("connection_down", self.name, data=data)
@@ -252,9 +254,9 @@ class ConnectionOwner:
         except LostLease:
             raise
         except Exception as error:
-            settlement = await self._after_failure(held, run, error)
+            settlement = await self.outcomes.after_failure(held, run, error)
         else:
-            settlement = self._after_success(held, run, result)
+            settlement = self.outcomes.after_success(held, run, result)
             await self._recovered()
             await self.checkpoint("settling")
         attempt = AttemptRecord(
@@ -298,132 +300,5 @@ class ConnectionOwner:
             },
         )
 
-    def _after_success(self, held: Held, run: Run, result: Result) -> Settlement:
-        now = self.clock.now()
-        claimed = run.claimed
-        kept = [one.to_json() for one in result.dropped if not one.optional]
-        follow_ups = []
-        if result.resent:
-            follow_ups += [
-                NewFollowUp(new_id(self.clock), "recheck", now + timedelta(seconds=after))
-                for after in self.capabilities.recheck_s
-            ]
-        if kept:
-            after = timedelta(seconds=COMPLETE_AFTER_S)
-            follow_ups.append(NewFollowUp(new_id(self.clock), "complete", now + after))
-            self.on_fields_refused()
-        return Settlement(
-            held=held,
-            delivery_id=claimed.id,
-            lead_id=claimed.lead.id,
-            lane=claimed.person.id,
-            state="delivered",
-            now=now,
-            progress=run.progress.to_json(),
-            record_id=result.record_id,
-            contact_id=result.contact_id,
-            company_id=result.company_id,
-            outcome="created" if result.created else "joined",
-            incomplete=kept,
-            error_kind="incomplete" if kept else "",
-            looked_up=result.looked_up,
-            arrived_at=result.arrived_at,
-            links=result.links,
-            follow_ups=tuple(follow_ups),
-        )
-
-    async def _after_failure(self, held: Held, run: Run, error: Exception) -> Settlement:
-        now = self.clock.now()
-        claimed = run.claimed
-        base = Settlement(
-            held=held,
-            delivery_id=claimed.id,
-            lead_id=claimed.lead.id,
-            lane=claimed.person.id,
-            state="ready",
-            now=now,
-            progress=run.progress.to_json(),
-            last_error=_text(error),
-            looked_up=run.looked_up or run.progress.unknown,
-        )
-        match error:
-            case LookLater():
-                return replace(
-                    base,
-                    due_at=error.at,
-                    count_attempt=False,
-                    outcome="looked",
-                    error_kind="unknown",
-                    last_error="nothing found yet; will look again before sending again",
-                )
-            case Hold():
-                return replace(base, due_at=error.until, count_attempt=False, outcome="held", error_kind="hold")
-            case StoreUnavailable():
-                return replace(base, due_at=now, count_attempt=False, outcome="not_sent", error_kind="store")
-            case AuthError():
-                if self.breaker.refused(str(error), now, self.clock.monotonic()):
-                    await self._report_down()
-                return replace(base, due_at=now, count_attempt=False, outcome="auth", error_kind="auth")
-            case TooEarlyError():
-                unknown = run.progress.unknown
-                return replace(
-                    base,
-                    due_at=now + timedelta(seconds=error.wait_s),
-                    count_attempt=False,
-                    outcome="looked" if unknown else "not_sent",
-                    error_kind="unknown" if unknown else "retryable",
-                )
-            case PermanentError():
-                self.on_fields_refused()
-                await self.reporter.observe(
-                    "lead_failed", self.name, cause=str(error), data={"lead_id": claimed.lead.id}
-                )
-                return replace(base, state="dead", outcome="refused", error_kind="refused")
-            case _:
-                return await self._retry(base, claimed, run, error)
-
-    async def _retry(self, base: Settlement, claimed: Claimed, run: Run, error: Exception) -> Settlement:
-        outcome = outcome_of(error)
-        of_connection = outcome is not Outcome.RATE_LIMITED and isinstance(error, ConnectorError)
-        if of_connection and self.breaker.failed(str(error), base.now, self.clock.monotonic()):
-            await self._report_down()
-        decision = retry.decide(
-            outcome,
-            claimed.attempt,
-            claimed.age_from,
-            base.now,
-            self.clock.random(),
-            retry_after_s=error.retry_after_s if isinstance(error, RateLimitedError) else None,
-            policy=self.policy,
-        )
-        if isinstance(decision, retry.DeadLetter):
-            await self.reporter.observe("lead_failed", self.name, cause=str(error), data={"lead_id": claimed.lead.id})
-            text = f"gave up after {decision.age}: {base.last_error}"
-            return replace(base, state="dead", outcome="gave_up", error_kind="gave_up", last_error=text)
-        assert isinstance(decision, retry.RetryAt)
-        due_at = decision.at
-        if run.progress.unknown:
-            sent = [step.sent_at for step in run.progress.steps.values() if step.unknown and step.sent_at]
-            due_at = max(base.now, earliest_look(max(sent), self.capabilities.look_again_s))
-        return replace(
-            base, due_at=due_at, count_attempt=decision.spends_attempt, outcome=str(outcome), error_kind=str(outcome)
-        )
-
     def _fields(self, event: str) -> dict[str, Any]:
         return {"event": event, "connection": self.name}
-
-
-def outcome_of(error: Exception) -> Outcome:
-    """A failure as the retry rules know it; one that nobody foresaw may have written something."""
-    match error:
-        case RateLimitedError():
-            return Outcome.RATE_LIMITED
-        case RetryableError():
-            return Outcome.RETRYABLE
-        case _:
-            return Outcome.UNKNOWN
-
-
-def _text(error: Exception) -> str:
-    """What is kept of an error: a connector's own words are free of secrets and people, others only by name."""
-    return str(error) if isinstance(error, (ConnectorError, Hold)) else type(error).__name__

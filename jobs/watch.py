@@ -20,7 +20,7 @@ from jobs.intake import IntakeService
 from leads.clock import Clock
 from leads.ids import new_id
 from leads.incidents import Observation, incident_key
-from store import cursors, follow_ups, outbox, refused
+from store import cursors, follow_ups, mending, refused
 from store import incidents as rows
 from store.db import Database, StoreUnavailable
 from store.fallbacks import mark_sent, waiting_for_fallback
@@ -173,7 +173,7 @@ class Watch:
     async def mend(self) -> None:
         """Frees lanes that wait behind nobody: none is expected, so each is logged."""
         now = self.clock.now()
-        freed = await self.db.write(lambda conn: outbox.free_stuck_lanes(conn, now))
+        freed = await self.db.write(lambda conn: mending.free_stuck_lanes(conn, now))
         if freed:
             log.error("lanes waited behind nobody", extra={"event": "outbox.stuck", "count": freed})
             self.wake(tuple(self.connections))
@@ -190,7 +190,7 @@ class Watch:
             if abs(jumped) > JUMP_S:
                 log.warning("the clock jumped", extra={"event": "clock.jumped", "seconds": round(jumped, 1)})
                 for name in self.connections:
-                    await self.db.write(lambda conn, name=name: outbox.make_due(conn, name, wall))  # type: ignore[misc]
+                    await self.db.write(lambda conn, name=name: mending.make_due(conn, name, wall))  # type: ignore[misc]
                 self.wake(tuple(self.connections))
         self._wall, self._monotonic = wall, monotonic
 

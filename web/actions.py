@@ -36,7 +36,7 @@ class Actions:
             total.refused |= done.refused
             total.connections |= done.connections
         if total.connections:
-            hub.wake(sorted(total.connections))
+            hub.try_now(sorted(total.connections))
         return total
 
     async def retry_all_failed(self, *, actor: str) -> Done:
@@ -54,7 +54,7 @@ class Actions:
             total.refused |= done.refused
             total.connections |= done.connections
         if total.connections:  # the next lead of the same person may be due
-            hub.wake(sorted(total.connections))
+            hub.try_now(sorted(total.connections))
         return total
 
     async def acknowledge(self, incident_id: str, *, who: str, actor: str) -> Incident | None:

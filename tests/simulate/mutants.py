@@ -10,10 +10,10 @@ from unittest.mock import patch
 
 from connectors.doors import Receipt
 from connectors.oauth import OAuthTokens
-from jobs import deliver, intake, owner
+from jobs import deliver, intake, outcomes, owner
 from leads.identity import Resolution
 from store import intake as store_intake
-from store import outbox
+from store import mending, outbox
 from store.tables import t_delivery
 
 
@@ -168,20 +168,20 @@ def every_lead_is_a_new_person() -> Iterator[None]:
 @contextlib.contextmanager
 def a_failed_try_is_the_last() -> Iterator[None]:
     """Failures are taken for final, and nobody is told."""
-    real = owner.ConnectionOwner._after_failure
+    real = outcomes.Outcomes.after_failure
 
     async def gives_up(self: Any, held: Any, run: Any, error: Any) -> Any:
         settlement = await real(self, held, run, error)
         return dataclasses.replace(settlement, state="delivered", record_id="1", outcome="created")
 
-    with patch.object(owner.ConnectionOwner, "_after_failure", gives_up):
+    with patch.object(outcomes.Outcomes, "after_failure", gives_up):
         yield
 
 
 @contextlib.contextmanager
 def claims_of_the_dead_stay_claimed() -> Iterator[None]:
     """What a killed worker had in hand is never taken over."""
-    with patch.object(outbox, "take_over", lambda conn, held, now: 0):
+    with patch.object(mending, "take_over", lambda conn, held, now: 0):
         yield
 
 

@@ -1,6 +1,5 @@
 """A hundred seeded schedules keep the promises, and the same seed tells the same story twice."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,8 +12,8 @@ AT_ONCE = 5
 
 
 @pytest.fixture(scope="module")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Settings, Path]]:
-    yield prepare(tmp_path_factory.mktemp("simulate"))
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, Path]:
+    return prepare(tmp_path_factory.mktemp("simulate"))
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Connection, Engine, event, select
 
 from leads.ids import new_id
-from store import leases, operator, outbox, reading
+from store import leases, mending, operator, outbox, reading
 from store.db import make_engine
 from store.intake import Intake
 from store.leases import Held, LostLease
@@ -151,7 +151,7 @@ def test_an_owner_that_lost_its_lease_can_neither_send_nor_settle(engine: Engine
     second = own(engine, clock, "w2")
     assert second.fence > first.fence
     with engine.begin() as conn:
-        assert outbox.take_over(conn, second, clock.now()) == 1
+        assert mending.take_over(conn, second, clock.now()) == 1
     for work in (
         lambda conn: outbox.intend(conn, [Intent(first, claimed.id, {})]),
         lambda conn: outbox.settle(conn, [settlement(first, claimed, clock)]),
@@ -182,7 +182,7 @@ def test_what_was_being_sent_survives_the_owner(engine: Engine, clock: ManualClo
     clock.forward(leases.TTL_S + 1)
     second = own(engine, clock, "w2")
     with engine.begin() as conn:
-        outbox.take_over(conn, second, clock.now())
+        mending.take_over(conn, second, clock.now())
     (again,) = claim(engine, second, clock)
     assert again.progress == {"deal": {"sent_at": 5}}
 
@@ -241,8 +241,8 @@ def test_waiting_behind_nobody_is_found_and_freed(engine: Engine, clock: ManualC
     accept(engine, clock, "+79160000001")
     with engine.begin() as conn:
         conn.execute(t_delivery.update().values(state="waiting"))
-        assert outbox.free_stuck_lanes(conn, clock.now()) == 1
-        assert outbox.free_stuck_lanes(conn, clock.now()) == 0
+        assert mending.free_stuck_lanes(conn, clock.now()) == 1
+        assert mending.free_stuck_lanes(conn, clock.now()) == 0
         assert conn.execute(select(t_delivery.c.state)).scalar_one() == "ready"
 
 

@@ -1,0 +1,170 @@
+"""How a try ended -> what is stored of it: delivered, again at a certain time, or waiting for a person."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from connectors.base import Capabilities
+from connectors.errors import (
+    AuthError,
+    ConnectorError,
+    PermanentError,
+    RateLimitedError,
+    RetryableError,
+    TooEarlyError,
+)
+from jobs.breaker import Breaker
+from jobs.deliver import Hold, LookLater, Result, Run
+from jobs.progress import earliest_look
+from jobs.reporting import Reporter
+from leads import retry
+from leads.clock import Clock
+from leads.ids import new_id
+from leads.retry import Outcome
+from store.db import StoreUnavailable
+from store.leases import Held
+from store.outbox import Claimed, NewFollowUp, Settlement
+
+COMPLETE_AFTER_S = 3600.0
+"""When a record without some of its fields is tried again by itself."""
+
+
+@dataclass(slots=True)
+class Outcomes:
+    """For one connection; knows its breaker, because failures of the connection itself count there."""
+
+    name: str
+    clock: Clock
+    capabilities: Capabilities
+    breaker: Breaker
+    reporter: Reporter
+    policy: retry.RetryPolicy
+    report_down: Callable[[], Awaitable[None]]
+    on_fields_refused: Callable[[], None]
+
+    def after_success(self, held: Held, run: Run, result: Result) -> Settlement:
+        now = self.clock.now()
+        claimed = run.claimed
+        kept = [one.to_json() for one in result.dropped if not one.optional]
+        follow_ups = []
+        if result.resent:
+            follow_ups += [
+                NewFollowUp(new_id(self.clock), "recheck", now + timedelta(seconds=after))
+                for after in self.capabilities.recheck_s
+            ]
+        if kept:
+            after = timedelta(seconds=COMPLETE_AFTER_S)
+            follow_ups.append(NewFollowUp(new_id(self.clock), "complete", now + after))
+            self.on_fields_refused()
+        return Settlement(
+            held=held,
+            delivery_id=claimed.id,
+            lead_id=claimed.lead.id,
+            lane=claimed.person.id,
+            state="delivered",
+            now=now,
+            progress=run.progress.to_json(),
+            record_id=result.record_id,
+            contact_id=result.contact_id,
+            company_id=result.company_id,
+            outcome="created" if result.created else "joined",
+            incomplete=kept,
+            error_kind="incomplete" if kept else "",
+            looked_up=result.looked_up,
+            arrived_at=result.arrived_at,
+            links=result.links,
+            follow_ups=tuple(follow_ups),
+        )
+
+    async def after_failure(self, held: Held, run: Run, error: Exception) -> Settlement:
+        now = self.clock.now()
+        claimed = run.claimed
+        base = Settlement(
+            held=held,
+            delivery_id=claimed.id,
+            lead_id=claimed.lead.id,
+            lane=claimed.person.id,
+            state="ready",
+            now=now,
+            progress=run.progress.to_json(),
+            last_error=_text(error),
+            looked_up=run.looked_up or run.progress.unknown,
+        )
+        match error:
+            case LookLater():
+                return replace(
+                    base,
+                    due_at=error.at,
+                    count_attempt=False,
+                    outcome="looked",
+                    error_kind="unknown",
+                    last_error="nothing found yet; will look again before sending again",
+                )
+            case Hold():
+                return replace(base, due_at=error.until, count_attempt=False, outcome="held", error_kind="hold")
+            case StoreUnavailable():
+                return replace(base, due_at=now, count_attempt=False, outcome="not_sent", error_kind="store")
+            case AuthError():
+                if self.breaker.refused(str(error), now, self.clock.monotonic()):
+                    await self.report_down()
+                return replace(base, due_at=now, count_attempt=False, outcome="auth", error_kind="auth")
+            case TooEarlyError():
+                unknown = run.progress.unknown
+                return replace(
+                    base,
+                    due_at=now + timedelta(seconds=error.wait_s),
+                    count_attempt=False,
+                    outcome="looked" if unknown else "not_sent",
+                    error_kind="unknown" if unknown else "retryable",
+                )
+            case PermanentError():
+                self.on_fields_refused()
+                await self.reporter.observe(
+                    "lead_failed", self.name, cause=str(error), data={"lead_id": claimed.lead.id}
+                )
+                return replace(base, state="dead", outcome="refused", error_kind="refused")
+            case _:
+                return await self._retry(base, claimed, run, error)
+
+    async def _retry(self, base: Settlement, claimed: Claimed, run: Run, error: Exception) -> Settlement:
+        outcome = outcome_of(error)
+        of_connection = outcome is not Outcome.RATE_LIMITED and isinstance(error, ConnectorError)
+        if of_connection and self.breaker.failed(str(error), base.now, self.clock.monotonic()):
+            await self.report_down()
+        decision = retry.decide(
+            outcome,
+            claimed.attempt,
+            claimed.age_from,
+            base.now,
+            self.clock.random(),
+            retry_after_s=error.retry_after_s if isinstance(error, RateLimitedError) else None,
+            policy=self.policy,
+        )
+        if isinstance(decision, retry.DeadLetter):
+            await self.reporter.observe("lead_failed", self.name, cause=str(error), data={"lead_id": claimed.lead.id})
+            text = f"gave up after {decision.age}: {base.last_error}"
+            return replace(base, state="dead", outcome="gave_up", error_kind="gave_up", last_error=text)
+        assert isinstance(decision, retry.RetryAt)
+        due_at = decision.at
+        if outcome is Outcome.UNKNOWN and run.progress.unknown:
+            sent = [step.sent_at for step in run.progress.steps.values() if step.unknown and step.sent_at]
+            due_at = max(base.now, earliest_look(max(sent), self.capabilities.look_again_s))
+        return replace(
+            base, due_at=due_at, count_attempt=decision.spends_attempt, outcome=str(outcome), error_kind=str(outcome)
+        )
+
+
+def outcome_of(error: Exception) -> Outcome:
+    """A failure as the retry rules know it; one that nobody foresaw may have written something."""
+    match error:
+        case RateLimitedError():
+            return Outcome.RATE_LIMITED
+        case RetryableError():
+            return Outcome.RETRYABLE
+        case _:
+            return Outcome.UNKNOWN
+
+
+def _text(error: Exception) -> str:
+    """What is kept of an error: a connector's own words are free of secrets and people, others only by name."""
+    return str(error) if isinstance(error, (ConnectorError, Hold)) else type(error).__name__
