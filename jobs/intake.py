@@ -112,6 +112,8 @@ class IntakeService:
         self._accept = self._intake.accept
         self._rates = RateWatch()
         self._store_down_until = 0.0
+        self._spooled: dict[str, tuple[str, datetime]] = {}
+        """Keys of what this process has put into the spool -> id answered and time, until it is taken in."""
         self.spooling = asyncio.Event()
         """Set when something is in the spool: whoever drains it waits for this."""
         self.accepted = 0
@@ -158,9 +160,25 @@ class IntakeService:
                     "database not writable, using the spool",
                     extra={"event": "intake.spooling", "source": source.name, "error": type(exc).__name__},
                 )
+        known = self._spooled_before(source, inbound, parsed)
+        if all(known):
+            return [Receipt(lead_id, duplicate=True) for lead_id in known]
         await self._spool.append(_to_record(source.name, inbound, ids, over_rate=over_rate))
         self.spooling.set()
-        return [Receipt(lead_id) for lead_id in ids]
+        for lead, lead_id in zip(parsed.leads, ids, strict=True):
+            self._spooled.setdefault(
+                dedup_keys(source, lead, inbound.received_at)[0][0], (lead_id, inbound.received_at)
+            )
+        return [Receipt(first or lead_id, duplicate=bool(first)) for first, lead_id in zip(known, ids, strict=True)]
+
+    def _spooled_before(self, source: Source, inbound: Inbound, parsed: Parsed) -> list[str]:
+        """For each lead the id under which the same one waits in the spool, or "": a repeat is told the first's id."""
+        known = []
+        for lead in parsed.leads:
+            keys, since = dedup_keys(source, lead, inbound.received_at)
+            found = (self._spooled.get(key) for key in keys)
+            known.append(next((one[0] for one in found if one and (since is None or one[1] >= since)), ""))
+        return known
 
     async def _commit(
         self,
@@ -266,6 +284,8 @@ class IntakeService:
                 await self._drain_one(record)
             self._spool.done(path, len(records))
             total += len(records)
+        if self._spool.waiting == 0:
+            self._spooled.clear()
         if total:
             log.info("spool taken in", extra={"event": "intake.drained", "count": total})
         return total

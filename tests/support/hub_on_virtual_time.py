@@ -65,13 +65,15 @@ alerts:
 VENDOR_OF = {"amo": "amocrm", "b24": "bitrix24", "hs": "hubspot"}
 
 
-def config(routes: str = "", *, hub: str = "", sources: str = "", connections: str = CONNECTIONS) -> str:
+def config(
+    routes: str = "", *, hub: str = "", sources: str = "site: {type: webform}", connections: str = CONNECTIONS
+) -> str:
     """A configuration around what a test is about; `routes` is the YAML under `routes:`, by default all to amoCRM."""
     return (
         "hub: {database: 'sqlite:///leadhub.db', default_region: RU, timezone: Europe/Moscow, locale: ru, "
         f"secret_key: key-of-the-tests-0001, {hub}}}\n"
         f"{connections}\n"
-        f"sources: {{site: {{type: webform}}, {sources}}}\n"
+        f"sources: {{{sources}}}\n"
         f"routes:\n{routes or '  - {from: [site], to: [amo]}'}\n"
     )
 
@@ -270,6 +272,7 @@ class VirtualHub:
         return self.clock.monotonic()
 
     async def wait(self, seconds: float) -> None:
+        assert seconds <= 7200 or self.pace is UNHURRIED, "each look costs real time: wait less or be UNHURRIED"
         await asyncio.sleep(seconds)
 
     def jump(self, seconds: float) -> None:

@@ -1,18 +1,19 @@
 """The door for leads, as senders meet it: what is taken, what is refused, and what is kept meanwhile."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from jobs.pace import NORMAL
 from store.tables import t_raw_request, t_refused_request
 from tests.support.databases import new_postgres
 from tests.support.hub_on_virtual_time import VirtualHub, config, hub, virtual
 
 IVAN = {"name": "Иван Петров", "phone": "8 (916) 123-45-67", "comment": "Нужны 3 окна"}
-NO_LIMIT = config(sources="site: {type: webform, rate_limit: off}")
 
 
 async def sent(h: VirtualHub, **kwargs: Any) -> httpx.Response:
@@ -34,6 +35,7 @@ async def test_json_form_and_multipart_say_the_same() -> None:
             answer = await sent(h, **form)
             assert answer.status_code == 202
             assert answer.json()["status"] == "accepted"
+            await h.wait(0.01)
         for lead in h.leads():
             assert (lead.name, lead.phones, lead.data["comment"]) == ("Иван Петров", ("+79161234567",), "Нужны 3 окна")
         assert h.leads()[2].data["extra"] == {"plan (file)": "plan.pdf (4 bytes)"}
@@ -89,7 +91,7 @@ async def test_a_repeated_idempotency_key_answers_the_first_id() -> None:
 
 @virtual
 async def test_the_same_lead_uid_at_another_source_is_another_lead() -> None:
-    async with hub(config("  - {from: ['*'], to: [amo]}", sources="shop: {type: webform}")) as h:
+    async with hub(config("  - {from: ['*'], to: [amo]}", sources="site: {type: webform}, shop: {type: webform}")) as h:
         first = await h.post("site", {**IVAN, "lead_uid": "1"})
         assert await h.post("shop", {**IVAN, "lead_uid": "1"}) != first
 
@@ -109,7 +111,9 @@ async def test_equal_content_is_a_repeat_inside_the_window_and_a_lead_after_it()
 @virtual
 async def test_without_a_window_each_request_is_a_lead() -> None:
     async with hub(config(sources="site: {type: webform, dedup_window: 0s}")) as h:
-        assert await h.post("site", IVAN) != await h.post("site", IVAN)
+        first = await h.post("site", IVAN)
+        await h.wait(0.01)
+        assert await h.post("site", IVAN) != first
 
 
 # --- leads that are doubtful -------------------------------------------------------------------------------------
@@ -218,7 +222,8 @@ async def test_a_body_over_the_limit_is_413_whether_its_length_is_told_or_not() 
 
 @virtual
 async def test_a_wrong_key_is_401_and_what_came_is_kept_for_a_week_without_secrets() -> None:
-    async with hub(config(sources="site: {type: webform, key: the-key-of-the-site}")) as h:
+    tidy = replace(NORMAL, tidy_s=5.0)
+    async with hub(config(sources="site: {type: webform, key: the-key-of-the-site}"), pace=tidy) as h:
         refused = await h.request("POST", "/in/site?key=wrong-secret", json=IVAN, headers={"cookie": "secret=1"})
         assert (refused.status_code, refused.json()) == (401, {"error": "the key is wrong or missing"})
         (row,) = h.rows(t_refused_request)
@@ -231,7 +236,7 @@ async def test_a_wrong_key_is_401_and_what_came_is_kept_for_a_week_without_secre
         ):
             assert (await sent(h, json=IVAN, **right)).status_code == 202  # type: ignore[arg-type]  # what httpx takes
         h.jump(8 * 86_400.0)
-        await h.wait(601.0)
+        await h.wait(6.0)
         assert h.rows(t_refused_request) == []
 
 
@@ -295,10 +300,11 @@ async def test_while_the_database_is_away_leads_are_taken_into_the_spool_and_com
         await h.post("site", {**IVAN, "lead_uid": "before"})
         await h.quiet()
         h.world.database_down = True
-        answered = [
-            await h.post("site", {"name": f"Гость {number}", "phone": f"+7916000000{number}", "lead_uid": f"u{number}"})
-            for number in range(5)
-        ]
+        answered = []
+        for number in range(5):
+            guest = {"name": f"Гость {number}", "phone": f"+7916000000{number}", "lead_uid": f"u{number}"}
+            answered.append(await h.post("site", guest))
+            await h.wait(0.01)
         ready = await h.request("GET", "/readyz")
         assert ready.status_code == 503
         assert ready.json() == {"ready": False, "database": False, "spool_records": 5}
@@ -310,7 +316,7 @@ async def test_while_the_database_is_away_leads_are_taken_into_the_spool_and_com
         assert [lead.id for lead in h.leads()[1:]] == answered
         assert all(lead.spooled for lead in h.leads()[1:])
         await h.quiet()
-        assert h.keys("amo")[1:] == answered
+        assert set(h.keys("amo")[1:]) == set(answered)
         ready = await h.request("GET", "/readyz")
         assert ready.json() == {"ready": True, "database": True, "spool_records": 0}
         await h.wait(60.0)
@@ -324,6 +330,7 @@ async def test_a_repeat_that_came_while_the_database_was_away_is_recognised() ->
         await h.quiet()
         h.world.database_down = True
         await h.post("site", {**IVAN, "lead_uid": "known"})
+        await h.wait(0.01)
         new = await h.post("site", {**IVAN, "lead_uid": "new"})
         again = await sent(h, json={**IVAN, "lead_uid": "new"})
         assert again.json() == {"lead_id": new, "status": "duplicate"}
