@@ -28,7 +28,7 @@ from connectors.errors import AuthError, ConnectorError, PermanentError, Unknown
 from jobs.checkpoints import Checkpoint
 from jobs.progress import Progress, next_look
 from leads.clock import Clock
-from store.outbox import Claimed
+from store.delivery_records import Claimed
 
 REFUSALS_BEFORE_BARE = 2
 """After so many refusals of a draft only the bare minimum is sent."""
@@ -115,6 +115,7 @@ class Result:
     dropped: tuple[Dropped, ...] = ()
     looked_up: bool = False
     resent: bool = False
+    arrived_at: datetime | None = None
     links: tuple[tuple[str, str, str], ...] = ()
 
 
@@ -133,6 +134,7 @@ class Run:
     """When this process sent what: a clock that jumps must not shorten the wait for a late write."""
     progress: Progress = field(init=False)
     looked_up: bool = False
+    arrived_at: datetime | None = None
     _dropped: list[Dropped] = field(default_factory=list)
     _links: list[tuple[str, str, str]] = field(default_factory=list)
 
@@ -171,12 +173,14 @@ class Run:
                 self._link("company", drafts.company.key, company_id)
             deal = dataclasses.replace(deal, contact_id=contact_id, company_id=company_id)
             deal_id = await self._ensure(deal)
+            self.arrived_at = self.clock.now()
             self._link("deal", lead.id, deal_id)
         else:
             deal_id = progress.deal_id
             if progress.mode == "reopen" and not progress.step("note").id:
                 await self.target.reopen_deal(deal_id, *self.planner.reopen_to())
         await self._ensure_extra(drafts.note(deal_id, tuple(self._dropped)))
+        self.arrived_at = self.arrived_at or self.clock.now()
         if (task := drafts.task(deal_id, progress.user)) is not None:
             await self._ensure_extra(task)
         if progress.found_contact:
@@ -189,6 +193,7 @@ class Run:
             dropped=tuple(self._dropped),
             looked_up=self.looked_up,
             resent=any(step.repeats for step in progress.steps.values()),
+            arrived_at=self.arrived_at,
             links=tuple(self._links),
         )
 

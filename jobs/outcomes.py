@@ -22,8 +22,8 @@ from leads.clock import Clock
 from leads.ids import new_id
 from leads.retry import Outcome
 from store.db import StoreUnavailable
+from store.delivery_records import Claimed, NewFollowUp, Settlement
 from store.leases import Held
-from store.outbox import Claimed, NewFollowUp, Settlement
 
 COMPLETE_AFTER_S = 3600.0
 """When a record without some of its fields is tried again by itself."""

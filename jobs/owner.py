@@ -33,8 +33,8 @@ from leads.clock import Clock
 from leads.ids import new_id
 from store import mending, outbox
 from store.db import Database, StoreUnavailable
+from store.delivery_records import AttemptRecord, Claimed, Intent, Settlement
 from store.leases import Held, LostLease
-from store.outbox import AttemptRecord, Claimed, Intent, Settlement
 
 log = logging.getLogger(__name__)
 

@@ -30,8 +30,8 @@ from mappings.views import Assigned, Facts, Hub, Known, Named, Repeat, variables
 from store import assignments, reading
 from store.assignments import Choice, LoadFacts
 from store.db import Database
+from store.delivery_records import Claimed
 from store.leases import Held
-from store.outbox import Claimed
 from store.tables import t_assignment, t_link
 
 NO_POLICY = RepeatPolicy()

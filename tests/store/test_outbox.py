@@ -9,9 +9,9 @@ from sqlalchemy import Connection, Engine, event, select
 from leads.ids import new_id
 from store import leases, mending, operator, outbox, reading
 from store.db import make_engine
+from store.delivery_records import AttemptRecord, Claimed, Intent, Settlement
 from store.intake import Intake
 from store.leases import Held, LostLease
-from store.outbox import AttemptRecord, Claimed, Intent, Settlement
 from store.tables import t_delivery, t_identity, t_lead, t_person
 from tests.support.leads import acceptance
 from tests.support.manual_clock import ManualClock
