@@ -35,11 +35,9 @@ NAMES_A_VENDOR = {"cli/demo.py": "chooses which of the sandbox CRMs to break"}
 
 LONGEST = 400
 LONGER = {
-    "store/outbox.py": (560, "claim, intend and settle share their fence and their statements"),
     "store/tables.py": (450, "one schema, read as a whole"),
     "connectors/sandbox/telegram.py": (500, "one vendor's methods, each a few lines"),
     "jobs/alert_catalog.py": (450, "texts of every kind of incident in two languages"),
-    "jobs/owner.py": (450, "one connection's loop: claim, deliver, settle"),
 }
 """Modules over LONGEST lines, how long they may become, and why they are one idea all the same."""
 
