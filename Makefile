@@ -5,6 +5,7 @@ PY := .venv/bin/python
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check
 SEEDS ?= 100
 WORKERS ?= 2
+TESTS ?= tests
 
 run: setup
 	@.venv/bin/leadhub serve
@@ -13,7 +14,7 @@ demo: setup
 	@.venv/bin/leadhub demo
 
 test: setup-dev
-	@$(PY) -m pytest -n $(WORKERS) --dist loadgroup
+	@$(PY) -m pytest -n $(WORKERS) --dist loadgroup $(TESTS)
 
 bench: setup-dev
 	@$(PY) -m tests.bench
@@ -52,7 +53,8 @@ setup-dev: .venv/installed-dev .venv/browser
 
 # Browser tests take the chromium that is there; Debian's is installed when we may, else they skip and say how.
 .venv/browser: | .venv/bin/pip
-	@if command -v chromium chromium-browser >/dev/null || [ -n "$$LEADHUB_CHROMIUM" ]; then touch $@; \
+	@if [ -n "$$LEADHUB_CHROMIUM" ] || command -v chromium >/dev/null || command -v chromium-browser >/dev/null; then \
+		touch $@; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		echo "Installing chromium for the browser tests."; \
 		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium; } \
