@@ -226,7 +226,9 @@ def build_hub(
             checkpoint=checkpoint,
             hub_id=hub_id,
             pace=pace,
-            follow_ups=ConnectionFollowUps(name, target, db, clock, reporter, metadata),
+            follow_ups=ConnectionFollowUps(
+                name, target, db, clock, connector.capabilities(configured.settings), planning.plan, metadata
+            ),
             on_owned=metadata.warm,
             on_fields_refused=metadata.expire,
         )

@@ -8,7 +8,7 @@ before it may be sent again.
 """
 
 import dataclasses
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -26,6 +26,7 @@ from connectors.base import (
 )
 from connectors.errors import AuthError, ConnectorError, PermanentError, UnknownOutcomeError
 from jobs.checkpoints import Checkpoint
+from jobs.companies import Companies
 from jobs.progress import Progress, next_look
 from leads.clock import Clock
 from store.delivery_records import Claimed
@@ -80,6 +81,8 @@ class Drafts:
     company_id: str = ""
     """The company's record, when it is known already."""
     dropped: tuple[Dropped, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """Field id -> as the mapping calls it."""
 
 
 class Planner(Protocol):
@@ -132,6 +135,7 @@ class Run:
     checkpoint: Checkpoint
     sent_monotonic: dict[tuple[str, Kind], float]
     """When this process sent what: a clock that jumps must not shorten the wait for a late write."""
+    companies: Companies = field(default_factory=Companies)
     progress: Progress = field(init=False)
     looked_up: bool = False
     arrived_at: datetime | None = None
@@ -168,7 +172,7 @@ class Run:
         if progress.mode == "new":
             deal = drafts.deal
             if drafts.company is not None and not company_id:
-                company_id = await self._ensure_extra(drafts.company)
+                company_id = await self._company(drafts.company)
             if drafts.company is not None and company_id:
                 self._link("company", drafts.company.key, company_id)
             deal = dataclasses.replace(deal, contact_id=contact_id, company_id=company_id)
@@ -179,23 +183,60 @@ class Run:
             deal_id = progress.deal_id
             if progress.mode == "reopen" and not progress.step("note").id:
                 await self.target.reopen_deal(deal_id, *self.planner.reopen_to())
-        await self._ensure_extra(drafts.note(deal_id, tuple(self._dropped)))
-        self.arrived_at = self.arrived_at or self.clock.now()
-        if (task := drafts.task(deal_id, progress.user)) is not None:
-            await self._ensure_extra(task)
+        await self._extras(drafts, deal_id)
         if progress.found_contact:
             await self._enrich(contact_id, drafts.contact)
+        return self._result(deal_id)
+
+    def _result(self, deal_id: str) -> Result:
+        steps = self.progress.steps
         return Result(
             record_id=deal_id,
-            contact_id=contact_id,
-            company_id=company_id,
-            created=progress.mode == "new",
+            contact_id=steps["contact"].id,
+            company_id=next((vendor_id for kind, _, vendor_id in self._links if kind == "company"), ""),
+            created=self.progress.mode == "new",
             dropped=tuple(self._dropped),
             looked_up=self.looked_up,
-            resent=any(step.repeats for step in progress.steps.values()),
+            resent=any(step.repeats for step in steps.values()),
             arrived_at=self.arrived_at,
             links=tuple(self._links),
         )
+
+    @property
+    def in_crm(self) -> bool:
+        """A deal of its own was made; what is missing is the note or the task."""
+        return self.arrived_at is not None and self.progress.mode == "new"
+
+    def without_extras(self, why: str) -> Result:
+        """The outcome when note or task cannot be written for now: the lead is in the CRM, they are owed."""
+        assert self.in_crm
+        missing: tuple[Kind, ...] = ("note", "task")
+        self._drop(tuple(Dropped(kind, "", why) for kind in missing if not self.progress.step(kind).id))
+        return self._result(self.progress.step("deal").id)
+
+    async def write_extras(self, deal_id: str) -> Drafts:
+        """Of a lead that was delivered: note and task, unless they are there. As it would be drafted today."""
+        drafts = await self.planner.drafts(self.progress)
+        self._drop(drafts.dropped)
+        for draft in (drafts.contact, drafts.deal):
+            step = self.progress.step(kind_of(draft))
+            self._drop(self.planner.without(draft, tuple(step.refused), bare=step.bare)[1])
+        await self._extras(drafts, deal_id)
+        return drafts
+
+    async def _extras(self, drafts: Drafts, deal_id: str) -> None:
+        await self._ensure_extra(drafts.note(deal_id, tuple(self._dropped)))
+        self.arrived_at = self.arrived_at or self.clock.now()
+        if (task := drafts.task(deal_id, self.progress.user)) is not None:
+            await self._ensure_extra(task)
+
+    async def _company(self, draft: CompanyDraft) -> str:
+        """The company's record; leads of one company that are delivered at the same time make it once."""
+        async with self.companies.turn(draft.key):
+            made = self.companies.made.get(draft.key) or await self._ensure_extra(draft)
+            if made:
+                self.companies.made[draft.key] = made
+            return made
 
     async def _known_contact(self) -> str:
         """The person's contact in this CRM: remembered, made by this delivery, or found there; "" when new."""
@@ -348,18 +389,3 @@ def kind_of(draft: Draft) -> Kind:
         "TaskDraft": "task",
     }
     return kinds[type(draft).__name__]
-
-
-def call_json(record: Any) -> dict[str, Any]:
-    """A CallRecord as it is kept with the attempt."""
-    return {
-        "operation": record.operation,
-        "method": record.method,
-        "url": record.url,
-        "request": record.request,
-        "status": record.status,
-        "answer": record.answer,
-        "at": record.at.isoformat(),
-        "took_ms": record.took_ms,
-        "error": record.error,
-    }

@@ -1,18 +1,24 @@
 """What is owed after a delivery was settled: looking for doubles, writing what the CRM had refused."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
-from connectors.base import Target
-from connectors.errors import AuthError, ConnectorError, PermanentError
+from connectors.base import Capabilities, Target
+from connectors.errors import AuthError, ConnectorError
 from connectors.limits import BULK, PRIORITY
+from jobs.checkpoints import passed
+from jobs.completing import Completing
+from jobs.deliver import LookLater, Planner, Run
 from jobs.metadata import MetadataCache
-from jobs.reporting import Reporter
+from jobs.progress import Progress
 from leads.clock import Clock
-from store import follow_ups
+from store import follow_ups, outbox
 from store.db import Database
+from store.delivery_records import Claimed
 from store.follow_ups import FollowUp
 from store.leases import Held
 
@@ -20,9 +26,12 @@ log = logging.getLogger(__name__)
 
 AT_ONCE = 20
 WINDOW = timedelta(hours=2)
-POSTPONE_S = 3600.0
-GIVE_UP_TRIES = 24 * 30
-"""An incomplete record is tried every hour for a month; the button in the console tries at once."""
+POSTPONE_S = 900.0
+FIRST_POSTPONE_S = 60.0
+GIVE_UP_TRIES = 4 * 24 * 30
+"""An incomplete record is tried for a month."""
+READ_ANEW_S = 300.0
+"""What the account is made of is read anew at most so often for the sake of incomplete records."""
 
 
 @dataclass(slots=True)
@@ -33,13 +42,18 @@ class ConnectionFollowUps:
     target: Target
     db: Database
     clock: Clock
-    reporter: Reporter
+    capabilities: Capabilities
+    planner: Callable[[Held, Claimed], Planner]
     metadata: MetadataCache
+    _read_at: float = float("-inf")
 
     async def run_due(self, held: Held) -> datetime | None:
         now = self.clock.now()
         due = await self.db.read(lambda conn: follow_ups.due_follow_ups(conn, self.name, now, limit=AT_ONCE))
         PRIORITY.set(BULK)
+        if any(one.kind == "complete" for one in due) and self.clock.monotonic() - self._read_at > READ_ANEW_S:
+            self._read_at = self.clock.monotonic()
+            await self.metadata.read_anew()
         for one in due:
             try:
                 finished = await (self._complete(held, one) if one.kind == "complete" else self._recheck(held, one))
@@ -55,7 +69,10 @@ class ConnectionFollowUps:
         if finished or (one.tries >= GIVE_UP_TRIES and one.kind != "doubled"):
             await self.db.write(lambda conn: follow_ups.finish_follow_up(conn, held, one.id))
             return
-        due_at = self.clock.now() + timedelta(seconds=POSTPONE_S)
+        wait_s = POSTPONE_S
+        if any(entry["field"] in ("note", "task") for entry in one.incomplete):
+            wait_s = min(wait_s, FIRST_POSTPONE_S * 2 ** min(one.tries, 10))
+        due_at = self.clock.now() + timedelta(seconds=wait_s)
         await self.db.write(lambda conn: follow_ups.postpone_follow_up(conn, held, one.id, due_at))
 
     async def _recheck(self, held: Held, one: FollowUp) -> bool:
@@ -70,28 +87,35 @@ class ConnectionFollowUps:
         return False
 
     async def _complete(self, held: Held, one: FollowUp) -> bool:
-        """Writes the values that the deal could not take, by the account as it is now."""
-        self.metadata.expire()
-        _, directory = await self.metadata.get()
-        wanted: dict[str, Any] = {}
-        left = []
-        for entry in one.incomplete:
-            info = directory.field("deal", entry["field"]) if entry["value"] else None
-            if info is None or info.read_only:
-                left.append(entry)
-            else:
-                wanted[info.id] = info.enums.get(entry["value"], entry["value"])
-        if not wanted:
-            return False
+        """Writes what the record could not take, by the account and the mapping as they are now."""
+        found = await self.db.read(lambda conn: outbox.load(conn, [one.delivery_id]))
+        if not found or not one.record_id:
+            return True
+        run = Run(
+            claimed=found[0],
+            target=self.target,
+            capabilities=self.capabilities,
+            planner=self.planner(held, found[0]),
+            clock=self.clock,
+            intend=partial(self._keep_progress, held, one.delivery_id),
+            checkpoint=passed,
+            sent_monotonic={},
+        )
+        completing = Completing(run, self.target, one.record_id, one.contact_id, one.settled_at or one.created_at)
         try:
-            await self.target.update_deal(one.record_id, wanted)
-        except PermanentError as error:
-            return error.gone
-        if left:
+            left = await completing.write(one.incomplete)
+        except LookLater:
             return False
-        await self.db.write(lambda conn: follow_ups.completed(conn, held, one.delivery_id))
-        log.info("record completed", extra=_fields(one))
-        return True
+        finally:
+            await self._keep_progress(held, one.delivery_id, run.progress)
+        if left != one.incomplete:
+            await self.db.write(lambda conn: follow_ups.keep_left(conn, held, one.delivery_id, left))
+            log.info("record completed", extra={**_fields(one), "left": len(left)})
+        return not left
+
+    async def _keep_progress(self, held: Held, delivery_id: str, progress: Progress) -> None:
+        kept = progress.to_json()
+        await self.db.write(lambda conn: follow_ups.keep_progress(conn, held, delivery_id, kept))
 
 
 def _fields(one: FollowUp) -> dict[str, Any]:

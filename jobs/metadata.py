@@ -13,6 +13,7 @@ log = logging.getLogger(__name__)
 
 FRESH_FOR_S = 900.0
 RETRY_S = 60.0
+READ_WAIT_S = 60.0
 FIRST_WAIT_S = 5.0
 """A lead waits so long for the first reading: names of pipelines and stages cannot be understood without."""
 
@@ -54,6 +55,13 @@ class MetadataCache:
         if self._read_at is not None:
             self._read_at = self._clock.monotonic() - FRESH_FOR_S - 1
             self._tried_at = min(self._tried_at, self._clock.monotonic() - RETRY_S + 5.0)
+
+    async def read_anew(self) -> None:
+        """Reads now and waits for it, for a while; what was read before stays if that fails."""
+        if self._reading is None:
+            self._tried_at = self._clock.monotonic()
+            self._reading = asyncio.create_task(self._read())
+        await asyncio.wait({self._reading}, timeout=READ_WAIT_S)
 
     async def _read(self) -> None:
         try:

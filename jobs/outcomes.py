@@ -25,8 +25,12 @@ from store.db import StoreUnavailable
 from store.delivery_records import Claimed, NewFollowUp, Settlement
 from store.leases import Held
 
-COMPLETE_AFTER_S = 3600.0
+COMPLETE_AFTER_S = 900.0
 """When a record without some of its fields is tried again by itself."""
+EXTRAS_AFTER_S = 60.0
+"""When a note or task that could not be written is."""
+EXTRA_TRIES = 3
+"""So often a note or task may fail before the lead, which is in the CRM, counts as delivered without it."""
 
 
 @dataclass(slots=True)
@@ -53,7 +57,8 @@ class Outcomes:
                 for after in self.capabilities.recheck_s
             ]
         if kept:
-            after = timedelta(seconds=COMPLETE_AFTER_S)
+            extras = {"note", "task"} & {one["field"] for one in kept}
+            after = timedelta(seconds=EXTRAS_AFTER_S if extras else COMPLETE_AFTER_S)
             follow_ups.append(NewFollowUp(new_id(self.clock), "complete", now + after))
             self.on_fields_refused()
         return Settlement(
@@ -90,6 +95,8 @@ class Outcomes:
             last_error=_text(error),
             looked_up=run.looked_up or run.progress.unknown,
         )
+        if run.in_crm and claimed.attempt >= EXTRA_TRIES and _of_extras(error):
+            return self.after_success(held, run, run.without_extras(_text(error)))
         match error:
             case LookLater():
                 return replace(
@@ -128,7 +135,8 @@ class Outcomes:
 
     async def _retry(self, base: Settlement, claimed: Claimed, run: Run, error: Exception) -> Settlement:
         outcome = outcome_of(error)
-        of_connection = outcome is not Outcome.RATE_LIMITED and isinstance(error, ConnectorError)
+        # A note that fails while deals are made says nothing of the connection.
+        of_connection = outcome is not Outcome.RATE_LIMITED and isinstance(error, ConnectorError) and not run.in_crm
         if of_connection and self.breaker.failed(str(error), base.now, self.clock.monotonic()):
             await self.report_down()
         decision = retry.decide(
@@ -165,6 +173,15 @@ def outcome_of(error: Exception) -> Outcome:
             return Outcome.UNKNOWN
 
 
+def _of_extras(error: Exception) -> bool:
+    """A failure that may be left to later, when only the note or the task is missing."""
+    if isinstance(error, (AuthError, RateLimitedError, TooEarlyError)):
+        return False
+    return isinstance(error, (LookLater, ConnectorError))
+
+
 def _text(error: Exception) -> str:
     """What is kept of an error: a connector's own words are free of secrets and people, others only by name."""
+    if isinstance(error, LookLater):
+        return "not confirmed by the CRM"
     return str(error) if isinstance(error, (ConnectorError, Hold)) else type(error).__name__

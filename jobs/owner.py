@@ -22,6 +22,7 @@ from connectors.http import CALL_LOG, CallRecord
 from connectors.limits import BULK, FRESH, PRIORITY, RETRY
 from jobs.breaker import Breaker
 from jobs.checkpoints import Checkpoint, passed
+from jobs.companies import Companies
 from jobs.deliver import Planner, Run
 from jobs.leasing import LeaseKeeper
 from jobs.outcomes import Outcomes
@@ -78,6 +79,7 @@ class ConnectionOwner:
     _stopping: bool = False
     _running: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _sent: dict[tuple[str, Kind], float] = field(default_factory=dict)
+    _companies: Companies = field(default_factory=Companies)
     _keeper: LeaseKeeper = field(init=False)
 
     def __post_init__(self) -> None:
@@ -248,6 +250,7 @@ class ConnectionOwner:
             intend=partial(self._intend, held, claimed.id),
             checkpoint=self.checkpoint,
             sent_monotonic=self._sent,
+            companies=self._companies,
         )
         try:
             result = await run.deliver()

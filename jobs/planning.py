@@ -198,6 +198,7 @@ class LeadPlan:
             company=resolved.company,
             company_id=company_id,
             dropped=resolved.dropped,
+            labels={key: label for key, (label, _) in resolved.names.items()},
         )
 
     def _note(self, resolved: Resolved, progress: Progress, deal_id: str, dropped: tuple[Dropped, ...]) -> Draft:

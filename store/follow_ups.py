@@ -1,5 +1,6 @@
 """What is owed after a delivery was settled: looking for doubles, completing a record."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -22,6 +23,8 @@ class FollowUp:
     tries: int
     data: dict[str, Any]
     incomplete: list[dict[str, Any]]
+    contact_id: str = ""
+    settled_at: datetime | None = None
 
 
 def due_follow_ups(conn: Connection, connection: str, now: datetime, *, limit: int) -> list[FollowUp]:
@@ -32,6 +35,8 @@ def due_follow_ups(conn: Connection, connection: str, now: datetime, *, limit: i
             t_delivery.c.lead_id,
             t_delivery.c.record_id,
             t_delivery.c.incomplete,
+            t_delivery.c.contact_id,
+            t_delivery.c.settled_at,
             t_lead.c.received_at,
         )
         .join(t_delivery, t_delivery.c.id == t_follow_up.c.delivery_id)
@@ -51,6 +56,8 @@ def due_follow_ups(conn: Connection, connection: str, now: datetime, *, limit: i
             row.tries,
             row.data,
             row.incomplete,
+            row.contact_id,
+            row.settled_at,
         )
         for row in conn.execute(query)
     ]
@@ -85,7 +92,18 @@ def doubled(conn: Connection, connection: str) -> list[list[str]]:
     return list(by_delivery.values())
 
 
-def completed(conn: Connection, held: Held, delivery_id: str) -> None:
-    """What was refused is in the CRM now."""
+def keep_left(conn: Connection, held: Held, delivery_id: str, left: Sequence[Mapping[str, str]]) -> None:
+    """What of the refused is still not in the CRM; nothing: the record is complete."""
     assert_held(conn, held)
-    conn.execute(update(t_delivery).where(t_delivery.c.id == delivery_id).values(incomplete=[], error_kind=""))
+    values = {"incomplete": [dict(one) for one in left], "error_kind": "incomplete" if left else ""}
+    conn.execute(update(t_delivery).where(t_delivery.c.id == delivery_id).values(values))
+
+
+def keep_progress(conn: Connection, held: Held, delivery_id: str, progress: dict[str, Any]) -> None:
+    """What is about to be written for a delivery that was settled, or was written: as `outbox.intend`."""
+    assert_held(conn, held)
+    conn.execute(
+        update(t_delivery)
+        .where(t_delivery.c.id == delivery_id, t_delivery.c.state == "delivered")
+        .values(progress=progress)
+    )

@@ -73,10 +73,11 @@ def claim(conn: Connection, held: Held, now: datetime, *, limit: int, fresh_only
     if len(ids) < limit:  # else there is no time to wait anyway
         dues = conn.execute(_NEXT_DUE, {"of_connection": held.name}).scalars()
         next_due = min((due for due in dues if due is not None), default=None)
-    return ClaimResult(_load(conn, ids), next_due)
+    return ClaimResult(load(conn, ids), next_due)
 
 
-def _load(conn: Connection, ids: list[str]) -> list[Claimed]:
+def load(conn: Connection, ids: list[str]) -> list[Claimed]:
+    """These deliveries with all that is needed to write them, in the order of `ids`."""
     if not ids:
         return []
     rows = conn.execute(_LOADED, {"ids": ids})
