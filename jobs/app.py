@@ -14,10 +14,12 @@ from connectors.base import Connector, Opening, Target
 from connectors.registry import CONNECTORS, SOURCES
 from jobs import alerting, wakeups, watch
 from jobs.alert_channel import ChannelState
+from jobs.alert_digest import digest_observation
 from jobs.alert_setup import button_listeners
 from jobs.alerts import Alerts
 from jobs.checkpoints import Checkpoint, passed
 from jobs.config import Settings
+from jobs.digest import day_digest, yesterday
 from jobs.follow_ups import ConnectionFollowUps
 from jobs.heartbeat import Heartbeat
 from jobs.incidents import IncidentReporter, StoredIncidents
@@ -29,6 +31,7 @@ from jobs.pace import NORMAL, Pace
 from jobs.planning import Planning
 from jobs.routing import Router
 from jobs.secret import secret_keys
+from jobs.timetable import daily
 from leads.clock import Clock
 from leads.ids import new_id
 from leads.retry import RetryPolicy
@@ -118,9 +121,19 @@ class Hub:
             group.create_task(again(self.watch.fall_back, self.pace.look_s, name="fallback"))
             for listener in button_listeners(self.alerts, self.clock):
                 group.create_task(listener.run())
+            if (at := self.settings.alerts.digest_at) is not None:
+                group.create_task(daily(at, self.settings.hub.zone, self.tell_the_owner, self.clock))
             if self.settings.alerts.heartbeat_url is not None:
                 heartbeat = Heartbeat(self.settings.alerts.heartbeat_url, self._well, self.clock)
                 group.create_task(heartbeat.run())
+
+    async def tell_the_owner(self) -> None:
+        """Yesterday in a few lines, to the channels that want it; once per day, however often it is asked."""
+        zone = self.settings.hub.zone
+        today = self.clock.now().astimezone(zone).date()
+        digest = await self.db.read(lambda conn: day_digest(conn, yesterday(today), zone))
+        styles = {state.style.locale: state.style for state in self.channels}
+        await self.incidents.observe(digest_observation(digest, today, styles))
 
     def _well(self) -> bool:
         """Whether the dead man's switch may be told that all is well: the alert loops turn."""

@@ -6,6 +6,7 @@ from typing import TypeVar
 
 import httpx
 from pydantic import BaseModel
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
 
 from connectors.base import Opening, Target
 from connectors.errors import AuthError, ConnectorError, PermanentError, RateLimitedError
@@ -49,13 +50,28 @@ async def opened(kind: str, opening: Opening) -> AsyncIterator[Target]:
 
 async def patiently(ask: Callable[[], Awaitable[Answer]], clock: Clock) -> Answer:
     """`ask()`, which must be safe to repeat, again after failures that may pass. Raises the last ConnectorError."""
-    for wait_s in WAITS_S:
-        try:
-            return await ask()
-        except (AuthError, PermanentError):
-            raise
-        except RateLimitedError as error:
-            await clock.sleep(min(LONGEST_WAIT_S, max(wait_s, error.retry_after_s)))
-        except ConnectorError:
-            await clock.sleep(wait_s)
-    return await ask()
+    retrying = AsyncRetrying(
+        sleep=clock.sleep,
+        stop=stop_after_attempt(len(WAITS_S) + 1),
+        wait=_pause,
+        retry=retry_if_exception(_may_pass),
+        reraise=True,
+    )
+
+    async def asked() -> Answer:  # tenacity awaits only what is declared async
+        return await ask()
+
+    return await retrying(asked)
+
+
+def _may_pass(error: BaseException) -> bool:
+    return isinstance(error, ConnectorError) and not isinstance(error, (AuthError, PermanentError))
+
+
+def _pause(state: RetryCallState) -> float:
+    """Seconds before the next try: ours, or longer if the vendor says so."""
+    wait_s = WAITS_S[state.attempt_number - 1]
+    error = state.outcome.exception() if state.outcome else None
+    if isinstance(error, RateLimitedError):
+        return min(LONGEST_WAIT_S, max(wait_s, error.retry_after_s))
+    return wait_s

@@ -1,7 +1,6 @@
 """Signing in to a CRM by OAuth: the link, what comes back, the tokens kept encrypted."""
 
 import importlib
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,6 +8,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import httpx
+from authlib.common.security import generate_token
 
 from connectors.doors import same_secret
 from jobs.config import Settings
@@ -37,7 +37,7 @@ def begin(settings: Settings, name: str) -> tuple[str, str]:
         raise CannotSignIn(
             f'"{name}" uses a fixed token or webhook from the configuration: there is nothing to sign in to'
         )
-    state = secrets.token_urlsafe(24)
+    state = generate_token(32)
     return str(_flow(configured.type).authorize_url(configured.settings, state)), state
 
 
