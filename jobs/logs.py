@@ -31,6 +31,8 @@ def set_up(*, json_lines: bool, level: int = logging.INFO) -> None:
     root.setLevel(level)
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
+    # A sender that hung up gets no answer, and a sandbox CRM cuts connections on purpose: neither is an error.
+    logging.getLogger("uvicorn.error").addFilter(lambda record: "without starting response" not in str(record.msg))
     # What no line shows need not be found out (docs.python.org/3/howto/logging.html#optimization).
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging._srcfile = None  # documented there
