@@ -117,7 +117,9 @@ async def staged(folder: Path, database: str, zygote: Zygote, *, oauth: bool = F
     async with running_crms(SystemClock()) as crms:
         senders = Senders([f"http://127.0.0.1:{port}"], {"all": ALL})
         scene = Scene(folder, database, crms, zygote, senders, port, oauth)
-        scene.config.write_text(CONFIG.format(port=port, database=database) + crms.connections(oauth=oauth))
+        scene.config.write_text(
+            CONFIG.format(port=port, database=database) + crms.connections(oauth_of=("amo", "hs") if oauth else ())
+        )
         try:
             yield scene
         finally:

@@ -2,13 +2,14 @@
 
 import asyncio
 import contextlib
+import logging
 import random
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from connectors.sandbox.amocrm import AmocrmSandbox
-from connectors.sandbox.base import Fault, FaultKind, FaultLayer
+from connectors.sandbox.base import Fault, FaultKind, FaultLayer, SandboxRequest
 from connectors.sandbox.bitrix24 import Bitrix24Sandbox
 from connectors.sandbox.hubspot import HubSpotSandbox
 from leads.clock import Clock
@@ -18,12 +19,34 @@ CRM_OF = {"amo": "amocrm", "b24": "bitrix24", "hs": "hubspot"}
 """Connection -> vendor, in all these tests."""
 
 
+class AckLosingLayer(FaultLayer):
+    """With `lose_acks` the answer to every call that makes deals is lost after the work is done."""
+
+    lose_acks = False
+    acks_lost = 0
+
+    def _pick(self, request: SandboxRequest) -> Fault | None:
+        if self.lose_acks and makes_deals(request):
+            self.acks_lost += 1
+            return Fault("reset_after")
+        return super()._pick(request)
+
+
+def makes_deals(request: SandboxRequest) -> bool:
+    path = request.path.rstrip("/").removesuffix(".json")
+    if path.endswith("/batch"):
+        return b"crm.deal.add" in request.body
+    return request.method == "POST" and path.endswith(
+        ("/api/v4/leads", "crm.deal.add", "/deals", "/deals/batch/create")
+    )
+
+
 @dataclass
 class Crm:
     """One vendor at one address. `down` closes the port, so that connections are refused; `up` opens it again."""
 
     vendor: Any
-    layer: FaultLayer
+    layer: AckLosingLayer
     url: str = ""
     _server: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack)
 
@@ -61,14 +84,12 @@ class Crms:
     def vendors(self) -> dict[str, Any]:
         return {name: crm.vendor for name, crm in self.by_name.items()}
 
-    def connections(self, *, oauth: bool = False) -> str:
+    def connections(self, *, oauth_of: tuple[str, ...] = ()) -> str:
         """The `connections:` of a config.yaml. Rates far above the vendors': time is for other things here."""
         amo, b24, hs = (self.by_name[name].url for name in CRM_OF)
-        amo_key, hs_key = "access_token: sandbox", "access_token: sandbox"
-        if oauth:
-            client = "client_id: sandbox-client, client_secret: sandbox-secret"
-            amo_key = f'oauth: {{{client}, redirect_uri: "http://127.0.0.1:8080/oauth"}}'
-            hs_key = amo_key
+        client = "client_id: sandbox-client, client_secret: sandbox-secret"
+        oauth = f'oauth: {{{client}, redirect_uri: "http://127.0.0.1:8080/oauth"}}'
+        amo_key, hs_key = (oauth if name in oauth_of else "access_token: sandbox" for name in ("amo", "hs"))
         return f"""
 connections:
   amo: {{type: amocrm, base_url: "{amo}", {amo_key}, rate: {{calls: 1000}}}}
@@ -86,10 +107,13 @@ async def running_crms(clock: Clock, *, seed: int = 1, search_lag_s: float = 0.0
         "b24": Bitrix24Sandbox(clock, rate=None, operating_limit_s=None),
         "hs": HubSpotSandbox(clock, rate=None, search_lag_s=search_lag_s),
     }
-    crms = Crms({name: Crm(vendor, FaultLayer(vendor, clock, rng)) for name, vendor in vendors.items()})
+    crms = Crms({name: Crm(vendor, AckLosingLayer(vendor, clock, rng)) for name, vendor in vendors.items()})
     await asyncio.gather(*(crm.up() for crm in crms))
+    noise = logging.getLogger("uvicorn.error")  # it is told of every connection that a fault has cut
+    level = noise.level
+    noise.setLevel(logging.CRITICAL + 1)
     try:
         yield crms
     finally:
-        for crm in crms:
-            await crm.down()
+        await asyncio.gather(*(crm.down() for crm in crms))
+        noise.setLevel(level)

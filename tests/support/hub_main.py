@@ -4,9 +4,10 @@
 Everything else is as in `cli.serve`: own process, real sockets, real signals.
 """
 
-import asyncio
+import ctypes
 import json
 import os
+import signal
 import sys
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -29,6 +30,7 @@ from tests.support.moved_clock import MovedClock
 from web.app import WebApp
 
 READY = "ready"
+PR_SET_PDEATHSIG = 1
 
 QUICK = {"lease_ttl_s": 1.5, "renew_s": 0.4, "contend_s": 0.1, "idle_s": 0.5, "look_s": 0.5, "clock_s": 0.2}
 """A pace at which a dead owner is missed after a second and a half."""
@@ -97,8 +99,13 @@ def _quicker(connector: Connector, factor: float) -> Connector:
     return replace(connector, capabilities=capabilities)
 
 
+def die_with_parent() -> None:
+    """However the one who started us ends, we do not stay behind."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 def main() -> None:
-    asyncio.set_event_loop_policy(None)
+    die_with_parent()
     serve(Options.from_json(sys.argv[1]))
 
 

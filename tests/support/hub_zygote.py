@@ -4,7 +4,6 @@ Reads a line of JSON for each on its input: {"options": ..., "out": FIFO, "log":
 prints its process id first. All children die with their parent, whatever happens to it.
 """
 
-import ctypes
 import json
 import os
 import signal
@@ -12,8 +11,6 @@ import sys
 from typing import Any
 
 from tests.support import hub_main
-
-PR_SET_PDEATHSIG = 1
 
 
 def main() -> None:
@@ -24,7 +21,7 @@ def main() -> None:
 
 
 def _child(asked: dict[str, Any]) -> None:
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    hub_main.die_with_parent()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     status = 1
     try:

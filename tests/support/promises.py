@@ -14,13 +14,17 @@ from tests.support.crm_views import contact_phones, deal_keys, note_comments
 
 @dataclass(frozen=True)
 class Sent:
-    """One lead as its sender knows it. `to` are the connections that it is routed to; `lead_id` from the answer."""
+    """One lead as its sender knows it. `to` are the connections that it is routed to; `lead_id` from the answer.
+
+    `number` counts the enquiries of one person, each sent when the one before was taken.
+    """
 
     uid: str
     comment: str
     phone: str
     to: tuple[str, ...]
     lead_id: str = ""
+    number: int = 0
 
 
 @dataclass
@@ -35,6 +39,8 @@ class Verdict:
     split_persons: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     """Enquiries whose text is not in the CRM, or is there more than once."""
+    incomplete: list[str] = field(default_factory=list)
+    """Records that still lack something that the CRM would not take at the time."""
     untrue: list[str] = field(default_factory=list)
     """The hub says something about a record that is not so."""
 
@@ -61,9 +67,18 @@ def owed(url: str) -> list[str]:
     ]
 
 
+def incomplete(url: str) -> list[str]:
+    """Deliveries made without some of what belongs to them, to be completed later."""
+    return [
+        f"{row.lead_id} to {row.connection}: {', '.join(one['field'] for one in row.incomplete)}"
+        for row in rows(url, t_delivery)
+        if row.incomplete
+    ]
+
+
 def judge(url: str, vendors: Mapping[str, Any], sent: Collection[Sent]) -> Verdict:
     """`vendors` by connection; `sent` every lead that was answered below 300."""
-    verdict = Verdict(owed=owed(url))
+    verdict = Verdict(owed=owed(url), incomplete=incomplete(url))
     leads = rows(url, t_lead)
     deliveries = rows(url, t_delivery)
     by_uid = {row.lead_uid: row for row in leads}
@@ -94,22 +109,25 @@ def judge(url: str, vendors: Mapping[str, Any], sent: Collection[Sent]) -> Verdi
                 verdict.untrue.append(f"{one.uid} in {name} is {made[row.id]}, not {found.record_id} ({found.state})")
             if told[one.comment] != 1:
                 verdict.notes.append(f"{one.uid} in {name}: {told[one.comment]} notes")
-    _order(verdict, deliveries, uid_of)
+    _order(verdict, deliveries, uid_of, {one.uid: one.number for one in sent})
     _first_touch(verdict, leads, rows(url, t_person))
     return verdict
 
 
-def _order(verdict: Verdict, deliveries: list[Any], uid_of: dict[str, str]) -> None:
-    """Leads of one person arrive in each CRM in the order in which they were taken in."""
+def _order(verdict: Verdict, deliveries: list[Any], uid_of: Mapping[str, str], number_of: Mapping[str, int]) -> None:
+    """Leads of one person are taken in in the order of sending, and arrive in each CRM in that order."""
     lanes: dict[tuple[str, str], list[Any]] = defaultdict(list)
     for row in deliveries:
-        if row.outcome == "created":
-            lanes[row.lane, row.connection].append(row)
+        lanes[row.lane, row.connection].append(row)
     for (_, connection), lane in lanes.items():
         lane.sort(key=lambda row: row.place)
-        numbers = [int(row.record_id) for row in lane]
+        uids = [uid_of[row.lead_id] for row in lane]
+        sent = [number_of[uid] for uid in uids if uid in number_of]
+        if sent != sorted(sent):
+            verdict.disordered.append(f"{uids} were taken in in this order for {connection}")
+        numbers = [int(row.record_id) for row in lane if row.outcome == "created"]
         if numbers != sorted(numbers):
-            verdict.disordered.append(f"{[uid_of[row.lead_id] for row in lane]} became {numbers} in {connection}")
+            verdict.disordered.append(f"{uids} became {numbers} in {connection}")
 
 
 def _first_touch(verdict: Verdict, leads: list[Any], persons: list[Any]) -> None:

@@ -16,7 +16,7 @@ AGAIN_S = 0.05
 
 @dataclass
 class Senders:
-    """Posts to any of `urls`, in turn after each failure. `to` is source -> connections that it is routed to."""
+    """Posts to `urls`. `to` is source -> connections that it is routed to."""
 
     urls: list[str]
     to: Mapping[str, tuple[str, ...]]
@@ -30,20 +30,21 @@ class Senders:
         )
     )
 
-    async def send(self, source: str, body: Mapping[str, Any], *, patience_s: float = 120.0) -> dict[str, Any]:
-        """Again until it is taken; the answer."""
-        turn = len(self.answers)
+    async def send(
+        self, source: str, body: Mapping[str, Any], *, url: str = "", patience_s: float = 120.0
+    ) -> dict[str, Any]:
+        """Again, to the same address, until it is taken; the answer."""
         async with asyncio.timeout(patience_s):
             while True:
-                status, answer = await self.post(self.urls[turn % len(self.urls)], source, body)
+                status, answer = await self.post(url or self.urls[0], source, body)
                 if status in (200, 202):
                     break
-                turn += 1
                 await asyncio.sleep(AGAIN_S)
         uid = str(body["lead_uid"])
         if uid not in self.accepted:
             to = self.to[source]
-            self.accepted[uid] = Sent(uid, str(body["comment"]), str(body["phone"]), to, answer["lead_id"])
+            number = int(uid.rpartition("-")[2])
+            self.accepted[uid] = Sent(uid, str(body["comment"]), str(body["phone"]), to, answer["lead_id"], number)
         return answer
 
     async def post(self, url: str, source: str, body: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
