@@ -66,24 +66,6 @@ def no_intent_before_the_write() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def lease_without_fencing() -> Iterator[None]:
-    """An owner that lost its lease may go on sending and settling."""
-
-    def anyone(conn: Any, held: Any) -> None:
-        return None
-
-    def unfenced(conn: Any, held: Any, delivery_id: str, values: dict[str, Any]) -> None:
-        conn.execute(t_delivery.update().where(t_delivery.c.id == delivery_id).values(**values))
-
-    with (
-        patch.object(outbox, "assert_held", anyone),
-        patch.object(outbox, "_update_claimed", unfenced),
-        patch("store.leases.renew", lambda conn, held, now, ttl_s=0.0: None),
-    ):
-        yield
-
-
-@contextlib.contextmanager
 def answer_before_the_commit() -> Iterator[None]:
     """The sender hears 202 while the lead is still on its way to the disk."""
     real = intake.IntakeService._store
@@ -192,7 +174,6 @@ MUTANTS: dict[str, Callable[[], contextlib.AbstractContextManager[None]]] = {
         no_look_up_after_a_lost_reply,
         no_second_look,
         no_intent_before_the_write,
-        lease_without_fencing,
         answer_before_the_commit,
         repeats_of_the_sender_are_new_leads,
         no_lanes,

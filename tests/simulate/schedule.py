@@ -43,6 +43,10 @@ KINDS = (
     *("html200", "truncated", "down"),
 )
 QUIET_LIMIT_S = 12 * 3600.0
+TWO_WORKERS = 0.4
+"""Share of schedules with two processes."""
+TROUBLES = {"fault": 70, "database": 8, "clock": 8, "freeze": 8, "kill": 6}
+"""What happens beside the senders, by weight."""
 
 
 class Broken(Exception):
@@ -120,7 +124,7 @@ class Schedule:
         world, rng = self.world, self.rng
         world.crash_rate = rng.choice([0.0, 0.002, 0.005, 0.02])
         world.max_crashes = rng.randint(0, 6)
-        two = rng.random() < 0.4
+        two = rng.random() < TWO_WORKERS
         self.workers = {"one": world.boot("one", ("web", "worker", "scheduler"))}
         if two:
             self.workers["two"] = world.boot("two", ("web", "worker", "scheduler"))
@@ -176,15 +180,15 @@ class Schedule:
         every_s = rng.choice([2.0, 6.0, 20.0])
         while True:
             await asyncio.sleep(rng.expovariate(1 / every_s))
-            match rng.random():
-                case draw if draw < 0.70:
+            match rng.choices(list(TROUBLES), list(TROUBLES.values()))[0]:
+                case "fault":
                     self._break_something()
-                case draw if draw < 0.78:
+                case "database":
                     world.database_down = True
                     world.own_task(self._database_back(rng.choice([1.0, 8.0, 40.0])))
-                case draw if draw < 0.86:
+                case "clock":
                     world.clock.skew += timedelta(seconds=rng.choice([-3600, 3600, -30, 30]))
-                case draw if draw < 0.94:
+                case "freeze":
                     life = self.workers[rng.choice(list(self.workers))]
                     life.thawed.clear()
                     world.own_task(self._thaw(life, rng.choice([1.0, 20.0, 90.0])))
