@@ -45,19 +45,19 @@ _TAKE = (
         attempts=t_delivery.c.attempts + 1,
     )
 )
-_NEXT_DUE = union_all(
-    *(
-        select(func.min(t_delivery.c.due_at, type_=t_delivery.c.due_at.type)).where(
-            *_READY, t_delivery.c.priority == literal_column(str(priority))
-        )
-        for priority in (FRESH, BACKLOG, BULK)
+_NEXT_OF = {
+    priority: select(func.min(t_delivery.c.due_at, type_=t_delivery.c.due_at.type)).where(
+        *_READY, t_delivery.c.priority == literal_column(str(priority))
     )
-)
+    for priority in (FRESH, BACKLOG, BULK)
+}
+_NEXT_DUE = union_all(*_NEXT_OF.values())
 
 
 def claim(conn: Connection, held: Held, now: datetime, *, limit: int, fresh_only: bool = False) -> ClaimResult:
     """Takes up to `limit` due deliveries: fresh leads first, then backlog, then bulk, each in the order of intake.
 
+    With `fresh_only` the others are not looked at, also not for `next_due`: that they are due changes nothing.
     Raises LostLease.
     """
     assert_held(conn, held)
@@ -71,7 +71,7 @@ def claim(conn: Connection, held: Held, now: datetime, *, limit: int, fresh_only
         conn.execute(_TAKE, {"ids": ids, "new_fence": held.fence, "now": now})
     next_due = None
     if len(ids) < limit:  # else there is no time to wait anyway
-        dues = conn.execute(_NEXT_DUE, {"of_connection": held.name}).scalars()
+        dues = conn.execute(_NEXT_OF[FRESH] if fresh_only else _NEXT_DUE, {"of_connection": held.name}).scalars()
         next_due = min((due for due in dues if due is not None), default=None)
     return ClaimResult(load(conn, ids), next_due)
 

@@ -143,6 +143,18 @@ def test_fresh_leads_go_before_the_backlog(engine: Engine, clock: ManualClock) -
     assert claimed == [fresh, *old[:4]]
 
 
+def test_who_looks_only_for_fresh_leads_is_not_kept_busy_by_the_backlog(engine: Engine, clock: ManualClock) -> None:
+    """The backlog that has no place yet is due all the time: to come back for it at once would be to turn in circles."""
+    held = own(engine, clock)
+    accept(engine, clock, "+79161234501")
+    clock.forward(60)
+    with engine.begin() as conn:
+        looked = outbox.claim(conn, held, clock.now(), limit=10, fresh_only=True)
+        assert (looked.claimed, looked.next_due) == ([], None)
+        looked = outbox.claim(conn, held, clock.now(), limit=10)
+    assert len(looked.claimed) == 1
+
+
 def test_an_owner_that_lost_its_lease_can_neither_send_nor_settle(engine: Engine, clock: ManualClock) -> None:
     first = own(engine, clock, "w1")
     accept(engine, clock, "+79160000001")
