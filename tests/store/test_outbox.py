@@ -144,7 +144,7 @@ def test_fresh_leads_go_before_the_backlog(engine: Engine, clock: ManualClock) -
 
 
 def test_who_looks_only_for_fresh_leads_is_not_kept_busy_by_the_backlog(engine: Engine, clock: ManualClock) -> None:
-    """The backlog that has no place yet is due all the time: to come back for it at once would be to turn in circles."""
+    """Backlog that has no place yet is due all the time: to come back for it at once would be to turn in circles."""
     held = own(engine, clock)
     accept(engine, clock, "+79161234501")
     clock.forward(60)
