@@ -1,0 +1,1 @@
+"""How quick and how small the hub is, measured on real processes: `python -m tests.bench`."""

@@ -1,0 +1,71 @@
+"""`python -m tests.bench [--quick] [--report FILE] [--only NAME …]`: measures, and prints one table."""
+
+import argparse
+import logging
+import os
+import platform
+import sys
+import tempfile
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tests.bench import accepting, claims, drain, latency, resources, servers
+from tests.bench.scale import FULL, QUICK, Scale
+from tests.bench.table import Row, render
+
+HEAD = """# Benchmarks
+
+`make bench` prints this table; nothing in it is asserted by a test. Measured on {date}, on {cpus} cores ({system},
+Python {python}). The baseline is a Procrastinate app as its documentation shows, a web process and a worker, one task a
+lead, on the same PostgreSQL in the same run; where a ratio stands without it, it is to the line before. The drain runs
+on virtual time against the sandboxes' real limits. Ratios say more than single figures: machines differ, and are busy.
+
+{table}
+"""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--report", type=Path)
+    parser.add_argument("--only", action="append")
+    given = parser.parse_args()
+    logging.disable(logging.CRITICAL)
+    scale: Scale = QUICK if given.quick else FULL
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory(prefix="leadhub-bench-") as name:
+        root = Path(name)
+        root.chmod(0o755)
+        (root / "server").mkdir()
+        with servers.postgres(root / "server") as uri:
+            measurements: dict[str, Callable[[Path], list[Row]]] = {
+                "resources": lambda folder: resources.measure(folder, scale),
+                "accepting": lambda folder: accepting.measure(folder, scale, uri),
+                "latency": lambda folder: latency.measure(folder, scale),
+                "claims": lambda folder: claims.measure(folder, scale, uri),
+                "drain": lambda folder: drain.measure(folder, scale),
+            }
+            for title, measure in measurements.items():
+                if given.only and title not in given.only:
+                    continue
+                folder = root / title
+                folder.mkdir()
+                print(f"{title} …", file=sys.stderr, flush=True)
+                rows += measure(folder)
+    table = render(rows)
+    print(table)
+    if given.report:
+        page = HEAD.format(
+            date=datetime.now(UTC).date().isoformat(),
+            cpus=len(os.sched_getaffinity(0)),
+            system=platform.system(),
+            python=platform.python_version(),
+            table=table,
+        )
+        given.report.write_text(page, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
