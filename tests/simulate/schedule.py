@@ -187,16 +187,19 @@ class Schedule:
                     world.database_down = True
                     world.own_task(self._database_back(rng.choice([1.0, 8.0, 40.0])))
                 case "clock":
-                    world.clock.skew += timedelta(seconds=rng.choice([-3600, 3600, -30, 30]))
+                    world.clock.skew = timedelta(seconds=rng.choice([-3600, -30, 0, 30, 3600]))
                 case "freeze":
                     life = self.workers[rng.choice(list(self.workers))]
+                    if life.refreshing is not None:
+                        continue  # somebody else would try the pair that is spent: nobody can help that
                     life.thawed.clear()
                     world.own_task(self._thaw(life, rng.choice([1.0, 20.0, 90.0])))
                 case _:
                     name = rng.choice(list(self.workers))
-                    if self.workers[name].alive and len(world.crashes) < 20:
+                    life = self.workers[name]
+                    if life.alive and life.refreshing is None and len(world.crashes) < 20:
                         world.crashes.append(f"{world.loop.virtual_s:.3f} {name} killed from outside")
-                        self.workers[name].kill()
+                        life.kill()
 
     def _break_something(self) -> None:
         rng = self.rng
@@ -313,9 +316,11 @@ class Schedule:
         while waited < QUIET_LIMIT_S:
             await asyncio.sleep(5.0)
             waited += 5.0
-            if not self._owed() and all(life.hub and life.hub.spool.waiting == 0 for life in self.workers.values()):
+            if not self.world.owed() and all(
+                life.hub and life.hub.spool.waiting == 0 for life in self.workers.values()
+            ):
                 return
-        self.report.problems.append(f"still owed after {waited} s: {self._owed()}")
+        self.report.problems.append(f"still owed after {waited} s: {self.world.owed()}")
 
     def _rows(self, table: Any) -> list[Any]:
         from sqlalchemy import create_engine
@@ -325,13 +330,6 @@ class Schedule:
             rows = list(conn.execute(table.select()))
         engine.dispose()
         return rows
-
-    def _owed(self) -> list[tuple[str, str, str]]:
-        return [
-            (row.lead_id, row.connection, f"{row.state} {row.last_error}")
-            for row in self._rows(t_delivery)
-            if row.state not in ("delivered", "discarded")
-        ]
 
     def _check(self) -> None:
         problems = self.report.problems

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from sqlalchemy import create_engine
 
 from connectors.oauth import token_from_answer
 from connectors.sandbox.amocrm import AmocrmSandbox
@@ -53,8 +54,9 @@ class Life:
         self.name = name
         self.alive = True
         self.tasks: set[asyncio.Task[Any]] = set()
-        self.unsaved_token = False
-        """A new token pair was handed over and is not committed: a crash here loses it, and nobody can help that."""
+        self.refreshing: bytes | None = None
+        """While a refresh is under way: the stored pair that it replaces. A kill before the new pair is
+        committed loses it, and nobody can help that."""
         self.thawed = asyncio.Event()
         self.thawed.set()
         self.hub: Hub | None = None
@@ -79,12 +81,21 @@ class Life:
         await self.world.maybe_crash(self, f"at {name}", weight=3.0)
 
 
+COMPILED: dict[Any, Any] = {}
+"""Statements as text, for all databases of this process: compiling them anew at every boot took a third of the time."""
+DIALECT = create_engine("sqlite://").dialect
+"""One for all, because compiled statements are kept by it."""
+
+
 class LifeDatabase(InlineDatabase):
     """The database as one process sees it: may be away, and the process may die around any commit."""
 
     def __init__(self, url: str, life: Life) -> None:
         super().__init__(url)
         self._life = life
+        for engine in (self._engine, self._read_engine):
+            engine.dialect = DIALECT
+            engine.update_execution_options(compiled_cache=COMPILED)
 
     async def _run(self, work: Callable[..., Any], item: Any, *, batched: bool) -> Any:
         await self._life.step()
@@ -93,7 +104,8 @@ class LifeDatabase(InlineDatabase):
             raise StoreUnavailable("the database is away")
         await self._life.world.maybe_crash(self._life, "before a commit")
         result = await super()._run(work, item, batched=batched)
-        self._life.unsaved_token = False
+        if self._life.refreshing not in (None, self._life.world.stored_token()):
+            self._life.refreshing = None
         self._life.world.tell_of_commit(self._life)
         await self._life.step()
         await self._life.world.maybe_crash(self._life, "after a commit")
@@ -124,11 +136,15 @@ class Wire(httpx.AsyncBaseTransport):
         body = await request.aread()
         await asyncio.sleep(self._world.rng.expovariate(1 / 0.02))
         await self._life.step()
+        refresh = "/oauth2/" in request.url.path
+        if refresh:
+            self._life.refreshing = self._world.stored_token()
         work = self._world.own_task(self._serve(request, body))
         response = await asyncio.shield(work)
         await self._life.step()
-        if "/oauth2/" in request.url.path and response.status_code == 200:
-            self._life.unsaved_token = True
+        if refresh:
+            if response.status_code != 200:
+                self._life.refreshing = None
             return response
         await self._world.maybe_crash(self._life, "with an answer in hand")
         return response
@@ -160,14 +176,15 @@ class World:
         self.lives: list[Life] = []
         self._own: set[asyncio.Task[Any]] = set()
         lag = self.rng.choice([0.0, 3.0])
+        right = SimClock(loop, random.Random(seed + 3))  # it is the hub's machine whose clock is wrong at times
         self.vendors = {
-            "amocrm": AmocrmSandbox(self.clock, token="", search_lag_s=lag, access_life_s=ACCESS_LIFE_S),
-            "bitrix24": Bitrix24Sandbox(self.clock),
-            "hubspot": HubSpotSandbox(self.clock, search_lag_s=5.0),
-            "telegram": TelegramSandbox(self.clock),
+            "amocrm": AmocrmSandbox(right, token="", search_lag_s=lag, access_life_s=ACCESS_LIFE_S),
+            "bitrix24": Bitrix24Sandbox(right),
+            "hubspot": HubSpotSandbox(right, search_lag_s=5.0),
+            "telegram": TelegramSandbox(right),
         }
         fault_rng = random.Random(seed + 2)
-        self.layers = {name: FaultLayer(vendor, self.clock, fault_rng) for name, vendor in self.vendors.items()}
+        self.layers = {name: FaultLayer(vendor, right, fault_rng) for name, vendor in self.vendors.items()}
         self.layers["amocrm"].spared = ("/oauth2/",)
         self.signed_in_again = 0
         loop.set_task_factory(self._make_task)
@@ -197,12 +214,23 @@ class World:
             task.exception()  # a cut connection concerns who waited for it, and he may be dead
 
     async def maybe_crash(self, life: Life, where: str, weight: float = 1.0) -> None:
-        if life.unsaved_token:
+        if life.refreshing is not None:
             return
         if len(self.crashes) < self.max_crashes and self.rng.random() < self.crash_rate * weight:
             self.crashes.append(f"{self.loop.virtual_s:.3f} {life.name} {where}")
             life.kill()
             raise Killed
+
+    def stored_token(self) -> bytes:
+        """amoCRM's pair as it is in the database, sealed."""
+        row = self._watcher.execute("SELECT sealed FROM token WHERE connection = 'amo'").fetchone()
+        return bytes(row[0]) if row else b""
+
+    def owed(self) -> list[tuple[str, str, str]]:
+        """(lead, connection, state and last error) of deliveries that are not done."""
+        done = "('delivered', 'discarded')"
+        query = f"SELECT lead_id, connection, state, last_error FROM delivery WHERE state NOT IN {done}"
+        return [(lead, name, f"{state} {error}") for lead, name, state, error in self._watcher.execute(query)]
 
     def tell_of_commit(self, life: Life) -> None:
         """Other processes are told when one changed something; now and then the word is lost."""
