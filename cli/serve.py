@@ -81,6 +81,7 @@ async def _run(settings: "Settings", roles: tuple[str, ...]) -> None:
     bound = bind(*settings.hub.address) if "web" in roles else None
     db = GroupCommitDatabase(settings.database_url)
     hub = build_hub(settings, clock=clock, db=db, checkpoint=from_environment())
+    hub.listens = True
     hub.spool.open()
     if bound is not None:
         servers.append(listen(WebApp(hub), bound))

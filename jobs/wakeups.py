@@ -4,8 +4,6 @@ import logging
 import sqlite3
 from collections.abc import Callable
 
-import psycopg
-
 from leads.clock import Clock
 from store.admin import sqlite_path
 from store.intake import CHANNEL
@@ -23,10 +21,12 @@ async def listen(url: str, wake: Callable[[list[str]], None], clock: Clock) -> N
     if path is not None:
         await _watch_file(str(path), wake, clock)
         return
+    from psycopg import Error  # its library takes 10 MB, which a hub on SQLite can do without
+
     while True:
         try:
             await _listen_postgres(url, wake)
-        except psycopg.Error as error:
+        except Error as error:
             log.info("no wake-ups", extra={"event": "wakeups.lost", "error": type(error).__name__})
         await clock.sleep(RECONNECT_S)
 
@@ -49,7 +49,9 @@ async def _watch_file(path: str, wake: Callable[[list[str]], None], clock: Clock
 
 
 async def _listen_postgres(url: str, wake: Callable[[list[str]], None]) -> None:
-    async with await psycopg.AsyncConnection.connect(url, autocommit=True, connect_timeout=5) as conn:
+    from psycopg import AsyncConnection
+
+    async with await AsyncConnection.connect(url, autocommit=True, connect_timeout=5) as conn:
         await conn.execute(f"LISTEN {CHANNEL}")
         wake([])  # what happened while nobody listened
         async for notice in conn.notifies():

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, cast
 
+from pydantic import ConfigDict
 from sqlalchemy import JSON, BigInteger, Column, Index, LargeBinary, Table, Text, UniqueConstraint, false, text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
@@ -51,6 +52,12 @@ class Words(TypeDecorator[tuple[str, ...]]):
         return tuple((value or "").split())
 
 
+class Row(SQLModel):
+    """A row of any table. Rows are read and written, not validated: the validators, slow to make, are not made."""
+
+    model_config = ConfigDict(defer_build=True)  # type: ignore[assignment]  # SQLModel adds keys of its own
+
+
 def _instant(*, nullable: bool = False, index: bool = False) -> Any:
     return Field(
         default=None if nullable else ...,
@@ -85,7 +92,7 @@ def _no() -> Any:
     return Field(default=False, nullable=False, sa_column_kwargs={"server_default": false()})
 
 
-class Lead(SQLModel, table=True):
+class Lead(Row, table=True):
     """One accepted enquiry. Written once at intake; only `status`, `flags` and `duplicates` change.
 
     `dedup_key` is unique: "u:<source>:<lead_uid>" or "c:<source>:<content hash>:<window number>".
@@ -121,7 +128,7 @@ class Lead(SQLModel, table=True):
     )
 
 
-class RawRequest(SQLModel, table=True):
+class RawRequest(Row, table=True):
     """What came in, byte for byte. `headers` are those that matter, secrets masked."""
 
     __tablename__ = "raw_request"
@@ -133,7 +140,7 @@ class RawRequest(SQLModel, table=True):
     remote_ip: str = _text()
 
 
-class RefusedRequest(SQLModel, table=True):
+class RefusedRequest(Row, table=True):
     """A request that was not let in, kept for a week: forged or misconfigured is visible, not lost."""
 
     __tablename__ = "refused_request"
@@ -149,7 +156,7 @@ class RefusedRequest(SQLModel, table=True):
     remote_ip: str = _text()
 
 
-class Person(SQLModel, table=True):
+class Person(Row, table=True):
     """Who wrote. `first_touch` is written once, with the row."""
 
     id: str = Field(primary_key=True)
@@ -159,7 +166,7 @@ class Person(SQLModel, table=True):
     first_lead_id: str
 
 
-class Identity(SQLModel, table=True):
+class Identity(Row, table=True):
     """A match key of a person: kind is phone, email, messenger:<vendor> or external."""
 
     kind: str = Field(primary_key=True)
@@ -168,7 +175,7 @@ class Identity(SQLModel, table=True):
     since: datetime = _instant()
 
 
-class Touch(SQLModel, table=True):
+class Touch(Row, table=True):
     """One contact of a person with a source: the journey."""
 
     id: str = Field(primary_key=True)
@@ -178,7 +185,7 @@ class Touch(SQLModel, table=True):
     data: dict[str, Any] = _json()
 
 
-class Delivery(SQLModel, table=True):
+class Delivery(Row, table=True):
     """The duty to bring one lead to one connection.
 
     state: `ready` (may be claimed once due), `waiting` (an earlier delivery of the same
@@ -249,7 +256,7 @@ class Delivery(SQLModel, table=True):
     )
 
 
-class Attempt(SQLModel, table=True):
+class Attempt(Row, table=True):
     """One try of one delivery; append-only. `calls` are redacted and size-capped (connectors.http.CallRecord)."""
 
     id: str = Field(primary_key=True)
@@ -264,7 +271,7 @@ class Attempt(SQLModel, table=True):
     calls: list[Any] = _json("[]")
 
 
-class Assignment(SQLModel, table=True):
+class Assignment(Row, table=True):
     """Who was chosen as responsible, and why."""
 
     id: str = Field(primary_key=True)
@@ -279,7 +286,7 @@ class Assignment(SQLModel, table=True):
     __table_args__ = (Index("ix_assignment_load", "connection", "user_id", "at"),)
 
 
-class AssignState(SQLModel, table=True):
+class AssignState(Row, table=True):
     """Where a queue of people stands; changed in the transaction that stores the assignment."""
 
     __tablename__ = "assign_state"
@@ -287,7 +294,7 @@ class AssignState(SQLModel, table=True):
     state: dict[str, Any] = _json()
 
 
-class Link(SQLModel, table=True):
+class Link(Row, table=True):
     """Our record <-> a vendor's id. `kind`: contact, company, deal; `our_id`: a person or a lead."""
 
     connection: str = Field(primary_key=True)
@@ -299,7 +306,7 @@ class Link(SQLModel, table=True):
     __table_args__ = (Index("ix_link_vendor", "connection", "kind", "vendor_id"),)
 
 
-class FollowUp(SQLModel, table=True):
+class FollowUp(Row, table=True):
     """Something owed after a delivery was settled.
 
     kind: `recheck` (look for doubles after a repeated write), `doubled` (some were found: `data` has the `records`;
@@ -318,7 +325,7 @@ class FollowUp(SQLModel, table=True):
     __table_args__ = (Index("ix_follow_up_due", "connection", "due_at"),)
 
 
-class Incident(SQLModel, table=True):
+class Incident(Row, table=True):
     """Something that a person should hear of once, from opening to end. `key` names it while it is open."""
 
     id: str = Field(primary_key=True)
@@ -348,7 +355,7 @@ class Incident(SQLModel, table=True):
     )
 
 
-class AuditEntry(SQLModel, table=True):
+class AuditEntry(Row, table=True):
     """One action of a person."""
 
     __tablename__ = "audit_entry"
@@ -361,7 +368,7 @@ class AuditEntry(SQLModel, table=True):
     data: dict[str, Any] = _json()
 
 
-class User(SQLModel, table=True):
+class User(Row, table=True):
     """Who may sign in to the console. `password` is an Argon2id hash."""
 
     __tablename__ = "console_user"
@@ -373,7 +380,7 @@ class User(SQLModel, table=True):
     locale: str = ""
 
 
-class ApiToken(SQLModel, table=True):
+class ApiToken(Row, table=True):
     """A token of the JSON API; only its SHA-256 is kept."""
 
     __tablename__ = "api_token"
@@ -383,7 +390,7 @@ class ApiToken(SQLModel, table=True):
     last_used_at: datetime | None = _instant(nullable=True)
 
 
-class Token(SQLModel, table=True):
+class Token(Row, table=True):
     """A vendor's OAuth tokens, AES-GCM under hub.secret_key; `key_id` tells which key of the list."""
 
     connection: str = Field(primary_key=True)
@@ -392,7 +399,7 @@ class Token(SQLModel, table=True):
     updated_at: datetime = _instant()
 
 
-class Lease(SQLModel, table=True):
+class Lease(Row, table=True):
     """Who owns a connection (or another single-owner job) until when. `fence` grows with every change of owner."""
 
     name: str = Field(primary_key=True)
@@ -402,7 +409,7 @@ class Lease(SQLModel, table=True):
     hub: str = ""
 
 
-class Cursor(SQLModel, table=True):
+class Cursor(Row, table=True):
     """A small named value that survives: where a pass stopped, when the hub was last alive."""
 
     name: str = Field(primary_key=True)

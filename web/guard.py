@@ -21,9 +21,6 @@ HEADERS = (
     ("permissions-policy", "camera=(), microphone=(), geolocation=()"),
 )
 HSTS = ("strict-transport-security", "max-age=31536000")
-OPEN_TO_ALL = ("/leadhub.js", "/healthz", "/readyz", "/metrics")
-"""Other sites' pages load the script; for the rest there is nothing to protect."""
-
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
@@ -40,7 +37,7 @@ class Guard:
         self._headers = [(name.encode(), value.encode()) for name, value in own]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in OPEN_TO_ALL:
+        if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         started = False

@@ -1,5 +1,6 @@
 """`/in/{source}`: reads the request, hands it to the intake, answers. Plain ASGI, because every lead passes here."""
 
+import asyncio
 import ipaddress
 import json
 import logging
@@ -20,6 +21,10 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 PREFIX = "/in/"
 RETRY_AFTER_S = 5
+# A refused body is read to its end, within these bounds: a sender that is still writing when the connection
+# closes sees a broken pipe instead of the answer.
+DRAIN_BYTES = 64_000_000
+DRAIN_S = 10.0
 
 
 class TooLarge(Exception):
@@ -53,12 +58,14 @@ class IntakeApp:
         source = self._intake.source(name)
         headers = _headers(scope)
         if source is None:
-            await _send(send, _error(404, "unknown source"))
+            await _drain(receive)
+            await send_reply(send, _error(404, "unknown source"))
             return
         cors = source.settings.cors_headers(headers.get("origin", ""))
         try:
             reply = await self._answer(source, tail, scope, headers, receive)
         except TooLarge:
+            await _drain(receive)
             reply = _error(413, f"the request is larger than {self._max_body} bytes")
         except ClientGone:
             return
@@ -66,7 +73,7 @@ class IntakeApp:
             log.error("neither database nor spool can be written", extra={"event": "intake.closed"})
             reply = _error(503, "cannot store anything now, please send it again")
             reply.headers["retry-after"] = str(RETRY_AFTER_S)  # type: ignore[index]  # _error makes a dict
-        await _send(send, reply, cors)
+        await send_reply(send, reply, cors)
 
     async def _answer(
         self, source: Source, tail: str, scope: Scope, headers: dict[str, str], receive: Receive
@@ -152,6 +159,20 @@ def _headers(scope: Scope) -> dict[str, str]:
     return headers
 
 
+async def _drain(receive: Receive) -> None:
+    """Read and forget the rest of the body, at most DRAIN_BYTES in DRAIN_S seconds."""
+    size = 0
+    try:
+        async with asyncio.timeout(DRAIN_S):
+            while size <= DRAIN_BYTES:
+                message = await receive()
+                size += len(message.get("body", b""))
+                if not message.get("more_body"):
+                    return
+    except TimeoutError:
+        return
+
+
 def _is_address(text: str) -> bool:
     try:
         ipaddress.ip_address(text)
@@ -164,7 +185,9 @@ def _error(status: int, reason: str) -> Reply:
     return Reply(status, json.dumps({"error": reason}).encode(), headers={})
 
 
-async def _send(send: Send, reply: Reply, more: dict[str, str] | None = None) -> None:
+async def send_reply(
+    send: Send, reply: Reply, more: dict[str, str] | None = None, *, without_body: bool = False
+) -> None:
     headers = {"content-type": reply.content_type, "content-length": str(len(reply.body)), **reply.headers}
     if more:
         headers.update(more)
@@ -173,4 +196,4 @@ async def _send(send: Send, reply: Reply, more: dict[str, str] | None = None) ->
         headers.pop("content-length")
     raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
     await send({"type": "http.response.start", "status": reply.status, "headers": raw})
-    await send({"type": "http.response.body", "body": reply.body})
+    await send({"type": "http.response.body", "body": b"" if without_body else reply.body})

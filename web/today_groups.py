@@ -45,7 +45,7 @@ class Grouping:
 
     def __post_init__(self) -> None:
         for incident in self.facts.incidents:
-            if incident.kind in ("connection_down", "token_refused"):
+            if incident.kind in ("connection_down", "token_refused") and incident.recovered_at is None:
                 self.down[incident.connection] = incident
 
     def groups(self) -> list[Group]:

@@ -206,16 +206,20 @@ async def test_an_unknown_source_is_404() -> None:
 
 
 @virtual
-async def test_a_body_over_the_limit_is_413_whether_its_length_is_told_or_not() -> None:
+async def test_a_body_over_the_limit_is_read_to_its_end_and_413_whether_its_length_is_told_or_not() -> None:
+    taken: list[int] = []
+
     async def in_pieces() -> Any:
-        for _ in range(3):
+        for number in range(9):
             yield b"x" * 500
+            taken.append(number)
 
     async with hub(config(hub="max_body: 1000, ")) as h:
         told = await sent(h, content=b"x" * 1001, headers={"content-type": "text/plain"})
         untold = await sent(h, content=in_pieces(), headers={"content-type": "text/plain"})
         assert "content-length" not in untold.request.headers
         assert (told.status_code, untold.status_code) == (413, 413)
+        assert len(taken) == 9
         assert told.json() == {"error": "the request is larger than 1000 bytes"}
         assert h.leads() == []
 
