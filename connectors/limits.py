@@ -3,6 +3,10 @@
 One worker owns a connection (see `store.leases`), so the limit needs no lock between
 processes. Calls that wait for their turn together leave together where the vendor takes
 batches: with no backlog a call leaves alone and at once.
+
+A fresh lead's calls leave as soon as the limit allows. All others leave evenly once half of
+a window is used, and never take the last of a bucket: so a fresh lead that comes in the middle
+of a backlog finds a place a moment later, where a burst would have left nothing of the window.
 """
 
 import asyncio
@@ -23,6 +27,12 @@ PRIORITY: ContextVar[int] = ContextVar("priority", default=RETRY)
 
 WINDOW_MARGIN = 1.04
 """We count when a call leaves, the vendor when it arrives: a wider window absorbs the jitter between."""
+COLD_AFTER_S = 4.0
+"""After so long without an answer the connections are closed, and the next calls have to open new ones."""
+COLD_START_S = 0.3
+"""That takes them up to so long, so that they arrive close to calls that leave later."""
+FRESH_RESERVE = 8
+"""Calls of a bucket that are kept for fresh leads."""
 SLOWEST_FACTOR = 0.1
 RECOVERY_S = 60.0
 """After a refusal the pace is cut, and is whole again after this long without another."""
@@ -42,6 +52,7 @@ class Limiter:
         self._level = 0.0
         self._level_at = clock.monotonic()
         self._not_before = 0.0
+        self._answered_at = float("-inf")
         self._refused_at = float("-inf")
         self._factor_at_refusal = 1.0
         self._timer: asyncio.TimerHandle | None = None
@@ -64,11 +75,20 @@ class Limiter:
             await future
         except asyncio.CancelledError:
             if future.done() and not future.cancelled():
-                self.release()
+                self.release(used=False)
             raise
 
-    def release(self) -> None:
+    def release(self, *, used: bool = True) -> None:
+        """The call is over; or nothing was called, and the turn is somebody else's."""
         self._in_flight -= 1
+        if used:
+            self._answered_at = self._clock.monotonic()
+        else:
+            self.granted -= 1
+            if self.rate.leak_per_s:
+                self._level -= 1
+            elif self._grants:
+                self._grants.pop()
         self._grant()
 
     def pause(self, seconds: float, *, slow_down: bool = True) -> None:
@@ -85,7 +105,7 @@ class Limiter:
         healed = min(1.0, (self._clock.monotonic() - self._refused_at) / RECOVERY_S)
         return self._factor_at_refusal + (1.0 - self._factor_at_refusal) * healed
 
-    def _wait_s(self, now: float) -> float:
+    def _wait_s(self, now: float, priority: int) -> float:
         """Seconds until the next call may leave; takes nothing."""
         wait = self._not_before - now
         factor = self.factor()
@@ -93,13 +113,27 @@ class Limiter:
             leak = self.rate.leak_per_s * factor
             self._level = max(0.0, self._level - (now - self._level_at) * leak)
             self._level_at = now
-            return max(wait, (self._level + 1 - self.rate.calls) / leak)
+            room = self.rate.calls - (0 if priority == FRESH else min(FRESH_RESERVE, self.rate.calls // 4))
+            return max(wait, (self._level + 1 - room) / leak)
         window = self.rate.per_s * WINDOW_MARGIN / factor
         while self._grants and self._grants[0] <= now - window:
             self._grants.popleft()
         if len(self._grants) >= self.rate.calls:
             wait = max(wait, self._grants[-self.rate.calls] + window - now)
+        if priority != FRESH and 2 * len(self._grants) >= self.rate.calls:
+            wait = max(wait, self._grants[-1] + window / self.rate.calls - now)
         return wait
+
+    def _take(self, now: float) -> None:
+        """Counts a call that leaves now. On a cold connection it arrives later than those that follow it."""
+        if self.rate.leak_per_s:
+            self._level += 1
+        else:
+            cold = now - self._answered_at > COLD_AFTER_S
+            arrives = now + COLD_START_S if cold else now
+            self._grants.append(max(arrives, self._grants[-1]) if self._grants else arrives)
+        self._in_flight += 1
+        self.granted += 1
 
     def _grant(self) -> None:
         if self._timer is not None:
@@ -112,18 +146,13 @@ class Limiter:
             if self._in_flight >= self._max_in_flight:
                 return
             now = self._clock.monotonic()
-            wait = self._wait_s(now)
+            wait = self._wait_s(now, self._waiting[0][0])
             if wait > 1e-9:
                 loop = asyncio.get_running_loop()
                 self._timer = loop.call_later(wait, self._grant)
                 return
             future = heapq.heappop(self._waiting)[2]
-            if self.rate.leak_per_s:
-                self._level += 1
-            else:
-                self._grants.append(now)
-            self._in_flight += 1
-            self.granted += 1
+            self._take(now)
             future.set_result(None)
 
 
@@ -172,10 +201,13 @@ class Batcher(Generic[Item, Answer]):
     async def _take_turn(self, priority: int) -> None:
         if not self._live():
             return
-        async with self._limiter.turn(priority):
-            batch = self._take()
+        await self._limiter.acquire(priority)
+        batch = self._take()
+        try:
             if batch:
                 await self._run(batch)
+        finally:
+            self._limiter.release(used=bool(batch))  # an earlier turn may have taken all items along
 
     def _live(self) -> bool:
         while self._queue and self._queue[0][3].done():

@@ -6,6 +6,7 @@ import logging
 
 from connectors.base import Metadata, Target
 from connectors.errors import ConnectorError
+from connectors.limits import FRESH, PRIORITY
 from jobs.resolve import Directory
 from leads.clock import Clock
 
@@ -64,6 +65,7 @@ class MetadataCache:
         await asyncio.wait({self._reading}, timeout=READ_WAIT_S)
 
     async def _read(self) -> None:
+        PRIORITY.set(FRESH)  # a few calls that every lead waits for: not behind a backlog
         try:
             metadata = await self._target.metadata()
         except ConnectorError as error:

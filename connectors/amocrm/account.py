@@ -9,6 +9,7 @@ from connectors.amocrm.api import AmocrmApi
 from connectors.amocrm.payloads import KEY_FIELD, EntityFields, FieldRef
 from connectors.amocrm.records import Row, field_ref, fields_from, rows_of
 from connectors.errors import AuthError, ConnectorError, PermanentError
+from connectors.limits import FRESH, PRIORITY
 
 log = logging.getLogger(__name__)
 
@@ -81,6 +82,7 @@ class AccountFields:
         return entity in self._reading and not self._reading[entity].done()
 
     async def _read(self, entity: str) -> None:
+        PRIORITY.set(FRESH)  # in a task of its own; all leads wait for it, so it does not queue behind a backlog
         wait_s = FRESH_S
         try:
             self._fields[entity] = await list_fields(self._api, entity)

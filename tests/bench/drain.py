@@ -44,8 +44,8 @@ routes: [{{from: [site], to: [crm]}}]
 GROWS_OLD_S = 30.0
 """So long before the worker starts, the backlog was taken in."""
 FRESH_FIRST = 20_000_000
-WIRE_S = 0.02
-"""Each way between hub and vendor, on average."""
+WIRE_S, JITTER_S = 0.015, 0.005
+"""Each way between hub and vendor: at least, and how much more on average."""
 LOOK_S = 1.0
 GIVE_UP_S = 48 * 3600.0
 
@@ -187,9 +187,9 @@ class Wire(httpx.AsyncBaseTransport):
         self._rng = rng
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        await asyncio.sleep(self._rng.expovariate(1 / WIRE_S))
+        await asyncio.sleep(WIRE_S + self._rng.expovariate(1 / JITTER_S))
         response = await self._server.handle_async_request(request)
-        await asyncio.sleep(self._rng.expovariate(1 / WIRE_S))
+        await asyncio.sleep(WIRE_S + self._rng.expovariate(1 / JITTER_S))
         return response
 
 
