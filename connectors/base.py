@@ -85,6 +85,11 @@ class TaskDraft:
     responsible: str = ""
 
 
+def same_name(one: str, other: str) -> bool:
+    """Whether two names of companies are the same but for case and spaces."""
+    return " ".join(one.split()).casefold() == " ".join(other.split()).casefold() != ""
+
+
 Draft = ContactDraft | CompanyDraft | DealDraft | NoteDraft | TaskDraft
 
 
@@ -239,6 +244,13 @@ class Target(Protocol):
 
     async def find_contact(self, phones: tuple[str, ...], emails: tuple[str, ...], key: str) -> str | None:
         """Id of the contact that has our key, one of these phones or e-mails (compared after normalising), or None."""
+        ...
+
+    async def find_company(self, name: str) -> str | None:
+        """Id of the one company with exactly this name, upper and lower case alike (see `same_name`).
+
+        None when there is none and when that is unsure: several of that name, or a search that the account refuses.
+        """
         ...
 
     async def create(self, draft: Draft) -> str:

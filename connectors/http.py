@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx
 
-from connectors.errors import ConnectorError, RetryableError, UnknownOutcomeError
+from connectors.errors import ConnectorError, RetryableError, TooEarlyError, UnknownOutcomeError
 from connectors.limits import Limiter
 from leads.clock import Clock
 from leads.redact import redact
@@ -49,6 +49,10 @@ class CallRecord:
 CALL_LOG: ContextVar[list[CallRecord] | None] = ContextVar("call_log", default=None)
 """Where the calls of the running attempt are noted; the engine sets it."""
 
+MAY_WRITE: ContextVar[Callable[[], bool]] = ContextVar("may_write", default=lambda: True)
+"""Whether the connection is still ours; the engine sets it. Asked as the first byte of a write is about to leave:
+a process that was frozen until then must not send what another has looked for, not found and sent meanwhile."""
+
 Interpret = Callable[[str, httpx.Response, bool], Any]
 """(operation, response, writes) -> parsed answer; raises a ConnectorError for anything that is not success."""
 
@@ -59,6 +63,12 @@ def classify_exception(exc: Exception, operation: str, *, writes: bool) -> Conne
     if isinstance(exc, NEVER_SENT) or not writes:
         return RetryableError(text, operation)
     return UnknownOutcomeError(text, operation)
+
+
+async def _only_while_ours(event: str, _info: Mapping[str, Any]) -> None:
+    """Trace callback of httpcore. Raises TooEarlyError instead of letting the request leave."""
+    if event.endswith("send_request_headers.started") and not MAY_WRITE.get()():
+        raise TooEarlyError("not sent: this process was held up for so long that another may own the connection")
 
 
 def unreadable(operation: str, response: httpx.Response, *, writes: bool) -> ConnectorError:
@@ -147,7 +157,13 @@ class VendorHttp:
     ) -> Any:
         """One request now. Raises the outcomes of `connectors.errors`; an unforeseen failure of a write is unknown."""
         request = self.client.build_request(
-            method, path, json=json, data=data, params=params, headers=dict(headers or {})
+            method,
+            path,
+            json=json,
+            data=data,
+            params=params,
+            headers=dict(headers or {}),
+            extensions={"trace": _only_while_ours} if writes else {},
         )
         record = CallRecord(
             operation=operation,

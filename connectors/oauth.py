@@ -24,6 +24,9 @@ TRY_AGAIN_S = 30.0
 RACE_WAIT_S = 1.0
 """How long the winner of a refresh race may need from the vendor's answer to the stored token."""
 
+REPEATS = 2
+"""A call that gets a 401 is sent so often again, each time with a newer token."""
+
 Token = dict[str, Any]
 """`access_token`, `refresh_token`, `expires_at` and `obtained_at` (unix seconds), plus what the vendor adds."""
 Refresh = Callable[[Token], Awaitable[Token]]
@@ -170,15 +173,19 @@ class OAuthTokens:
 
 
 async def authorised(bearer: Bearer, send: Callable[[str], Awaitable[Answer]]) -> Answer:
-    """`send(access token)`; after a 401 (which does no work) once more with a newer token."""
+    """`send(access token)`; after a 401 (which does no work) again with a newer token, and once more after that.
+
+    One repeat is not enough: while a slow call is on its way another process may renew, and that ends our newer one.
+    """
     token = await bearer.access_token()
-    try:
-        return await send(token)
-    except AuthError as error:
-        if error.status != 401:
-            raise
-        newer = await bearer.refused(token)
-        return await send(newer)
+    for _ in range(REPEATS):
+        try:
+            return await send(token)
+        except AuthError as error:
+            if error.status != 401:
+                raise
+            token = await bearer.refused(token)
+    return await send(token)
 
 
 def token_from_answer(answer: Any, now: datetime, previous: Token | None = None) -> Token:

@@ -7,6 +7,8 @@ lease cannot write at all. A write with unknown outcome is looked up by the vend
 before it may be sent again.
 """
 
+import asyncio
+import contextlib
 import dataclasses
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -27,10 +29,12 @@ from connectors.base import (
 from connectors.errors import AuthError, ConnectorError, PermanentError, UnknownOutcomeError
 from jobs.checkpoints import Checkpoint
 from jobs.companies import Companies
-from jobs.progress import Progress, next_look
+from jobs.progress import Progress, SentTimes, next_look
 from leads.clock import Clock
 from store.delivery_records import Claimed
 
+FIND_COMPANY_S = 5.0
+"""A lead does not wait longer than this to learn whether its company is in the CRM already."""
 REFUSALS_BEFORE_BARE = 2
 """After so many refusals of a draft only the bare minimum is sent."""
 
@@ -133,8 +137,7 @@ class Run:
     clock: Clock
     intend: Callable[[Progress], Awaitable[None]]
     checkpoint: Checkpoint
-    sent_monotonic: dict[tuple[str, Kind], float]
-    """When this process sent what: a clock that jumps must not shorten the wait for a late write."""
+    sent_times: SentTimes
     companies: Companies = field(default_factory=Companies)
     progress: Progress = field(init=False)
     looked_up: bool = False
@@ -233,10 +236,20 @@ class Run:
     async def _company(self, draft: CompanyDraft) -> str:
         """The company's record; leads of one company that are delivered at the same time make it once."""
         async with self.companies.turn(draft.key):
-            made = self.companies.made.get(draft.key) or await self._ensure_extra(draft)
+            made = self.companies.made.get(draft.key) or await self._found_company(draft)
+            made = made or await self._ensure_extra(draft)
             if made:
                 self.companies.made[draft.key] = made
             return made
+
+    async def _found_company(self, draft: CompanyDraft) -> str:
+        """One of that name that people keep in the CRM already; "" when that cannot be said at once."""
+        step = self.progress.step("company")
+        if not step.id and not step.unknown and draft.name:
+            with contextlib.suppress(ConnectorError, TimeoutError):
+                async with asyncio.timeout(FIND_COMPANY_S):
+                    step.id = await self.target.find_company(draft.name) or ""
+        return step.id
 
     async def _known_contact(self) -> str:
         """The person's contact in this CRM: remembered, made by this delivery, or found there; "" when new."""
@@ -312,7 +325,7 @@ class Run:
         step = self.progress.step(kind)
         assert step.sent_at is not None
         self.looked_up = True
-        elapsed = self._elapsed(kind, step.sent_at)
+        elapsed = self.sent_times.elapsed_s(self.claimed.id, kind, step.sent_at)
         hint = Hint(
             sent_at=step.sent_at,
             contact_id=self.progress.step("contact").id,
@@ -331,16 +344,6 @@ class Run:
         step.repeats += 1
         return False
 
-    def _elapsed(self, kind: Kind, sent_at: datetime) -> float:
-        """Seconds since it was sent, never more than really passed in this process."""
-        monotonic = self.sent_monotonic.get((self.claimed.id, kind))
-        if monotonic is None:
-            # Sent by another process: from here on our own monotonic time counts as well.
-            wall = max(0.0, (self.clock.now() - sent_at).total_seconds())
-            self.sent_monotonic[self.claimed.id, kind] = self.clock.monotonic() - wall
-            return wall
-        return self.clock.monotonic() - monotonic
-
     async def _send(self, kind: Kind, draft: Draft) -> str:
         step = self.progress.step(kind)
         step.sent_at = self.clock.now()
@@ -350,7 +353,7 @@ class Run:
             step.sent_at = None  # not one byte left
             raise
         await self.checkpoint("intended")
-        self.sent_monotonic[self.claimed.id, kind] = self.clock.monotonic()
+        self.sent_times.sent(self.claimed.id, kind, step.sent_at)
         try:
             made = await self.target.create(draft)
         except UnknownOutcomeError:

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from connectors.base import KINDS, Kind
+from leads.clock import Clock
 from store.tables import from_us, to_us
 
 
@@ -49,6 +50,12 @@ class Progress:
     def unknown(self) -> bool:
         return any(step.unknown for step in self.steps.values())
 
+    def forget_refusals(self) -> None:
+        """A person tries again after a change: what is not written yet is offered whole once more."""
+        for step in self.steps.values():
+            if not step.id:
+                step.refused, step.bare = [], False
+
     def to_json(self) -> dict[str, Any]:
         data: dict[str, Any] = {}
         for kind, step in self.steps.items():
@@ -87,6 +94,32 @@ class Progress:
             if name in data:
                 setattr(progress, name, data[name])
         return progress
+
+
+@dataclass(slots=True)
+class SentTimes:
+    """How long ago something was sent, in time that really passed in this process.
+
+    What another process sent counts from when we first ask: the wall clock may have been set in between, and
+    an hour that never passed would let us send again what is still on its way.
+    """
+
+    clock: Clock
+    _sent: dict[tuple[str, Kind], tuple[datetime, float]] = field(default_factory=dict)
+    """(delivery, kind) -> the step's `sent_at`, and monotonic seconds."""
+
+    def sent(self, delivery_id: str, kind: Kind, sent_at: datetime) -> None:
+        self._sent[delivery_id, kind] = sent_at, self.clock.monotonic()
+
+    def elapsed_s(self, delivery_id: str, kind: Kind, sent_at: datetime) -> float:
+        known = self._sent.get((delivery_id, kind))
+        if known is None or known[0] != sent_at:
+            known = self._sent[delivery_id, kind] = sent_at, self.clock.monotonic()
+        return self.clock.monotonic() - known[1]
+
+    def forget(self, delivery_id: str) -> None:
+        for kind in KINDS:
+            self._sent.pop((delivery_id, kind), None)
 
 
 def next_look(elapsed_s: float, look_again_s: tuple[float, ...]) -> float | None:

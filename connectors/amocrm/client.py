@@ -55,6 +55,7 @@ from connectors.base import (
     NoteDraft,
     Opening,
     TaskDraft,
+    same_name,
 )
 from connectors.errors import PermanentError
 from connectors.limits import Limiter
@@ -128,6 +129,18 @@ class AmocrmClient:
             if answer is not None:
                 return answer
         return None
+
+    async def find_company(self, name: str) -> str | None:
+        found: list[str] = []
+        try:
+            async for page in self._api.pages(
+                "find company", "/api/v4/companies", "companies", [("query", name)], max_pages=SEARCH_PAGES
+            ):
+                live = (row for row in page if not row.get("is_deleted"))
+                found += [str(row["id"]) for row in live if same_name(str(row.get("name") or ""), name)]
+        except PermanentError:
+            return None
+        return found[0] if len(found) == 1 else None
 
     async def open_deal(self, contact_id: str) -> DealState | None:
         newest: DealState | None = None

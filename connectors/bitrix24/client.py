@@ -21,6 +21,7 @@ from connectors.base import (
     Opening,
     Rate,
     TaskDraft,
+    same_name,
 )
 from connectors.bitrix24.account import Account
 from connectors.bitrix24.answers import MethodMissingError, RefusedError
@@ -115,6 +116,18 @@ class Bitrix24Client:
     async def find_contact(self, phones: tuple[str, ...], emails: tuple[str, ...], key: str) -> str | None:
         found, _ = await asyncio.gather(self._contacts.find(phones, emails, key), self._account.warm())
         return found
+
+    async def find_company(self, name: str) -> str | None:
+        """Whether "=" minds upper and lower case is up to the portal's database; "%" (contains) never does."""
+        for operator in ("=", "%"):
+            try:
+                rows = await self._rows.page("company", {(operator, "TITLE"): name}, ("ID", "TITLE"))
+            except PermanentError:
+                return None
+            found = [str(row["ID"]) for row in rows if same_name(text(row.get("TITLE")), name)]
+            if found:
+                return found[0] if len(found) == 1 else None
+        return None
 
     async def create(self, draft: Draft) -> str:
         match draft:

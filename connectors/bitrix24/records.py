@@ -21,6 +21,7 @@ _CAMEL = {
     "STAGE_SEMANTIC_ID": "stageSemanticId",
     "DATE_MODIFY": "updatedTime",
     "CLOSED": "closed",
+    "TITLE": "title",
 }
 
 

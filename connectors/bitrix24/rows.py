@@ -17,7 +17,7 @@ ASK_AGAIN_S = 600.0
 MAX_PAGES = 2_000
 
 Filter = Mapping[tuple[str, str], Any]
-"""(operator, classic field name) -> value. Operators of the vendor: "=", ">", ">=", "<=", "@" (one of)."""
+"""(operator, classic field name) -> value. Operators of the vendor: "=", ">", ">=", "<=", "@" (one of), "%" (has)."""
 
 
 class Rows:

@@ -28,7 +28,7 @@ class HubSpotClient:
         self._objects = Objects(self._api)
         self._deals = Deals(self._api, self._objects)
         self._links = Links(self._api, self._objects)
-        lookups = Lookups(self._api)
+        self._lookups = lookups = Lookups(self._api)
         self._account = AccountReader(self._api, self._book, self._deals, settings)
         self._contacts = Contacts(self._objects, self._book, lookups)
         self._creation = Creation(self._api, self._book, lookups, self._contacts, self._deals, self._links)
@@ -53,6 +53,9 @@ class HubSpotClient:
 
     async def find_contact(self, phones: tuple[str, ...], emails: tuple[str, ...], key: str) -> str | None:
         return await self._contacts.find(phones, emails, key)
+
+    async def find_company(self, name: str) -> str | None:
+        return await self._lookups.company_named(name)
 
     async def enrich_contact(self, contact_id: str, draft: ContactDraft) -> None:
         await self._contacts.enrich(contact_id, draft)

@@ -180,4 +180,4 @@ class Creation:
                 since = hint.sent_at if hint and bare else None
                 return await self._links.find_ours(draft, "contact", contact_id, titled_since=since)
             case CompanyDraft():
-                return None
+                return await self._lookups.company_named(draft.name)

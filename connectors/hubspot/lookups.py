@@ -5,7 +5,7 @@ from typing import Any
 
 import phonenumbers
 
-from connectors.base import Kind
+from connectors.base import Kind, same_name
 from connectors.errors import ConnectorError, PermanentError, RetryableError
 from connectors.hubspot.api import HubSpotApi, SendAlone
 from connectors.hubspot.payloads import KEY_PROPERTY, TYPES
@@ -122,6 +122,18 @@ class Lookups:
             pass
         async with self._api.search_limiter.turn():
             return await self._search_phone(phone)
+
+    async def company_named(self, name: str) -> Found:
+        """The only company of this name, of those that the index already has; None also where searching is refused."""
+        named = {"propertyName": "name", "operator": "EQ", "value": name}
+        body = {"filterGroups": [{"filters": [named]}], "properties": ["name"], "limit": SEARCH_LIMIT}
+        try:
+            answer = await self._api.search("find company", "companies", body)
+        except PermanentError:
+            return None
+        records = found_records(answer, "find company")
+        found = [record_id(record) for record in records if same_name(properties_of(record).get("name", ""), name)]
+        return found[0] if len(found) == 1 and found[0] else None
 
     async def _one(self, batcher: Batcher[str, Found], kind: Kind, property_: str, value: str) -> Found:
         try:

@@ -110,6 +110,24 @@ async def test_many_at_a_time_get_each_its_own_record(crm: Connected) -> None:
 # --- find --------------------------------------------------------------------------------------
 
 
+async def test_a_company_is_found_by_its_name_and_by_nothing_else(crm: Connected) -> None:
+    if "company" not in crm.capabilities.creates:
+        pytest.skip(f"{crm.connector.name} does not claim to make a company")
+    made = await crm.target.create(CompanyDraft("company-1", "Окна и двери"))
+    await crm.target.create(CompanyDraft("company-2", "Окна и двери плюс"))
+    assert await crm.target.find_company("окна и ДВЕРИ") == made
+    assert await crm.target.find_company("Окна") is None
+    assert await crm.target.find_company("Двери и окна") is None
+
+
+async def test_two_companies_of_one_name_are_none(crm: Connected) -> None:
+    if "company" not in crm.capabilities.creates:
+        pytest.skip(f"{crm.connector.name} does not claim to make a company")
+    for key in ("company-1", "company-2"):
+        await crm.target.create(CompanyDraft(key, "Окна и двери"))
+    assert await crm.target.find_company("Окна и двери") is None
+
+
 @pytest.mark.parametrize(
     ("phones", "emails", "key"),
     [((PHONE,), (), "other"), ((), (MAIL,), "other"), ((PHONE,), (), IVAN.key), (("+74950000000",), (MAIL,), "other")],

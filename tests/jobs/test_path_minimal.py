@@ -194,6 +194,31 @@ async def test_a_note_or_task_that_fails_never_fails_the_lead(path: str) -> None
 
 
 @virtual
+async def test_a_company_that_people_keep_in_the_crm_already_is_used() -> None:
+    def known(h: VirtualHub) -> None:
+        h.bitrix24.crm.save("company", {"TITLE": "ООО Окна"})
+
+    async with hub(config("  - {from: [site], to: [b24]}"), prepare=known) as h:
+        await h.post("site", {**IVAN, "company": "ооо окна"})
+        await h.quiet()
+        (company,) = h.bitrix24.companies.values()
+        assert company["TITLE"] == "ООО Окна"
+        assert [deal["COMPANY_ID"] for deal in h.bitrix24.deals.values()] == [company["ID"]]
+
+
+@virtual
+async def test_a_search_for_the_company_that_fails_or_hangs_does_not_stop_the_lead() -> None:
+    async with hub() as h:
+        for kind, phone in (("500", "+79160000001"), ("hang", "+79160000002")):
+            h.fault("amocrm", kind, "GET /api/v4/companies", delay_s=600.0)
+            lead_id = await h.post("site", {"name": "Гость", "phone": phone, "company": f"ООО {kind}"})
+            await h.until(lambda done=lead_id: h.delivery(done).state == "delivered", 30.0)  # type: ignore[misc]  # now
+            h.calm()
+        assert [company["name"] for company in h.amocrm.companies.values()] == ["ООО 500", "ООО hang"]
+        assert all(deal["_embedded"]["companies"] for deal in h.amocrm.deals.values())
+
+
+@virtual
 async def test_a_company_named_twice_at_once_is_made_once_and_linked() -> None:
     async with hub() as h:
         for number in range(4):

@@ -107,13 +107,13 @@ async def test_nobody_listening_is_retryable_for_reads_and_writes(account: Accou
 
 async def test_a_repeat_that_races_a_late_landing_gives_one_deal(account: Account, client: HubSpotClient) -> None:
     draft = await ready_deal(client)
-    account.faults.faults.append(Fault("504_late", match=CREATE_DEAL, times=1, delay_s=0.1))
+    account.faults.faults.append(Fault("504_late", match=CREATE_DEAL, times=1, delay_s=0.6))
     sent_at = account.sandbox.clock.now()
     with pytest.raises(UnknownOutcomeError):
         await client.create(draft)
     assert await client.find_created(draft, Hint(sent_at, draft.contact_id)) is None
     made = await client.create(draft)
-    await asyncio.sleep(0.2)
+    await asyncio.sleep(0.8)
     assert [id_ for id_, deal in account.sandbox.deals.items() if deal["properties"]["dealname"] == "новая"] == [made]
 
 
