@@ -255,7 +255,7 @@ def _over(incident: Incident, style: Style, now: datetime) -> Lines:
     kind, data = incident.kind, incident.data
     if not style.has(f"{kind}_over"):
         return _open(incident, style, now)
-    ended = incident.resolved_at or now
+    ended = incident.recovered_at or incident.resolved_at or now
     key = f"{kind}_over"
     key = _named(key, incident) if style.has(f"{key}_anywhere") else key
     head = style.say(key, crm=_crm(incident, style), name=_name(incident), field=_field(incident))

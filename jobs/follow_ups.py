@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -14,7 +14,7 @@ from jobs.checkpoints import passed
 from jobs.completing import Completing
 from jobs.deliver import LookLater, Planner, Run
 from jobs.metadata import MetadataCache
-from jobs.progress import Progress
+from jobs.progress import Progress, SentTimes
 from leads.clock import Clock
 from store import follow_ups, outbox
 from store.db import Database
@@ -46,6 +46,10 @@ class ConnectionFollowUps:
     planner: Callable[[Held, Claimed], Planner]
     metadata: MetadataCache
     _read_at: float = float("-inf")
+    _sent_times: SentTimes = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._sent_times = SentTimes(self.clock)
 
     async def run_due(self, held: Held) -> datetime | None:
         now = self.clock.now()
@@ -99,7 +103,7 @@ class ConnectionFollowUps:
             clock=self.clock,
             intend=partial(self._keep_progress, held, one.delivery_id),
             checkpoint=passed,
-            sent_monotonic={},
+            sent_times=self._sent_times,
         )
         completing = Completing(run, self.target, one.record_id, one.contact_id, one.settled_at or one.created_at)
         try:

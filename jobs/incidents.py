@@ -9,12 +9,16 @@ from sqlalchemy import Connection, func, select
 
 from leads.clock import Clock
 from leads.ids import new_id
-from leads.incidents import Incident, Observation, Sent, incident_key
+from leads.incidents import RECOVERED, Incident, Observation, Sent, incident_key
 from store import incidents as rows
 from store.db import Database, StoreUnavailable
+from store.lateness import on_the_way
 from store.tables import t_delivery
 
 log = logging.getLogger(__name__)
+
+ENDS_WITH_ITS_LEADS = ("connection_down", "token_refused")
+"""Their end is told when the leads that waited have arrived; `jobs.watch` looks after it."""
 
 
 class StoredIncidents:
@@ -64,15 +68,15 @@ class IncidentReporter:
         self._about = about
 
     async def observe(self, kind: str, connection: str, *, cause: str = "", data: dict[str, Any] | None = None) -> None:
-        states = ("dead",) if kind == "lead_failed" else ("ready", "waiting", "claimed")
+        again = {RECOVERED: ""} if kind in ENDS_WITH_ITS_LEADS else {}
         now, made = self._clock.now(), new_id(self._clock)
 
         def work(conn: Connection) -> None:
-            count, oldest = owed(conn, connection, states)
+            count, oldest = owed(conn, connection, ("dead",)) if kind == "lead_failed" else on_the_way(conn, connection)
             # The lead that failed is settled after this was seen.
             count = max(count, 1) if kind == "lead_failed" else count
             seen = Observation(
-                kind, connection, cause, count, oldest, {**self._about.get(connection, {}), **(data or {})}
+                kind, connection, cause, count, oldest, {**self._about.get(connection, {}), **again, **(data or {})}
             )
             rows.observe(conn, seen, now, made)
 
@@ -80,7 +84,11 @@ class IncidentReporter:
 
     async def resolve(self, kind: str, connection: str, *, data: dict[str, Any] | None = None) -> None:
         now = self._clock.now()
-        await self._quietly(lambda conn: rows.resolve(conn, incident_key(kind, connection), now, data))
+        key = incident_key(kind, connection)
+        if kind in ENDS_WITH_ITS_LEADS:
+            await self._quietly(lambda conn: rows.mark_recovered(conn, key, now))
+        else:
+            await self._quietly(lambda conn: rows.resolve(conn, key, now, data))
 
     async def _quietly(self, work: Callable[[Connection], Any]) -> None:
         try:

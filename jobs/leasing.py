@@ -30,10 +30,15 @@ class LeaseKeeper:
     pace: Pace = NORMAL
     hub_id: str = ""
     holding: bool = False
+    _confirmed_at: float = float("-inf")
     _stopped: asyncio.Event = field(default_factory=asyncio.Event)
 
     def stop(self) -> None:
         self._stopped.set()
+
+    def surely_ours(self) -> bool:
+        """False once nobody has confirmed the lease for as long as it lasts: then another may hold it."""
+        return self.clock.monotonic() - self._confirmed_at < self.pace.lease_ttl_s
 
     async def run(self, work: Callable[[Held], Awaitable[None]]) -> None:
         """`work` returns when it was told to stop, and is cancelled when the lease is lost."""
@@ -62,7 +67,10 @@ class LeaseKeeper:
             ttl_s=self.pace.lease_ttl_s,
             hub=self.hub_id,
         )
-        return await self.db.write(take)
+        asked_at = self.clock.monotonic()
+        held = await self.db.write(take)
+        self._confirmed_at = asked_at
+        return held
 
     async def _hold(self, held: Held, work: Callable[[Held], Awaitable[None]]) -> None:
         log.info("lease taken", extra={"event": "lease.taken", "lease": self.name, "fence": held.fence})
@@ -87,10 +95,12 @@ class LeaseKeeper:
     async def _renew(self, held: Held) -> None:
         while True:
             await self.clock.sleep(self.pace.renew_s)
+            asked_at = self.clock.monotonic()
             renew = partial(leases.renew, held=held, now=self.clock.now(), ttl_s=self.pace.lease_ttl_s)
             # While the database is away nobody can take the lease either; and nothing is sent without an intent.
             with contextlib.suppress(StoreUnavailable):
                 await self.db.write(renew)
+                self._confirmed_at = asked_at
 
     async def _pause(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):

@@ -129,7 +129,9 @@ class Outcomes:
                 await self.reporter.observe(
                     "lead_failed", self.name, cause=str(error), data={"lead_id": claimed.lead.id}
                 )
-                return replace(base, state="dead", outcome="refused", error_kind="refused")
+                run.progress.forget_refusals()
+                progress = run.progress.to_json()
+                return replace(base, state="dead", outcome="refused", error_kind="refused", progress=progress)
             case _:
                 return await self._retry(base, claimed, run, error)
 
@@ -148,6 +150,10 @@ class Outcomes:
             retry_after_s=error.retry_after_s if isinstance(error, RateLimitedError) else None,
             policy=self.policy,
         )
+        if isinstance(decision, retry.DeadLetter) and not self.breaker.reachable:
+            # No fault of the lead: it is tried as long as it takes. Once the CRM answers, its time begins anew.
+            wait_s = retry.wait_s(claimed.attempt, self.clock.random(), self.policy)
+            decision = retry.RetryAt(base.now + timedelta(seconds=wait_s))
         if isinstance(decision, retry.DeadLetter):
             await self.reporter.observe("lead_failed", self.name, cause=str(error), data={"lead_id": claimed.lead.id})
             text = f"gave up after {decision.age}: {base.last_error}"

@@ -13,12 +13,13 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Protocol
 
-from connectors.base import KINDS, Capabilities, Kind, Target
+from connectors.base import Capabilities, Target
 from connectors.errors import (
     AuthError,
     ConnectorError,
+    PermanentError,
 )
-from connectors.http import CALL_LOG, CallRecord
+from connectors.http import CALL_LOG, MAY_WRITE, CallRecord
 from connectors.limits import BULK, FRESH, PRIORITY, RETRY
 from jobs.breaker import Breaker
 from jobs.checkpoints import Checkpoint, passed
@@ -27,7 +28,7 @@ from jobs.deliver import Planner, Run
 from jobs.leasing import LeaseKeeper
 from jobs.outcomes import Outcomes
 from jobs.pace import NORMAL, Pace
-from jobs.progress import Progress
+from jobs.progress import Progress, SentTimes
 from jobs.reporting import Reporter
 from leads import retry
 from leads.clock import Clock
@@ -42,6 +43,8 @@ log = logging.getLogger(__name__)
 MAX_IN_FLIGHT = 64
 FRESH_RESERVE = 16
 """Fresh leads may be claimed although the backlog fills all other places."""
+TRIALS = 3
+"""So many deliveries at a time show, after a probe that worked, whether the connection is well again."""
 STOP_WAIT_S = 8.0
 STORE_RETRY_S = 0.5
 RECHECK_GRACE_S = 5.0
@@ -78,11 +81,12 @@ class ConnectionOwner:
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _stopping: bool = False
     _running: dict[str, asyncio.Task[None]] = field(default_factory=dict)
-    _sent: dict[tuple[str, Kind], float] = field(default_factory=dict)
+    _sent_times: SentTimes = field(init=False)
     _companies: Companies = field(default_factory=Companies)
     _keeper: LeaseKeeper = field(init=False)
 
     def __post_init__(self) -> None:
+        self._sent_times = SentTimes(self.clock)
         self._keeper = LeaseKeeper(self.name, self.db, self.clock, self.pace, self.hub_id)
         self.outcomes = Outcomes(
             name=self.name,
@@ -117,6 +121,7 @@ class ConnectionOwner:
         await self._keeper.run(self._own)
 
     async def _own(self, held: Held) -> None:
+        MAY_WRITE.set(self._keeper.surely_ours)  # for all that is started from here
         try:
             await self._work(held)
             now = self.clock.now()
@@ -167,6 +172,10 @@ class ConnectionOwner:
     async def _claim(self, held: Held) -> float:
         """Starts what is due; returns how long nothing else can happen by itself."""
         free = MAX_IN_FLIGHT - len(self._running)
+        if self.breaker.trying:
+            free = TRIALS - len(self._running)
+            if free <= 0:
+                return self.pace.idle_s
         limit = free if free > 0 else free + FRESH_RESERVE
         if limit <= 0:
             return self.pace.idle_s
@@ -216,15 +225,32 @@ class ConnectionOwner:
             self.breaker.probe_failed(str(error), self.clock.monotonic(), unauthorized=unauthorized)
             await self._report_down()
             return self.breaker.probe_at - self.clock.monotonic()
-        await self._recovered()
+        await self._answers()
+        self.breaker.probe_worked()
+        now = self.clock.now()
+        if await self.db.write(lambda conn: mending.make_some_due(conn, self.name, now, limit=TRIALS)) == 0:
+            await self._recovered()  # nothing waits that could show more
         return 0.0
 
+    async def _answers(self) -> None:
+        """The CRM is there, after we knew nothing of it: no lead is given up for the time when it was not."""
+        if not self.breaker.reachable:
+            youngest = self.clock.now() - self.policy.max_age * 2 / 3
+            await self.db.write(lambda conn: mending.grant_time(conn, self.name, youngest))
+            self.breaker.reachable = True
+
+    async def _works(self) -> None:
+        """A delivery showed that the connection is well. While the database is away the next one shows it again."""
+        with contextlib.suppress(StoreUnavailable):
+            await self._answers()
+            await self._recovered()
+
     async def _recovered(self) -> None:
-        since = self.breaker.since
+        since, now = self.breaker.since, self.clock.now()
+        if self.breaker.down:
+            count = await self.db.write(lambda conn: mending.make_due(conn, self.name, now))
         if not self.breaker.succeeded():
             return
-        now = self.clock.now()
-        count = await self.db.write(lambda conn: mending.make_due(conn, self.name, now))
         log.info("connection recovered", extra={**self._fields("connection.up"), "due": count})
         data = {"since": since.isoformat() if since else "", "waiting": count}
         await self.reporter.resolve("connection_down", self.name, data=data)
@@ -249,7 +275,7 @@ class ConnectionOwner:
             clock=self.clock,
             intend=partial(self._intend, held, claimed.id),
             checkpoint=self.checkpoint,
-            sent_monotonic=self._sent,
+            sent_times=self._sent_times,
             companies=self._companies,
         )
         try:
@@ -257,10 +283,12 @@ class ConnectionOwner:
         except LostLease:
             raise
         except Exception as error:
+            if isinstance(error, PermanentError):  # it judges what we send
+                await self._works()
             settlement = await self.outcomes.after_failure(held, run, error)
         else:
             settlement = self.outcomes.after_success(held, run, result)
-            await self._recovered()
+            await self._works()
             await self.checkpoint("settling")
         attempt = AttemptRecord(
             id=new_id(self.clock),
@@ -286,8 +314,7 @@ class ConnectionOwner:
             except StoreUnavailable:
                 await self.clock.sleep(STORE_RETRY_S)
         if settlement.state in ("delivered", "dead"):
-            for kind in KINDS:
-                self._sent.pop((settlement.delivery_id, kind), None)
+            self._sent_times.forget(settlement.delivery_id)
         log.log(
             logging.INFO if settlement.state == "delivered" else logging.WARNING,
             "delivery settled",

@@ -153,6 +153,8 @@ def connection_states(conn: Connection) -> dict[str, str]:
     """Connection -> ok, degraded, down or unauthorized, as its owner last said through its incidents."""
     states: dict[str, str] = {}
     for one in open_incidents(conn):
+        if one.recovered_at is not None:
+            continue
         if one.kind == "token_refused":
             states[one.connection] = "unauthorized"
         elif one.kind == "connection_down":

@@ -15,16 +15,17 @@ from jobs.alert_texts import crm_name
 from jobs.alert_words import Style
 from jobs.fallback_text import fallback_notice
 from jobs.incident_memory import MemoryIncidents
-from jobs.incidents import StoredIncidents, owed
+from jobs.incidents import ENDS_WITH_ITS_LEADS, StoredIncidents, owed
 from jobs.intake import IntakeService
 from leads.clock import Clock
 from leads.ids import new_id
-from leads.incidents import Observation, incident_key
+from leads.incidents import Incident, Observation, incident_key
 from store import cursors, follow_ups, mending, refused
 from store import incidents as rows
 from store.db import Database, StoreUnavailable
 from store.fallbacks import mark_sent, waiting_for_fallback
 from store.intake import lead_from_row
+from store.lateness import drained, on_its_way, on_the_way
 from store.spool import Spool
 from store.tables import t_delivery, t_lead
 
@@ -37,7 +38,8 @@ ORPHANS_S = 60.0
 ALIVE = "alive"
 """Cursor: when the hub was last known to run."""
 FALLBACKS_AT_ONCE = 10
-OPEN = ("ready", "waiting", "claimed")
+DRAINED_WITHIN = timedelta(minutes=2)
+"""So long the end of an outage waits for the leads that waited."""
 
 
 @dataclass(slots=True)
@@ -66,7 +68,7 @@ class Watch:
 
         def work(conn: Connection) -> None:
             before = cursors.load(conn, ALIVE)
-            owed_now = [owed(conn, name, OPEN) for name in self.connections]
+            owed_now = [on_the_way(conn, name) for name in self.connections]
             count = sum(one[0] for one in owed_now)
             if before and count:
                 oldest = min(one[1] for one in owed_now if one[1] is not None)
@@ -90,25 +92,19 @@ class Watch:
     def _look(self, conn: Connection, now: datetime) -> None:
         for name, about in self.connections.items():
             self._late(conn, name, about, now)
-            self._failed(conn, name, now)
+            self._failed(conn, name, about, now)
             self._incomplete(conn, name, about, now)
             self._doubled(conn, name, about, now)
         self._mark_alive(conn, now)
-        if not any(owed(conn, name, OPEN)[0] for name in self.connections):
+        if not any(on_the_way(conn, name)[0] for name in self.connections):
             rows.resolve(conn, incident_key("hub_restarted"), now)
         self._count(conn, "spam_held", _held(conn), now)
         self._count(conn, "source_unrouted", _unrouted(conn), now)
 
     def _late(self, conn: Connection, name: str, about: dict[str, Any], now: datetime) -> None:
-        query = select(func.count(), func.min(t_delivery.c.created_at, type_=t_delivery.c.created_at.type)).where(
-            t_delivery.c.connection == name,
-            t_delivery.c.state.in_(OPEN),
-            t_delivery.c.created_at < now - self.late_after,
-            t_delivery.c.error_kind != "hold",
-        )
-        count, oldest = conn.execute(query).one()
+        count, oldest = on_the_way(conn, name, now - self.late_after)
         # A connection that is down or refused tells of its waiting leads itself.
-        down = {incident_key(kind, name) for kind in ("connection_down", "token_refused")}
+        down = {incident_key(kind, name) for kind in ENDS_WITH_ITS_LEADS}
         told = any(one.key in down for one in rows.open_incidents(conn))
         if not count:
             rows.resolve(conn, incident_key("lead_late", name), now)
@@ -116,28 +112,43 @@ class Watch:
             cause = self._cause_of_oldest(conn, name)
             rows.observe(conn, Observation("lead_late", name, cause, count, oldest, about), now, new_id(self.clock))
         for one in rows.open_incidents(conn):
-            if one.key in down:
-                waiting, since = owed(conn, name, OPEN)
+            if one.key in down and one.recovered_at is not None:
+                self._end_with_its_leads(conn, one, one.recovered_at, now)
+            elif one.key in down:
+                waiting, since = on_the_way(conn, name)
                 if (waiting, since) != (one.count, one.oldest_at):
                     seen = Observation(one.kind, name, one.cause, waiting, since)
                     rows.observe(conn, seen, now, new_id(self.clock))
 
     @staticmethod
+    def _end_with_its_leads(conn: Connection, one: Incident, recovered_at: datetime, now: datetime) -> None:
+        """The end is told once, with how many arrived; when that takes long, with how many are still coming."""
+        found = drained(conn, one.connection, recovered_at)
+        if found.left == 0 or not timedelta(0) <= now - recovered_at < DRAINED_WITHIN:
+            data: dict[str, Any] = {"waiting": found.left}
+            if found.left == 0 and found.arrived and found.last_at is not None:
+                data |= {"delivered": found.arrived, "last_at": found.last_at.isoformat()}
+            rows.resolve(conn, one.key, now, data)
+
+    @staticmethod
     def _cause_of_oldest(conn: Connection, name: str) -> str:
         query = (
             select(t_delivery.c.last_error)
-            .where(t_delivery.c.connection == name, t_delivery.c.state.in_(OPEN), t_delivery.c.last_error != "")
+            .where(t_delivery.c.connection == name, on_its_way(), t_delivery.c.last_error != "")
             .order_by(t_delivery.c.created_at)
             .limit(1)
         )
         return conn.execute(query).scalar() or ""
 
-    @staticmethod
-    def _failed(conn: Connection, name: str, now: datetime) -> None:
-        """When nothing has failed any more, its incidents are over."""
-        count, _ = owed(conn, name, ("dead",))
+    def _failed(self, conn: Connection, name: str, about: dict[str, Any], now: datetime) -> None:
+        """When nothing has failed any more, its incidents are over; what failed while nobody could say so is told."""
+        count, oldest = owed(conn, name, ("dead",))
         if count == 0:
             rows.resolve_others(conn, "lead_failed", name, (), now)
+        elif not any(one.kind == "lead_failed" and one.connection == name for one in rows.open_incidents(conn)):
+            query = select(t_delivery.c.last_error).where(t_delivery.c.connection == name, t_delivery.c.state == "dead")
+            cause = conn.execute(query.order_by(t_delivery.c.settled_at.desc()).limit(1)).scalar() or ""
+            rows.observe(conn, Observation("lead_failed", name, cause, count, oldest, about), now, new_id(self.clock))
 
     def _incomplete(self, conn: Connection, name: str, about: dict[str, Any], now: datetime) -> None:
         query = select(t_delivery.c.incomplete, t_delivery.c.settled_at).where(

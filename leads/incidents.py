@@ -16,6 +16,8 @@ Level = Literal["red", "yellow", "info"]
 End = Literal["reply", "edit", "none"]
 _REQUEST_ID = re.compile(r"\s*\(request [^)]*\)$")
 _LONG_ID = re.compile(r"[0-9a-f-]*\d{4,}[0-9a-f-]*")
+RECOVERED = "recovered_at"
+"""In `Incident.data`, ISO time."""
 REOPEN_S = 600.0
 """The same trouble again within this time is the same incident: its next end is believed later."""
 
@@ -124,6 +126,12 @@ class Incident:
         return int(self.data.get("flaps", 0))
 
     @property
+    def recovered_at(self) -> datetime | None:
+        """When the trouble itself ended although the incident is open: what waited is still on its way."""
+        text = self.data.get(RECOVERED)
+        return datetime.fromisoformat(text) if text else None
+
+    @property
     def level(self) -> Level:
         return KINDS[self.kind].level
 
@@ -175,6 +183,8 @@ def observe(last: Incident | None, seen: Observation, now: datetime, new_id: str
             data=dict(seen.data),
         )
     data = {**last.data, **seen.data}
+    if last.resolved_at is not None:
+        data.pop(RECOVERED, None)
     if last.resolved_at is not None:
         data["flaps"] = last.flaps + 1
     changed = replace(

@@ -64,6 +64,16 @@ def resolve(conn: Connection, key: str, now: datetime, data: Mapping[str, Any] |
     return True
 
 
+def mark_recovered(conn: Connection, key: str, now: datetime) -> bool:
+    """The trouble itself is over since now; what waited meanwhile is still on its way. Whether one was open."""
+    incident = _newest(conn, key)
+    if incident is None or incident.resolved_at is not None or incident.recovered_at is not None:
+        return False
+    data = {**incident.data, rules.RECOVERED: now.isoformat()}
+    conn.execute(update(t_incident).where(t_incident.c.id == incident.id).values(data=data))
+    return True
+
+
 def resolve_others(conn: Connection, kind: str, connection: str, keep: Collection[str], now: datetime) -> None:
     """All open ones of a kind and connection are over, but for the keys in `keep`."""
     query = select(t_incident.c.key).where(

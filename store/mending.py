@@ -7,7 +7,7 @@ from sqlalchemy import Connection, select, update
 
 from store.intake import lock_persons
 from store.leases import Held, assert_held
-from store.outbox import BACKLOG, free_lane
+from store.outbox import BACKLOG, OPEN_STATES, free_lane
 from store.tables import t_delivery
 
 LONGEST_WAIT = timedelta(seconds=700)
@@ -89,6 +89,32 @@ def make_due(conn: Connection, connection: str, now: datetime) -> int:
             t_delivery.c.error_kind != "hold",
         )
         .values(due_at=now)
+    )
+    return int(changed.rowcount)
+
+
+def make_some_due(conn: Connection, connection: str, now: datetime, *, limit: int) -> int:
+    """Of all that waits for its next try the first few may go now; returns how many are due by that."""
+    query = select(t_delivery.c.id).where(
+        t_delivery.c.connection == connection, t_delivery.c.state == "ready", t_delivery.c.error_kind != "hold"
+    )
+    ids = list(conn.execute(query.order_by(t_delivery.c.due_at, t_delivery.c.created_at).limit(limit)).scalars())
+    if ids:
+        ahead = (t_delivery.c.id.in_(ids), t_delivery.c.due_at > now)
+        conn.execute(update(t_delivery).where(*ahead).values(due_at=now))
+    return len(ids)
+
+
+def grant_time(conn: Connection, connection: str, youngest: datetime) -> int:
+    """After an outage nothing counts as older than since `youngest`; returns how many were."""
+    changed = conn.execute(
+        update(t_delivery)
+        .where(
+            t_delivery.c.connection == connection,
+            t_delivery.c.state.in_(OPEN_STATES),
+            t_delivery.c.age_from < youngest,
+        )
+        .values(age_from=youngest)
     )
     return int(changed.rowcount)
 

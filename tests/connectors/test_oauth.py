@@ -237,6 +237,31 @@ async def test_authorised_sends_again_after_a_401_and_only_then(tokens: OAuthTok
     assert sent == ["a1"]
 
 
+async def test_a_newer_token_that_ended_while_the_call_was_on_its_way_is_replaced_too(tokens: OAuthTokens) -> None:
+    sent: list[str] = []
+
+    async def send(token: str) -> str:
+        sent.append(token)
+        if token in ("a0", "a1"):
+            raise AuthError("expired", "create deal", 401)
+        return "done"
+
+    assert await authorised(tokens, send) == "done"
+    assert sent == ["a0", "a1", "a2"]
+
+
+async def test_a_vendor_that_refuses_every_token_is_believed(tokens: OAuthTokens) -> None:
+    sent: list[str] = []
+
+    async def send(token: str) -> str:
+        sent.append(token)
+        raise AuthError("expired", "create deal", 401)
+
+    with pytest.raises(AuthError, match="expired"):
+        await authorised(tokens, send)
+    assert len(sent) == 3
+
+
 async def test_a_fixed_token_that_is_refused_stays_refused() -> None:
     async def send(token: str) -> str:
         raise AuthError(f"refused {len(token)}", "ping", 401)

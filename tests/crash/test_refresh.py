@@ -52,9 +52,9 @@ def _expire(scene: Scene) -> None:
     hs.tokens.expire()
 
 
-async def _held_in_both(hub: HubProcess) -> None:
+async def _held(hub: HubProcess, point: str, times: int) -> None:
     async with asyncio.timeout(PATIENCE_S):
-        while hub.lines.count("held: refreshing") < 2:
+        while hub.lines.count(f"held: {point}") < times:
             await asyncio.sleep(LOOK_S)
 
 
@@ -66,7 +66,7 @@ async def test_a_pair_lost_with_its_process_is_asked_for_again_or_a_person_hears
     scene = signed_in
     hub = await scene.boot(hold_at="refreshing")
     await scene.send(3)
-    await _held_in_both(hub)
+    await _held(hub, "refreshing", 2)
     await hub.kill()
     await scene.boot()
     # HubSpot's refresh token may be used again; amoCRM's was spent: its owner has to sign in, and is told so.
@@ -83,7 +83,7 @@ async def test_a_refresh_is_made_once_whoever_is_killed_after_it_was_stored(sign
     scene = signed_in
     hub = await scene.boot(hold_at="written")
     await scene.send(3)
-    await hub.held("written")
+    await _held(hub, "written", 3 * len(scene.crms))  # so that no refresh is under way
     await hub.kill()
     await scene.boot()
     await scene.every_lead_arrives_once(3)

@@ -10,10 +10,10 @@ from unittest.mock import patch
 
 from connectors.doors import Receipt
 from connectors.oauth import OAuthTokens
-from jobs import deliver, intake, outcomes, owner
+from jobs import deliver, intake, leasing, outcomes, owner
 from leads.identity import Resolution
 from store import intake as store_intake
-from store import mending, outbox
+from store import leases, mending, outbox
 from store.tables import t_delivery
 
 
@@ -49,8 +49,11 @@ def no_look_up_after_a_lost_reply() -> Iterator[None]:
 
 @contextlib.contextmanager
 def no_second_look() -> Iterator[None]:
-    """One look that finds nothing is believed: a write that lands a little later is doubled."""
-    with patch.object(deliver, "next_look", lambda elapsed, delays: None):
+    """One look at once that finds nothing is believed: a write that lands a little later is doubled."""
+    with (
+        patch.object(deliver, "next_look", lambda elapsed, delays: None),
+        patch.object(outcomes, "earliest_look", lambda sent_at, delays: sent_at),
+    ):
         yield
 
 
@@ -167,6 +170,18 @@ def claims_of_the_dead_stay_claimed() -> Iterator[None]:
         yield
 
 
+@contextlib.contextmanager
+def lease_without_fencing() -> Iterator[None]:
+    """A process that was frozen goes on as if it still owned the connection."""
+    with (
+        patch.object(outbox, "assert_held", lambda conn, held: None),
+        patch.object(mending, "assert_held", lambda conn, held: None),
+        patch.object(leases, "renew", lambda conn, held, now, ttl_s: None),
+        patch.object(leasing.LeaseKeeper, "surely_ours", lambda self: True),
+    ):
+        yield
+
+
 MUTANTS: dict[str, Callable[[], contextlib.AbstractContextManager[None]]] = {
     bug.__name__: bug
     for bug in (
@@ -181,5 +196,6 @@ MUTANTS: dict[str, Callable[[], contextlib.AbstractContextManager[None]]] = {
         every_lead_is_a_new_person,
         a_failed_try_is_the_last,
         claims_of_the_dead_stay_claimed,
+        lease_without_fencing,
     )
 }

@@ -39,7 +39,7 @@ alerts:
 """
 CRM_OF = {"amo": "amocrm", "b24": "bitrix24", "hs": "hubspot"}
 KINDS = (
-    *("500", "500_after", "502", "504_late", "429", "503", "hang", "slow", "reset", "reset_after"),
+    *("500", "500_after", "502", "504_late", "504_late", "429", "503", "hang", "slow", "reset", "reset_after"),
     *("html200", "truncated", "down"),
 )
 QUIET_LIMIT_S = 12 * 3600.0
@@ -193,7 +193,7 @@ class Schedule:
                     if life.refreshing is not None:
                         continue  # somebody else would try the pair that is spent: nobody can help that
                     life.thawed.clear()
-                    world.own_task(self._thaw(life, rng.choice([1.0, 20.0, 90.0])))
+                    world.own_task(self._thaw(life, rng.choice([1.0, 20.0, 90.0, 400.0])))
                 case _:
                     name = rng.choice(list(self.workers))
                     life = self.workers[name]

@@ -93,7 +93,7 @@ class LifeDatabase(InlineDatabase):
     def __init__(self, url: str, life: Life) -> None:
         super().__init__(url)
         self._life = life
-        for engine in (self._engine, self._read_engine):
+        for engine in (self._engine, self._read_engine) if self.is_sqlite else ():
             engine.dialect = DIALECT
             engine.update_execution_options(compiled_cache=COMPILED)
 
@@ -136,6 +136,8 @@ class Wire(httpx.AsyncBaseTransport):
         body = await request.aread()
         await asyncio.sleep(self._world.rng.expovariate(1 / 0.02))
         await self._life.step()
+        if trace := request.extensions.get("trace"):
+            await trace("http11.send_request_headers.started", {})
         refresh = "/oauth2/" in request.url.path
         if refresh:
             self._life.refreshing = self._world.stored_token()

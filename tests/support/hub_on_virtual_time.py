@@ -66,7 +66,11 @@ VENDOR_OF = {"amo": "amocrm", "b24": "bitrix24", "hs": "hubspot"}
 
 
 def config(
-    routes: str = "", *, hub: str = "", sources: str = "site: {type: webform}", connections: str = CONNECTIONS
+    routes: str = "",
+    *,
+    hub: str = "",
+    sources: str = "site: {type: webform, rate_limit: off}",
+    connections: str = CONNECTIONS,
 ) -> str:
     """A configuration around what a test is about; `routes` is the YAML under `routes:`, by default all to amoCRM."""
     return (
@@ -249,6 +253,7 @@ class VirtualHub:
         assert life.hub is not None
         if to not in self._web:
             self._web[to] = WebApp(life.hub)
+            self._web[to].make_pages()  # there is no other thread on virtual time
         token = LIFE.set(life)
         try:
             transport = httpx.ASGITransport(self._web[to], client=(ip, 50_000))  # type: ignore[arg-type]  # plain ASGI

@@ -14,12 +14,15 @@ class Plan:
     persons: int
     storm_leads: int
     """While one answer in five is bad and workers are killed."""
+    storm_tail_s: float
+    """How long answers stay bad after the last of them was sent."""
     outage_leads: int
     outage_s: float
     """All three CRMs refuse connections."""
     lost_acks: int
     away_leads: int
-    """For each of the outages in which the clock is moved."""
+    """For each of the outages in which the clock is moved, in so many steps."""
+    away_steps: int
     trouble_leads: int
     """For each trouble of our own: database stopped, disk full, clock set."""
     trouble_s: float
@@ -59,10 +62,12 @@ LONG = Plan(
     name="long",
     persons=300,
     storm_leads=600,
+    storm_tail_s=60.0,
     outage_leads=1500,
     outage_s=60.0,
     lost_acks=250,
     away_leads=60,
+    away_steps=36,
     trouble_leads=60,
     trouble_s=12.0,
     kills=10,
@@ -77,15 +82,17 @@ SHORT = Plan(
     name="short",
     persons=40,
     storm_leads=50,
+    storm_tail_s=4.0,
     outage_leads=50,
     outage_s=4.0,
     lost_acks=25,
     away_leads=15,
+    away_steps=9,
     trouble_leads=15,
     trouble_s=4.0,
     kills=2,
     per_s=15.0,
-    killed_every_s=4.0,
+    killed_every_s=3.0,
     look_factor=0.1,
     hang_s=1.0,
     late_s=(0.5, 1.5),

@@ -198,8 +198,7 @@ async def set_up(plan: Plan, folder: Path, database: str, seed: int) -> AsyncIte
         senders = Senders([kept.url for kept in hubs if kept.url], ROUTES)
         stage = Stage(plan, folder, database, crms, clock, senders, hubs, random.Random(seed))
         try:
-            for kept in hubs:
-                await kept.start()
+            await asyncio.gather(*(kept.start() for kept in hubs))
             yield stage
         finally:
             for kept in hubs:

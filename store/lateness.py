@@ -1,0 +1,62 @@
+"""Leads on their way to a CRM: how many, since when. One that waits for an opening on purpose is not late."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, and_, func, or_, select
+
+from store.outbox import OPEN_STATES
+from store.tables import t_delivery
+
+
+def on_its_way() -> Any:
+    """Condition on `delivery`: owed, and neither held until an opening nor queued behind a lead that is."""
+    held = t_delivery.alias("held")
+    behind_a_hold = (
+        select(held.c.id)
+        .where(
+            held.c.lane == t_delivery.c.lane,
+            held.c.connection == t_delivery.c.connection,
+            held.c.state == "ready",
+            held.c.error_kind == "hold",
+        )
+        .exists()
+    )
+    return and_(
+        t_delivery.c.state.in_(OPEN_STATES),
+        t_delivery.c.error_kind != "hold",
+        or_(t_delivery.c.state != "waiting", ~behind_a_hold),
+    )
+
+
+def on_the_way(conn: Connection, connection: str, before: datetime | None = None) -> tuple[int, datetime | None]:
+    """How many came in (before that time), and since when the oldest of them waits."""
+    oldest = func.min(t_delivery.c.created_at, type_=t_delivery.c.created_at.type)
+    query = select(func.count(), oldest).where(t_delivery.c.connection == connection, on_its_way())
+    if before is not None:
+        query = query.where(t_delivery.c.created_at < before)
+    row = conn.execute(query).one()
+    return int(row[0]), row[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Drained:
+    """Of the leads that waited when a connection was well again."""
+
+    left: int
+    arrived: int
+    last_at: datetime | None
+
+
+def drained(conn: Connection, connection: str, recovered_at: datetime) -> Drained:
+    left, _ = on_the_way(conn, connection, recovered_at)
+    last = func.max(t_delivery.c.settled_at, type_=t_delivery.c.settled_at.type)
+    query = select(func.count(), last).where(
+        t_delivery.c.connection == connection,
+        t_delivery.c.state == "delivered",
+        t_delivery.c.settled_at >= recovered_at,
+        t_delivery.c.created_at < recovered_at,
+    )
+    row = conn.execute(query).one()
+    return Drained(left, int(row[0]), row[1])
