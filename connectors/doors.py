@@ -12,10 +12,11 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
+from connectors.events import Errand, ParsedCall, ParsedMessage, ParsedPayment
 from leads.records import Touch
 
 # --- what comes in and what goes back ----------------------------------------------------
@@ -103,6 +104,10 @@ class Parsed:
     """
 
     leads: tuple[ParsedLead, ...] = ()
+    calls: tuple[ParsedCall, ...] = ()
+    messages: tuple[ParsedMessage, ...] = ()
+    payments: tuple[ParsedPayment, ...] = ()
+    errands: tuple[Errand, ...] = ()
     reply: Reply | None = None
 
 
@@ -241,6 +246,9 @@ def token_only(settings: Any, inbound: Inbound) -> None:
         raise Refused("no such address", 404)
 
 
+Group = Literal["form", "telephony", "messenger", "ads", "tracking", "shop", "payment"]
+
+
 @dataclass(frozen=True, slots=True)
 class Door:
     """One kind of source: `SOURCE` in `connectors/<name>/__init__.py`.
@@ -248,13 +256,16 @@ class Door:
     `verify(settings, inbound)` raises Refused. `parse(settings, inbound, region)` raises
     Unreadable (or Refused, where the proof is inside the body); `region` is the hub's and
     gives way to `settings.region`. `handshake(settings, inbound)` answers a GET, or None for
-    405. `reply(settings, inbound, parsed, receipts)` is asked after the commit.
+    405; a vendor that sends its events by GET as well has it in `methods`, and None goes on to
+    verify and parse. `reply(settings, inbound, parsed, receipts)` is asked after the commit.
     """
 
     name: str
     title: str
     settings: type[DoorSettings]
+    group: Group
     parse: Callable[[Any, Inbound, str], Parsed]
     verify: Callable[[Any, Inbound], None] = token_only
     handshake: Callable[[Any, Inbound], Reply | None] = no_handshake
     reply: Callable[[Any, Inbound, Parsed, Sequence[Receipt]], Reply] = empty_object
+    methods: tuple[str, ...] = ("POST",)

@@ -99,7 +99,8 @@ class IntakeApp:
                 found = source.door.handshake(source.settings, inbound)
             except Refused as refusal:
                 return _error(refusal.status, refusal.reason)
-            return found or _error(405, "send it with POST")
+            if found or "GET" not in source.door.methods:
+                return found or _error(405, "send it with POST")
         return await self._intake.receive(source, inbound)
 
     async def _body(self, headers: dict[str, str], receive: Receive) -> bytes:

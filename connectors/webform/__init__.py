@@ -42,6 +42,7 @@ SOURCE = Door(
     name="webform",
     title="Web form",
     settings=WebformSettings,
+    group="form",
     parse=parse,
     verify=verify,
     reply=reply,

@@ -38,7 +38,7 @@ def parse(settings: WebformSettings, inbound: Inbound, region: str) -> Parsed:
     if body.kind != "json":
         wanted = next((value for name, value in body.pairs if name == "_redirect"), "")
         redirect = redirect_reply(settings, inbound, wanted.strip())
-    return Parsed(leads, redirect)
+    return Parsed(leads, reply=redirect)
 
 
 def _records(body: Body) -> Iterator[tuple[str, Pairs]]:

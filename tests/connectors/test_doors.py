@@ -20,7 +20,7 @@ def test_the_token_is_the_whole_first_part_of_the_address() -> None:
 
 
 def test_a_door_that_says_nothing_answers_200_with_an_empty_object() -> None:
-    door = Door("acme", "Acme", DoorSettings, lambda settings, request, region: Parsed())
+    door = Door("acme", "Acme", DoorSettings, "form", lambda settings, request, region: Parsed())
     door.verify(DoorSettings(), inbound())
     assert door.handshake(DoorSettings(), inbound(method="GET")) is None
     assert door.reply(DoorSettings(), inbound(), Parsed(), [Receipt("id")]) == Reply(200, b"{}", "application/json")

@@ -1,0 +1,108 @@
+"""What a door may make of a request beside a lead: an event of a call, a message, a payment, something to be fetched.
+
+Empty fields say nothing. Events may come in any order, twice or not at all, so each stands for itself;
+`leads.calls` and `leads.conversations` make the call and the conversation of all of them.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from connectors.doors import ParsedLead
+
+CallState = Literal["", "ringing", "talking", "ended"]
+Direction = Literal["", "in", "out", "internal"]
+Disposition = Literal["", "answered", "missed", "no_answer", "busy", "failed", "voicemail"]
+"""`missed`: incoming, and nobody talked; `no_answer`: the same of an outgoing call."""
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedCall:
+    """One event of one call.
+
+    `call_id` is the vendor's id of the whole call, never of a leg. `client` and `line` are numbers in E.164 where
+    they can be read so, else as they were sent; `client` is "" when hidden. `extension` and `employee` (login,
+    e-mail or name as the vendor knows it) are who rings, or of an event with `answered` who talked. Seconds are
+    whole ones. `lead` is what is known of the client beside the number: name, UTM, click ids, e-mail.
+    """
+
+    call_id: str
+    event: str = ""
+    event_id: str = ""
+    state: CallState = ""
+    direction: Direction = ""
+    client: str = ""
+    line: str = ""
+    extension: str = ""
+    employee: str = ""
+    at: datetime | None = None
+    started_at: datetime | None = None
+    answered_at: datetime | None = None
+    ended_at: datetime | None = None
+    ring_s: int | None = None
+    talk_s: int | None = None
+    disposition: Disposition = ""
+    recording_id: str = ""
+    recording_url: str = ""
+    command_id: str = ""
+    lead: "ParsedLead | None" = None
+    extra: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """A picture, voice message or file: `url` where the vendor gives one, else its `id` for fetching."""
+
+    kind: Literal["image", "audio", "video", "file", "location", "contact", "other"]
+    url: str = ""
+    id: str = ""
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedMessage:
+    """One message of one conversation.
+
+    `chat_id` is the vendor's id of the conversation inside the source. `author`: `client`, `us` (a colleague or
+    our own echo) or `bot`. `change` says that it edits or deletes the message `message_id`. `lead` is who writes,
+    with every event of the client: messenger id, name, phone and e-mail only where the vendor proves them his
+    own, and the touch that brought him. `hints` are phones and e-mails that merely stand in the text.
+    """
+
+    chat_id: str
+    message_id: str
+    channel: str
+    author: Literal["client", "us", "bot"] = "client"
+    at: datetime | None = None
+    text: str = ""
+    media: tuple[Media, ...] = ()
+    change: Literal["", "edited", "deleted"] = ""
+    author_name: str = ""
+    lead: "ParsedLead | None" = None
+    hints: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedPayment:
+    """A payment or order whose state changed. `payment_id` names it through all its states; `lead` is who pays."""
+
+    payment_id: str
+    event_id: str
+    status: Literal["pending", "succeeded", "canceled", "refunded"]
+    amount: Decimal | None = None
+    currency: str = ""
+    order_id: str = ""
+    description: str = ""
+    at: datetime | None = None
+    lead: "ParsedLead | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """Something that the request only names and the vendor has to be asked for. `key` makes repeats of it one."""
+
+    kind: str
+    key: str
+    data: dict[str, str] = field(default_factory=dict)
