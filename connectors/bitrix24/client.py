@@ -223,14 +223,23 @@ class Bitrix24Client:
             asked.setdefault(entity, []).append(plain)
         found: dict[str, FoundDeal] = {}
         for entity, ids in asked.items():
-            chunks = [ids[start : start + PAGE] for start in range(0, len(ids), PAGE)]
-            pages = await asyncio.gather(*(self._these(entity, chunk) for chunk in chunks))
-            rows = [row for page in pages for row in page]
-            rows += await self._ours(entity, since, until)
+            try:
+                rows = await self._read_back(entity, ids, since, until)
+            except MethodMissingError:
+                if ids:
+                    raise
+                continue  # a kind of record that this portal does not have
             for row in rows:
                 deal = found_deal(entity, row, usual)
                 found[deal.id] = deal
         return sorted(found.values(), key=lambda deal: deal.id)
+
+    async def _read_back(
+        self, entity: Entity, ids: list[str], since: datetime, until: datetime
+    ) -> list[dict[str, Any]]:
+        chunks = [ids[start : start + PAGE] for start in range(0, len(ids), PAGE)]
+        pages = await asyncio.gather(*(self._these(entity, chunk) for chunk in chunks))
+        return [row for page in pages for row in page] + await self._ours(entity, since, until)
 
     async def _these(self, entity: Entity, ids: list[str]) -> list[dict[str, Any]]:
         rows = await self._rows.page(entity, {("@", "ID"): [number(each) for each in ids]}, READ_BACK)

@@ -9,8 +9,9 @@ from typing import Any
 import httpx
 
 from connectors.base import Opening, Rate
-from connectors.bitrix24.answers import Answer, ExpiredTokenError, Interpreter, MovedError
+from connectors.bitrix24.answers import Answer, ExpiredTokenError, Interpreter, MethodMissingError, MovedError
 from connectors.bitrix24.commands import command_text
+from connectors.bitrix24.faces import in_classic, in_items
 from connectors.bitrix24.oauth import TokenEndpoint
 from connectors.bitrix24.settings import Bitrix24Settings
 from connectors.errors import (
@@ -38,6 +39,8 @@ BROKEN_BATCHES, WITHOUT_S = 2, 20.0
 """After so many batches in a row that ended in a server error, commands go one by one for a moment: it may be the
 batch that the portal chokes on."""
 HOPS = 3
+ITEMS_S = 600.0
+"""A classic method was unknown and `crm.item.*` was not: so long that one is asked at once."""
 
 
 @dataclass(slots=True, eq=False)
@@ -89,13 +92,34 @@ class Portal:
         self._rest = self._batcher(settings.max_batch)
         self._alone_until = float("-inf")
         self._broken = 0
+        self._items_until: dict[str, float] = {}
 
     def _batcher(self, max_batch: int) -> Batcher[Command, Answer]:
         return Batcher(self.limiter, self._together, max_batch=max_batch, operation="batch")
 
     async def call(self, method: str, params: Mapping[str, Any] | None = None, *, writes: bool = False) -> Answer:
-        """One method. Raises the outcomes of `connectors.errors`; never repeats a write that may have been done."""
-        command = Command(method, params or {}, writes, CALL_LOG.get())
+        """One method. Raises the outcomes of `connectors.errors`; never repeats a write that may have been done.
+
+        A method that the portal does not know did nothing: the same is then asked of `crm.item.*`.
+        """
+        in_other_words = in_items(method, params or {})
+        if in_other_words is None:
+            return await self._call(method, params or {}, writes=writes)
+        if self._clock.monotonic() >= self._items_until.get(method, float("-inf")):
+            try:
+                return await self._call(method, params or {}, writes=writes)
+            except MethodMissingError as missing:
+                try:
+                    answer = await self._call(*in_other_words, writes=writes)
+                except MethodMissingError:
+                    raise missing from None
+                self._items_until[method] = self._clock.monotonic() + ITEMS_S
+        else:
+            answer = await self._call(*in_other_words, writes=writes)
+        return replace(answer, result=in_classic(method, answer.result))
+
+    async def _call(self, method: str, params: Mapping[str, Any], *, writes: bool) -> Answer:
+        command = Command(method, params, writes, CALL_LOG.get())
         if self._clock.monotonic() < self._alone_until:
             return await self._alone(command)
         batcher = self._fresh if PRIORITY.get() == FRESH else self._rest

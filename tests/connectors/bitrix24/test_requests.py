@@ -224,6 +224,7 @@ async def test_another_pipeline_needs_the_new_method(vendor: Vendor) -> None:
 
 
 async def test_open_deals_are_read_newest_first_and_strangers_dropped(vendor: Vendor) -> None:
+    vendor.answers["crm.contact.get"] = {"ID": "12"}
     vendor.answers["crm.deal.list"] = [
         {"ID": "3", "CONTACT_ID": "99", "STAGE_ID": "NEW", "STAGE_SEMANTIC_ID": "P"},
         {"ID": "2", "CONTACT_ID": "12", "STAGE_ID": "WON", "STAGE_SEMANTIC_ID": "S"},
@@ -265,3 +266,74 @@ async def test_fields_are_made_on_what_an_enquiry_becomes(vendor: Vendor) -> Non
     assert made[0]["USER_TYPE_ID"] == "string"
     assert made[0]["EDIT_FORM_LABEL"] == {"ru": "leadhub: источник", "en": "leadhub: source"}
     assert len(made) == 3
+
+
+async def test_a_portal_without_the_classic_methods_is_written_to_by_the_item_ones(vendor: Vendor) -> None:
+    vendor.answers |= {"crm.settings.mode.get": 1, "crm.item.add": {"item": {"id": 12}}}
+    client = opened()
+    assert await client.create(PERSON) == "12"
+    assert await client.create(DealDraft("l1", "Окна", "12", phones=PERSON.phones, fields={"UF_CRM_A": "x"})) == "12"
+    written = [(method, body) for method, body in vendor.asked if method.startswith("crm.item.")]
+    person = {
+        "name": "Иван",
+        "assignedById": 7,
+        "originatorId": "leadhub",
+        "originId": "p1",
+        "fm": {
+            "n0": {"typeId": "PHONE", "valueType": "MOBILE", "value": "+79161234567"},
+            "n1": {"typeId": "EMAIL", "valueType": "WORK", "value": "ivan@example.ru"},
+        },
+    }
+    lead = {
+        "title": "Окна",
+        "contactId": 12,
+        "sourceId": "WEB",
+        "UF_CRM_A": "x",
+        "originatorId": "leadhub",
+        "originId": "l1",
+        "fm": {"n0": {"typeId": "PHONE", "valueType": "MOBILE", "value": "+79161234567"}},
+    }
+    assert written == [
+        ("crm.item.add", {"entityTypeId": 3, "useOriginalUfNames": "Y", "fields": person}),
+        ("crm.item.add", {"entityTypeId": 1, "useOriginalUfNames": "Y", "fields": lead}),
+    ]
+    await client.create(PERSON)
+    assert [method for method, _ in vendor.asked].count("crm.contact.add") == 1
+
+
+async def test_a_record_read_by_the_item_method_is_understood_as_a_classic_one(vendor: Vendor) -> None:
+    item = {
+        "id": 31,
+        "stageId": "C2:WON",
+        "stageSemanticId": "S",
+        "categoryId": 2,
+        "contactId": 12,
+        "assignedById": 7,
+        "updatedTime": "2026-11-24T14:02:00+03:00",
+    }
+    vendor.answers["crm.item.get"] = {"item": item}
+    state = await opened().deal_state("31")
+    assert state is not None
+    assert (state.id, state.stage, state.closed, state.pipeline) == ("31", "C2:WON", True, "2")
+    assert (state.contact_ids, state.responsible, state.updated_at) == (("12",), "7", AT.replace(minute=2))
+
+
+async def test_a_contact_read_by_the_item_method_gets_only_what_it_lacks(vendor: Vendor) -> None:
+    phones = [{"id": 5, "typeId": "PHONE", "valueType": "WORK", "value": "8 916 123-45-67"}]
+    vendor.answers |= {
+        "crm.item.get": {"item": {"id": 12, "name": "Иван", "originId": "p1", "originatorId": "leadhub", "fm": phones}},
+        "crm.item.update": {"item": {"id": 12}},
+    }
+    await opened().enrich_contact("12", PERSON)
+    added = {"fm": {"n0": {"typeId": "EMAIL", "valueType": "WORK", "value": "ivan@example.ru"}}}
+    assert vendor.asked[-1] == (
+        "crm.item.update",
+        {"entityTypeId": 3, "useOriginalUfNames": "Y", "id": 12, "fields": added},
+    )
+
+
+async def test_the_audit_does_not_mind_that_a_portal_has_no_leads(vendor: Vendor) -> None:
+    del vendor.answers["crm.settings.mode.get"]
+    vendor.answers["crm.deal.list"] = [{"ID": "31", "ORIGIN_ID": "l1", "ORIGINATOR_ID": "leadhub", "CONTACT_ID": "12"}]
+    found = await opened().read_back(("31",), AT, AT)
+    assert [(deal.id, deal.key, deal.has_contact) for deal in found] == [("31", "l1", True)]
