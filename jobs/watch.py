@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -38,6 +38,10 @@ ORPHANS_S = 60.0
 ALIVE = "alive"
 """Cursor: when the hub was last known to run."""
 FALLBACKS_AT_ONCE = 10
+Told = dict[str, Incident]
+"""Open incidents by their keys, read once for a look."""
+Owed = tuple[int, datetime | None]
+"""How many, and since when the oldest of them."""
 DRAINED_WITHIN = timedelta(minutes=2)
 """So long the end of an outage waits for the leads that waited."""
 
@@ -90,35 +94,38 @@ class Watch:
         self.incidents.changed()
 
     def _look(self, conn: Connection, now: datetime) -> None:
+        told = {one.key: one for one in rows.open_incidents(conn)}
+        owed_now = 0
         for name, about in self.connections.items():
-            self._late(conn, name, about, now)
-            self._failed(conn, name, about, now)
-            self._incomplete(conn, name, about, now)
-            self._doubled(conn, name, about, now)
+            count, oldest = on_the_way(conn, name)
+            owed_now += count
+            self._late(conn, name, about, told, (count, oldest), now)
+            self._failed(conn, name, about, told, now)
+            self._incomplete(conn, name, about, told, now)
+            self._doubled(conn, name, about, told, now)
         self._mark_alive(conn, now)
-        if not any(on_the_way(conn, name)[0] for name in self.connections):
-            rows.resolve(conn, incident_key("hub_restarted"), now)
-        self._count(conn, "spam_held", _held(conn), now)
-        self._count(conn, "source_unrouted", _unrouted(conn), now)
+        if not owed_now:
+            _over(conn, incident_key("hub_restarted"), told, now)
+        self._count(conn, "spam_held", _held(conn), told, now)
+        self._count(conn, "source_unrouted", _unrouted(conn), told, now)
 
-    def _late(self, conn: Connection, name: str, about: dict[str, Any], now: datetime) -> None:
-        count, oldest = on_the_way(conn, name, now - self.late_after)
+    def _late(
+        self, conn: Connection, name: str, about: dict[str, Any], told: Told, owed_now: Owed, now: datetime
+    ) -> None:
+        before = now - self.late_after
+        late = on_the_way(conn, name, before) if owed_now[1] and owed_now[1] < before else (0, None)
         # A connection that is down or refused tells of its waiting leads itself.
-        down = {incident_key(kind, name) for kind in ENDS_WITH_ITS_LEADS}
-        told = any(one.key in down for one in rows.open_incidents(conn))
-        if not count:
-            rows.resolve(conn, incident_key("lead_late", name), now)
-        elif not told:
+        down = [told[key] for kind in ENDS_WITH_ITS_LEADS if (key := incident_key(kind, name)) in told]
+        if not late[0]:
+            _over(conn, incident_key("lead_late", name), told, now)
+        elif not down:
             cause = self._cause_of_oldest(conn, name)
-            rows.observe(conn, Observation("lead_late", name, cause, count, oldest, about), now, new_id(self.clock))
-        for one in rows.open_incidents(conn):
-            if one.key in down and one.recovered_at is not None:
+            rows.observe(conn, Observation("lead_late", name, cause, *late, about), now, new_id(self.clock))
+        for one in down:
+            if one.recovered_at is not None:
                 self._end_with_its_leads(conn, one, one.recovered_at, now)
-            elif one.key in down:
-                waiting, since = on_the_way(conn, name)
-                if (waiting, since) != (one.count, one.oldest_at):
-                    seen = Observation(one.kind, name, one.cause, waiting, since)
-                    rows.observe(conn, seen, now, new_id(self.clock))
+            elif owed_now != (one.count, one.oldest_at):
+                rows.observe(conn, Observation(one.kind, name, one.cause, *owed_now), now, new_id(self.clock))
 
     @staticmethod
     def _end_with_its_leads(conn: Connection, one: Incident, recovered_at: datetime, now: datetime) -> None:
@@ -140,17 +147,17 @@ class Watch:
         )
         return conn.execute(query).scalar() or ""
 
-    def _failed(self, conn: Connection, name: str, about: dict[str, Any], now: datetime) -> None:
+    def _failed(self, conn: Connection, name: str, about: dict[str, Any], told: Told, now: datetime) -> None:
         """When nothing has failed any more, its incidents are over; what failed while nobody could say so is told."""
         count, oldest = owed(conn, name, ("dead",))
         if count == 0:
-            rows.resolve_others(conn, "lead_failed", name, (), now)
-        elif not any(one.kind == "lead_failed" and one.connection == name for one in rows.open_incidents(conn)):
+            _over_but(conn, "lead_failed", name, (), told, now)
+        elif not any(one.kind == "lead_failed" and one.connection == name for one in told.values()):
             query = select(t_delivery.c.last_error).where(t_delivery.c.connection == name, t_delivery.c.state == "dead")
             cause = conn.execute(query.order_by(t_delivery.c.settled_at.desc()).limit(1)).scalar() or ""
             rows.observe(conn, Observation("lead_failed", name, cause, count, oldest, about), now, new_id(self.clock))
 
-    def _incomplete(self, conn: Connection, name: str, about: dict[str, Any], now: datetime) -> None:
+    def _incomplete(self, conn: Connection, name: str, about: dict[str, Any], told: Told, now: datetime) -> None:
         query = select(t_delivery.c.incomplete, t_delivery.c.settled_at).where(
             t_delivery.c.connection == name, t_delivery.c.error_kind == "incomplete"
         )
@@ -165,21 +172,21 @@ class Watch:
             seen = Observation("field_removed", name, f"field:{title}", count, since, shown)
             kept.add(seen.key)
             rows.observe(conn, seen, now, new_id(self.clock))
-        rows.resolve_others(conn, "field_removed", name, kept, now)
+        _over_but(conn, "field_removed", name, kept, told, now)
 
-    def _doubled(self, conn: Connection, name: str, about: dict[str, Any], now: datetime) -> None:
+    def _doubled(self, conn: Connection, name: str, about: dict[str, Any], told: Told, now: datetime) -> None:
         records = follow_ups.doubled(conn, name)
         if records:
             seen = Observation("lead_doubled", name, "", len(records), None, {**about, "records": records})
             rows.observe(conn, seen, now, new_id(self.clock))
         else:
-            rows.resolve(conn, incident_key("lead_doubled", name), now)
+            _over(conn, incident_key("lead_doubled", name), told, now)
 
-    def _count(self, conn: Connection, kind: str, found: tuple[int, datetime | None], now: datetime) -> None:
+    def _count(self, conn: Connection, kind: str, found: Owed, told: Told, now: datetime) -> None:
         if found[0]:
             rows.observe(conn, Observation(kind, "", "", *found), now, new_id(self.clock))
         else:
-            rows.resolve(conn, incident_key(kind), now)
+            _over(conn, incident_key(kind), told, now)
 
     async def mend(self) -> None:
         """Frees lanes that wait behind nobody: none is expected, so each is logged."""
@@ -245,13 +252,25 @@ class Watch:
             log.info("lead told by the second way out", extra={"event": "fallback.sent", "lead_id": row.id})
 
 
-def _held(conn: Connection) -> tuple[int, datetime | None]:
+def _over(conn: Connection, key: str, told: Told, now: datetime) -> None:
+    if key in told:
+        rows.resolve(conn, key, now)
+
+
+def _over_but(conn: Connection, kind: str, name: str, keep: Collection[str], told: Told, now: datetime) -> None:
+    """All of a kind and connection are over, but for the keys in `keep`."""
+    for key, one in told.items():
+        if (one.kind, one.connection) == (kind, name) and key not in keep:
+            rows.resolve(conn, key, now)
+
+
+def _held(conn: Connection) -> Owed:
     query = select(func.count(), func.min(t_delivery.c.created_at, type_=t_delivery.c.created_at.type))
     row = conn.execute(query.where(t_delivery.c.state == "held")).one()
     return int(row[0]), row[1]
 
 
-def _unrouted(conn: Connection) -> tuple[int, datetime | None]:
+def _unrouted(conn: Connection) -> Owed:
     no_delivery = ~select(t_delivery.c.id).where(t_delivery.c.lead_id == t_lead.c.id).exists()
     query = select(func.count(), func.min(t_lead.c.received_at, type_=t_lead.c.received_at.type))
     row = conn.execute(query.where(t_lead.c.status == "failed", no_delivery)).one()

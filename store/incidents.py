@@ -74,16 +74,6 @@ def mark_recovered(conn: Connection, key: str, now: datetime) -> bool:
     return True
 
 
-def resolve_others(conn: Connection, kind: str, connection: str, keep: Collection[str], now: datetime) -> None:
-    """All open ones of a kind and connection are over, but for the keys in `keep`."""
-    query = select(t_incident.c.key).where(
-        t_incident.c.kind == kind, t_incident.c.connection == connection, t_incident.c.resolved_at.is_(None)
-    )
-    for key in conn.execute(query).scalars().all():
-        if key not in keep:
-            resolve(conn, key, now)
-
-
 def mark_sent(conn: Connection, incident_id: str, channel: str, sent: Sent) -> None:
     kept = conn.execute(select(t_incident.c.sent).where(t_incident.c.id == incident_id)).scalar()
     if kept is not None:

@@ -13,7 +13,7 @@ from store.db import InlineDatabase
 from store.sealing import Sealer
 from store.tables import t_incident
 from store.tokens import StoredTokens
-from tests.crash.scene import LOOK_S, Scene, staged
+from tests.crash.scene import ALL, LOOK_S, Scene, staged
 from tests.support.hub_process import PATIENCE_S, HubProcess, Zygote
 from tests.support.promises import owed, rows
 
@@ -83,7 +83,7 @@ async def test_a_refresh_is_made_once_whoever_is_killed_after_it_was_stored(sign
     scene = signed_in
     hub = await scene.boot(hold_at="written")
     await scene.send(3)
-    await _held(hub, "written", 3 * len(scene.crms))  # so that no refresh is under way
+    await _held(hub, "written", 3 * len(ALL))  # so that no refresh is under way
     await hub.kill()
     await scene.boot()
     await scene.every_lead_arrives_once(3)

@@ -41,18 +41,6 @@ def test_an_incident_lives_from_its_first_sign_to_its_end(database_url: str) -> 
     engine.dispose()
 
 
-def test_only_what_is_gone_is_resolved(database_url: str) -> None:
-    clock = ManualClock()
-    engine = make_engine(database_url, writer=True)
-    with engine.begin() as conn:
-        see(conn, clock, kind="field_removed", cause="field:A")
-        see(conn, clock, kind="field_removed", cause="field:B")
-        (kept, _) = incidents.open_incidents(conn)
-        incidents.resolve_others(conn, "field_removed", "sales", {kept.key}, clock.now())
-        assert [one.key for one in incidents.open_incidents(conn)] == [kept.key]
-    engine.dispose()
-
-
 def test_a_person_may_mute_and_take_it(database_url: str) -> None:
     clock = ManualClock()
     engine = make_engine(database_url, writer=True)
