@@ -242,3 +242,8 @@ def holder_of(error: Refusal, property_name: str) -> str:
         return taken.group(2) if taken.group(1) == property_name else ""
     found = _TAKEN_BY.search(error.text)
     return found.group(1) if found else ""
+
+
+def is_no_address(error: Refusal) -> bool:
+    """404 by a server that does not know the address; a record that is missing is told with a category."""
+    return error.status == 404 and not error.category and not error.gone

@@ -1,16 +1,19 @@
 """Calls to one HubSpot account: token, the two rate limits, and what a refusal means for them."""
 
+import logging
 from typing import Any
 
 from connectors.base import Opening, Rate
 from connectors.errors import ConnectorError
 from connectors.http import VendorHttp
-from connectors.hubspot.answers import Interpreter, Throttled
+from connectors.hubspot.answers import Interpreter, Refusal, Throttled, is_no_address
 from connectors.hubspot.auth import bearer_for
 from connectors.hubspot.paths import Paths
 from connectors.hubspot.settings import HubSpotSettings
 from connectors.limits import Limiter
 from connectors.oauth import authorised
+
+log = logging.getLogger(__name__)
 
 BURST = Rate(calls=100, per_s=10.0)
 """The smallest account (fact sheet, section 3); 190 to 250 with larger ones, by settings."""
@@ -34,6 +37,8 @@ class HubSpotApi:
 
     def __init__(self, opening: Opening, settings: HubSpotSettings) -> None:
         self.paths = Paths(settings.api_version)
+        self._nowhere: set[str] = set()
+        """Addresses that are known under no version, so that each is tried but once."""
         self.clock = opening.clock
         self.limiter = Limiter(rate_of(settings), opening.clock)
         self.search_limiter = Limiter(SEARCH_RATE, opening.clock)
@@ -59,16 +64,41 @@ class HubSpotApi:
     ) -> dict[str, Any]:
         """One request now. A 401 did no work: it is repeated once, with a newer token where there is one."""
 
-        async def with_token(token: str) -> dict[str, Any]:
-            headers = {"Authorization": f"Bearer {token}"}
-            answer = await self._http.send(operation, method, path, writes=writes, headers=headers, **kwargs)
-            return answer if isinstance(answer, dict) else {}
+        async def at(address: str) -> dict[str, Any]:
+            async def with_token(token: str) -> dict[str, Any]:
+                headers = {"Authorization": f"Bearer {token}"}
+                answer = await self._http.send(operation, method, address, writes=writes, headers=headers, **kwargs)
+                return answer if isinstance(answer, dict) else {}
+
+            return await authorised(self._bearer, with_token)
 
         try:
-            return await authorised(self._bearer, with_token)
+            try:
+                return await at(path)
+            except Refusal as refused:
+                other = self.paths.other()
+                elsewhere = other.same(path)
+                if not elsewhere or elsewhere in self._nowhere or not is_no_address(refused):
+                    raise
+                try:
+                    answer = await at(elsewhere)
+                except Refusal as again:
+                    if is_no_address(again):
+                        self._nowhere.add(elsewhere)
+                        raise refused from None
+                    self._move_to(other)
+                    raise
+                self._move_to(other)
+                return answer
         except Throttled as error:
             self._pause(error, limiter or self.limiter)
             raise
+
+    def _move_to(self, paths: Paths) -> None:
+        """Versions come and go (fact sheet, section 1): leads must not wait until somebody sets `api_version`."""
+        if paths != self.paths:
+            log.warning("other paths are used", extra={"event": "hubspot.other_paths", "version": paths.version})
+            self.paths = paths
 
     async def search(self, operation: str, type_: str, body: dict[str, Any]) -> dict[str, Any]:
         async with self.search_limiter.turn():

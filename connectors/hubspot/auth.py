@@ -6,7 +6,7 @@ from urllib.parse import quote, urlencode
 from connectors.base import Opening, Rate
 from connectors.errors import AuthError, UnknownOutcomeError
 from connectors.http import VendorHttp
-from connectors.hubspot.answers import Interpreter, Refusal
+from connectors.hubspot.answers import Interpreter, Refusal, is_no_address
 from connectors.hubspot.paths import Paths
 from connectors.hubspot.settings import HubSpotOAuth, HubSpotSettings
 from connectors.limits import Limiter
@@ -97,7 +97,12 @@ async def _ask(
     """Everything goes into the form body, never into the query. Only a refused grant is an AuthError."""
     form = {**grant, "client_id": app.client_id, "client_secret": app.client_secret.get_secret_value()}
     try:
-        answer = await http.send("token", "POST", paths.token, writes=True, data=form)
+        try:
+            answer = await http.send("token", "POST", paths.token, writes=True, data=form)
+        except Refusal as refused:
+            if not is_no_address(refused):
+                raise
+            answer = await http.send("token", "POST", paths.other().token, writes=True, data=form)
     except Refusal as error:
         raise AuthError("HubSpot refused the grant", "token", error.status, error.request_id) from error
     try:

@@ -1,9 +1,21 @@
 """Every path of the API, built from the one version of the connection (fact sheet, section 1)."""
 
+import re
 from dataclasses import dataclass
+from typing import Self
 from urllib.parse import quote
 
 from connectors.hubspot.settings import ApiVersion
+
+DATED: ApiVersion = "2026-03"
+"""What is tried where the paths without a date are not known."""
+
+_COLLECTION = re.compile(
+    r"/crm/(?:v[34]/)?(?:objects|associations|properties|pipelines|owners)\b(?:/[\d-]+)?"
+    r"(?:/[a-z]+){0,2}(?:/search|/batch/\w+(?:/\w+)?)?"
+)
+_DATED_PATH = re.compile(r"/crm/(objects|associations|properties|pipelines|owners)/\d{4}-\d{2}(/.*)?")
+_PLAIN_PATH = re.compile(r"/crm/v[34]/(objects|associations|properties|pipelines|owners)(/.*)?")
 
 
 def _part(value: str) -> str:
@@ -16,6 +28,22 @@ class Paths:
     """`version` is a date (paths of today) or "v3" (paths that are no longer developed)."""
 
     version: ApiVersion
+
+    def other(self) -> Self:
+        """The paths to try where a server does not know these."""
+        return type(self)(DATED if self.version == "v3" else "v3")
+
+    def same(self, path: str) -> str:
+        """`path` of another version, in this one; "" for one that names a record: there 404 means the record."""
+        if not _COLLECTION.fullmatch(path):
+            return ""
+        found = _DATED_PATH.fullmatch(path) or _PLAIN_PATH.fullmatch(path)
+        if found is None:
+            return ""
+        root, rest = found[1], found[2] or ""
+        if self.version != "v3":
+            return f"/crm/{root}/{self.version}{rest}"
+        return f"/crm/{'v4' if root == 'associations' else 'v3'}/{root}{rest}"
 
     def objects(self, type_: str) -> str:
         return f"/crm/v3/objects/{type_}" if self.version == "v3" else f"/crm/objects/{self.version}/{type_}"

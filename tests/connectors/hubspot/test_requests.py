@@ -40,6 +40,7 @@ async def mock() -> AsyncIterator[respx.MockRouter]:
         router.get(f"/crm/properties/{D}/notes").respond(json=definitions("hs_note_body", key="leadhub_activity_id"))
         answer = definitions("hs_task_subject", *tasks, key="leadhub_activity_id")
         router.get(f"/crm/properties/{D}/tasks").respond(json=answer)
+        router.route(path__regex=r"^/crm/v[34]/", name="plain").respond(404)
         yield router
 
 
@@ -442,3 +443,38 @@ async def test_an_update_goes_on_without_a_property_of_ours_that_is_gone(
     assert sent(route) == {"properties": {"amount": "1"}}
     await client.update_deal("7", {"leadhub_last_touch": "x"})
     assert route.call_count == 2
+
+
+@pytest.mark.parametrize(("known", "set_to"), [("v3", "2026-03"), ("2026-03", "v3")])
+async def test_an_account_that_knows_only_the_other_paths_gets_its_leads_there(known: str, set_to: str) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        if known not in request.url.path:
+            return httpx.Response(404, text="<html>not found</html>", headers={"content-type": "text/html"})
+        asked.append(f"{request.method} {request.url.path}")
+        if request.url.path.endswith("/search"):
+            return httpx.Response(200, json={"total": 0, "results": []})
+        if request.method == "POST":
+            return httpx.Response(201, json=RECORD)
+        return httpx.Response(404, json={"status": "error", "category": "OBJECT_NOT_FOUND", "message": "no"})
+
+    asked: list[str] = []
+    objects = "/crm/v3/objects" if known == "v3" else f"/crm/objects/{known}"
+    with respx.mock(base_url=HOST) as router:
+        router.route().mock(side_effect=answer)
+        settings = HubSpotSettings.model_validate({"access_token": "pat-eu1-0000", "api_version": set_to})
+        client = HubSpotClient.open(Opening("hs", settings, SystemClock(), MemoryTokens()))
+        assert await client.create(ContactDraft("p1", "Иван")) == "512"
+        assert await client.create(DealDraft("l1", "Окна", "512")) == "512"
+        assert [line for line in asked if line.endswith("/deals")][-1] == f"POST {objects}/deals"
+        await client.close()
+
+
+async def test_an_address_that_no_version_knows_is_refused_and_not_asked_for_twice(
+    mock: respx.MockRouter, client: HubSpotClient
+) -> None:
+    mock.post(f"{OBJECTS}/contacts").respond(404)
+    for _ in range(2):
+        with pytest.raises(PermanentError):
+            await client.create(ContactDraft("p1", "Иван"))
+    plain = [call.request.url.path for call in mock["plain"].calls]
+    assert plain.count("/crm/v3/objects/contacts") == 1
