@@ -2,7 +2,9 @@
 
 import re
 from functools import lru_cache
-from typing import Final, Literal, NamedTuple
+from typing import Annotated, Final, Literal, NamedTuple
+
+from pydantic import AfterValidator
 
 Meaning = Literal[
     "name", "first_name", "middle_name", "last_name", "phone", "email", "contact", "comment", "company",
@@ -17,6 +19,17 @@ OURS: Final = (
     "gclid", "yclid", "fbclid", "_ym_uid", "client_id", "roistat_visit",
 )  # fmt: skip
 """What `fields:` in the settings may name on its right side."""
+
+
+def _are_ours(names: dict[str, str]) -> dict[str, str]:
+    unknown = sorted(set(names.values()) - set(OURS))
+    if unknown:
+        raise ValueError(f"unknown field {unknown[0]!r} on the right side; allowed: {', '.join(OURS)}")
+    return names
+
+
+OwnNames = Annotated[dict[str, str], AfterValidator(_are_ours)]
+"""The owner's map of their field -> ours."""
 
 # Compared in lower case without spaces, dots, dashes and underscores; the earlier of two in one request wins.
 SYNONYMS: Final[dict[Meaning, str]] = {

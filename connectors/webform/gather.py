@@ -137,7 +137,7 @@ def cookie_values(gathered: Gathered) -> dict[str, str]:
     found: dict[str, str] = {}
     if not gathered.cookies:
         return found
-    for piece in gathered.cookies[:16_000].split(";"):
+    for piece in gathered.cookies[:16_000].replace("|||amp;", "|||").split(";"):
         name, equals, value = piece.strip().partition("=")
         if not equals:
             continue
@@ -145,9 +145,18 @@ def cookie_values(gathered: Gathered) -> dict[str, str]:
         if meaning.meaning == "touch" and meaning.sure:
             found.setdefault(_ALIASES.get(meaning.key, meaning.key), unquote(value))
         elif name == "TILDAUTM":
-            found.update(_utm_string(unquote(value)))
+            found.update(_utm_cookie(value))
         elif meaning.meaning == "first_touch" and not gathered.first:
             gathered.first = _touch_fields(unquote(value))
         elif meaning.meaning == "last_touch" and not gathered.last:
             gathered.last = _touch_fields(unquote(value))
     return found
+
+
+def _utm_cookie(value: str) -> dict[str, str]:
+    """`utm_source%3Da%7C%7C%7Cutm_medium%3Db`, encoded once, twice or not at all; plus is a space as in the address."""
+    for _ in range(3):
+        if "=" in value:
+            break
+        value = unquote(value)
+    return {name: text.replace("+", " ") for name, text in _utm_string(value.replace("|||amp;", "|||")).items()}

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator
 
 from connectors.doors import DoorSettings, Rate, RateLimit
-from connectors.webform.fields import OURS
+from connectors.webform.fields import OwnNames
 
 
 class WebformSettings(DoorSettings):
@@ -23,7 +23,7 @@ class WebformSettings(DoorSettings):
     redirect_hosts: tuple[str, ...] = Field(
         (), description="hosts that a form's own _redirect field may name, beside the host of `redirect`"
     )
-    fields: dict[str, str] = Field(
+    fields: OwnNames = Field(
         default_factory=dict, description="their field -> ours, for forms with names of their own, e.g. q1: phone"
     )
 
@@ -41,14 +41,6 @@ class WebformSettings(DoorSettings):
             if not host or any(char in host for char in "/:@\\ "):
                 raise ValueError("expected host names such as www.example.com, without https:// and path")
         return tuple(host.lower() for host in hosts)
-
-    @field_validator("fields")
-    @classmethod
-    def _are_ours(cls, fields: dict[str, str]) -> dict[str, str]:
-        unknown = sorted(set(fields.values()) - set(OURS))
-        if unknown:
-            raise ValueError(f"unknown field {unknown[0]!r} on the right side; allowed: {', '.join(OURS)}")
-        return fields
 
     def allowed_hosts(self) -> frozenset[str]:
         """Hosts to which a visitor may be sent on."""
