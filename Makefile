@@ -4,7 +4,7 @@ PYTHON ?= python3
 PY := .venv/bin/python
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check
 SEEDS ?= 100
-WORKERS ?= 2
+WORKERS ?= 4
 TESTS ?= tests
 
 run: setup

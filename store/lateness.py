@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, or_, select
+from sqlalchemy import Connection, and_, bindparam, func, or_, select
 
 from store.outbox import OPEN_STATES
 from store.tables import t_delivery
@@ -30,13 +30,16 @@ def on_its_way() -> Any:
     )
 
 
+_ON_THE_WAY = select(func.count(), func.min(t_delivery.c.created_at, type_=t_delivery.c.created_at.type)).where(
+    t_delivery.c.connection == bindparam("of_connection"), on_its_way()
+)
+_OLDER = _ON_THE_WAY.where(t_delivery.c.created_at < bindparam("before", type_=t_delivery.c.created_at.type))
+
+
 def on_the_way(conn: Connection, connection: str, before: datetime | None = None) -> tuple[int, datetime | None]:
     """How many came in (before that time), and since when the oldest of them waits."""
-    oldest = func.min(t_delivery.c.created_at, type_=t_delivery.c.created_at.type)
-    query = select(func.count(), oldest).where(t_delivery.c.connection == connection, on_its_way())
-    if before is not None:
-        query = query.where(t_delivery.c.created_at < before)
-    row = conn.execute(query).one()
+    query, wanted = (_ON_THE_WAY, {}) if before is None else (_OLDER, {"before": before})
+    row = conn.execute(query, {"of_connection": connection, **wanted}).one()
     return int(row[0]), row[1]
 
 

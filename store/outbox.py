@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, case, func, insert, literal_column, select, union_all, update
+from sqlalchemy import Connection, Update, bindparam, case, func, insert, literal_column, select, union_all, update
 
 from store.delivery_records import AttemptRecord, Claimed, ClaimResult, Intent, PersonView, Settlement
 from store.intake import CHANNEL, lead_from_row, lock_persons
@@ -164,18 +165,31 @@ def intend(conn: Connection, intents: Sequence[Intent]) -> list[None]:
     return [None] * len(intents)
 
 
-def _update_claimed(conn: Connection, held: Held, delivery_id: str, values: dict[str, Any]) -> None:
-    changed = conn.execute(
+@cache
+def _changing(columns: tuple[str, ...], *, uncounted: bool = False, no_longer_fresh: bool = False) -> Update:
+    """Updates these columns of a claimed delivery. Built once for each choice: building takes longer than running."""
+    values: dict[str, Any] = {name: bindparam(f"new_{name}", type_=t_delivery.c[name].type) for name in columns}
+    if uncounted:
+        values["attempts"] = t_delivery.c.attempts - 1
+    if no_longer_fresh:
+        values["priority"] = case((t_delivery.c.priority == FRESH, BACKLOG), else_=t_delivery.c.priority)
+    return (
         update(t_delivery)
         .where(
-            t_delivery.c.id == delivery_id,
-            t_delivery.c.connection == held.name,
+            t_delivery.c.id == bindparam("of_id"),
+            t_delivery.c.connection == bindparam("of_connection"),
             t_delivery.c.state == "claimed",
-            t_delivery.c.fence == held.fence,
+            t_delivery.c.fence == bindparam("of_fence"),
         )
         .values(**values)
     )
-    if changed.rowcount != 1:
+
+
+def _update_claimed(conn: Connection, held: Held, delivery_id: str, values: dict[str, Any], **more: bool) -> None:
+    """Raises LostLease when it is not claimed by us any more. `more` as of `_changing`."""
+    wanted = {f"new_{name}": value for name, value in values.items()}
+    owner = {"of_id": delivery_id, "of_connection": held.name, "of_fence": held.fence}
+    if conn.execute(_changing(tuple(values), **more), {**wanted, **owner}).rowcount != 1:
         raise LostLease(held.name)
 
 
@@ -202,12 +216,9 @@ def _settle(conn: Connection, done: Settlement) -> None:
         "last_error": done.last_error,
         "settled_at": done.now if final else None,
     }
-    if done.state == "ready":
+    again = done.state == "ready"
+    if again:
         values["due_at"] = done.due_at or done.now
-        if not done.count_attempt:
-            values["attempts"] = t_delivery.c.attempts - 1
-        elif done.attempt is not None:
-            values["priority"] = case((t_delivery.c.priority == FRESH, BACKLOG), else_=t_delivery.c.priority)
     if done.state == "delivered":
         values["incomplete"] = done.incomplete
         values["outcome"] = done.outcome
@@ -217,7 +228,14 @@ def _settle(conn: Connection, done: Settlement) -> None:
             values[name] = value
     if done.looked_up:
         values["looked_up"] = True
-    _update_claimed(conn, done.held, done.delivery_id, values)
+    _update_claimed(
+        conn,
+        done.held,
+        done.delivery_id,
+        values,
+        uncounted=again and not done.count_attempt,
+        no_longer_fresh=again and done.count_attempt and done.attempt is not None,
+    )
     if done.attempt is not None:
         conn.execute(insert(t_attempt), _attempt_row(done, done.attempt))
     for kind, our_id, vendor_id in done.links:
