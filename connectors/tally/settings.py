@@ -1,0 +1,11 @@
+"""What config.yaml may say about a Tally form."""
+
+from pydantic import Field, SecretStr
+
+from connectors.formfields import FormSettings
+
+
+class TallySettings(FormSettings):
+    """A source of type `tally`. `fields` may name questions by their text or their key."""
+
+    secret: SecretStr | None = Field(None, description="signing secret; with it, unsigned requests are refused")

@@ -1,0 +1,11 @@
+"""What config.yaml may say about a WooCommerce shop."""
+
+from pydantic import Field, SecretStr
+
+from connectors.doors import DoorSettings
+
+
+class WoocommerceSettings(DoorSettings):
+    """A source of type `woocommerce`."""
+
+    secret: SecretStr | None = Field(None, description="secret of the webhook; with it, unsigned requests are refused")
