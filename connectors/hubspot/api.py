@@ -38,7 +38,7 @@ class HubSpotApi:
     def __init__(self, opening: Opening, settings: HubSpotSettings) -> None:
         self.paths = Paths(settings.api_version)
         self._nowhere: set[str] = set()
-        """Addresses that are known under no version, so that each is tried but once."""
+        """Addresses of writes and searches that no version knows, so that each is tried but once."""
         self.clock = opening.clock
         self.limiter = Limiter(rate_of(settings), opening.clock)
         self.search_limiter = Limiter(SEARCH_RATE, opening.clock)
@@ -84,7 +84,8 @@ class HubSpotApi:
                     answer = await at(elsewhere)
                 except Refusal as again:
                     if is_no_address(again):
-                        self._nowhere.add(elsewhere)
+                        if method == "POST":  # what is read by GET names records without end
+                            self._nowhere.add(elsewhere)
                         raise refused from None
                     self._move_to(other)
                     raise

@@ -10,10 +10,6 @@ from connectors.hubspot.settings import ApiVersion
 DATED: ApiVersion = "2026-03"
 """What is tried where the paths without a date are not known."""
 
-_COLLECTION = re.compile(
-    r"/crm/(?:v[34]/)?(?:objects|associations|properties|pipelines|owners)\b(?:/[\d-]+)?"
-    r"(?:/[a-z]+){0,2}(?:/search|/batch/\w+(?:/\w+)?)?"
-)
 _DATED_PATH = re.compile(r"/crm/(objects|associations|properties|pipelines|owners)/\d{4}-\d{2}(/.*)?")
 _PLAIN_PATH = re.compile(r"/crm/v[34]/(objects|associations|properties|pipelines|owners)(/.*)?")
 
@@ -34,16 +30,15 @@ class Paths:
         return type(self)(DATED if self.version == "v3" else "v3")
 
     def same(self, path: str) -> str:
-        """`path` of another version, in this one; "" for one that names a record: there 404 means the record."""
-        if not _COLLECTION.fullmatch(path):
-            return ""
+        """`path` of another version, in this one; "" for one that has none."""
         found = _DATED_PATH.fullmatch(path) or _PLAIN_PATH.fullmatch(path)
         if found is None:
             return ""
         root, rest = found[1], found[2] or ""
         if self.version != "v3":
             return f"/crm/{root}/{self.version}{rest}"
-        return f"/crm/{'v4' if root == 'associations' else 'v3'}/{root}{rest}"
+        linked = root == "associations" or "/associations/" in rest
+        return f"/crm/{'v4' if linked else 'v3'}/{root}{rest}"
 
     def objects(self, type_: str) -> str:
         return f"/crm/v3/objects/{type_}" if self.version == "v3" else f"/crm/objects/{self.version}/{type_}"

@@ -478,3 +478,15 @@ async def test_an_address_that_no_version_knows_is_refused_and_not_asked_for_twi
             await client.create(ContactDraft("p1", "Иван"))
     plain = [call.request.url.path for call in mock["plain"].calls]
     assert plain.count("/crm/v3/objects/contacts") == 1
+
+
+async def test_a_record_is_not_called_absent_because_the_paths_are_the_wrong_ones() -> None:
+    deal = {**RECORD, "properties": {"leadhub_external_id": "l1", "dealstage": "new"}}
+    settings = HubSpotSettings.model_validate({"access_token": "pat-eu1-0000"})
+    with respx.mock(base_url=HOST) as router:
+        router.get("/crm/v3/objects/deals/512").respond(json=deal)
+        router.route(path__regex="^/crm/").respond(404)
+        client = HubSpotClient.open(Opening("hs", settings, SystemClock(), MemoryTokens()))
+        found = await client.read_back(("512",), AT, AT)
+        await client.close()
+    assert [each.id for each in found] == ["512"]
