@@ -79,6 +79,10 @@ class Describer:
                     await self._make(entity, field)
         return absent
 
+    async def read_fields(self, entity: Entity) -> None:
+        """Brings `labels`, `codes` and `infos` up to date, if the portal lets us."""
+        await self._part(self._fields(entity))
+
     def stand_in(self, code: str) -> Any:
         """A value for a field that was made mandatory and that we have nothing for."""
         info = self.infos.get(code)

@@ -104,7 +104,7 @@ class Writer:
             if made is not None:
                 log.warning("refused but written", extra={"event": "bitrix24.refused_but_written", "method": method})
                 return made
-            raise self._refusal(entity, draft, refused) from refused
+            raise await self._refusal(entity, draft, refused) from refused
         return _id_of(answer.result, method)
 
     async def _made_all_the_same(self, entity: Entity, key: str, refused: RefusedError) -> str | None:
@@ -118,8 +118,11 @@ class Writer:
                 "refused, and it cannot be seen whether it was written", refused.operation, refused.status
             ) from failed
 
-    def _refusal(self, entity: Entity, draft: RecordDraft, refused: RefusedError) -> PermanentError:
+    async def _refusal(self, entity: Entity, draft: RecordDraft, refused: RefusedError) -> PermanentError:
         names = refused_fields(refused.text, draft, self._describer.labels)
+        if not names:  # perhaps a field that is younger than what we have read
+            await self._describer.read_fields(entity)
+            names = refused_fields(refused.text, draft, self._describer.labels)
         for name in names:
             if name.startswith("UF_CRM_") and name not in draft.fields:
                 # Made mandatory since. From now on it is sent with a stand-in: the next try gets through.

@@ -337,3 +337,19 @@ async def test_the_audit_does_not_mind_that_a_portal_has_no_leads(vendor: Vendor
     vendor.answers["crm.deal.list"] = [{"ID": "31", "ORIGIN_ID": "l1", "ORIGINATOR_ID": "leadhub", "CONTACT_ID": "12"}]
     found = await opened().read_back(("31",), AT, AT)
     assert [(deal.id, deal.key, deal.has_contact) for deal in found] == [("31", "l1", True)]
+
+
+async def test_a_mandatory_field_that_is_younger_than_what_we_know_is_known_by_its_title(vendor: Vendor) -> None:
+    text = 'Поле "Бюджет" обязательно для заполнения'
+    vendor.answers |= {
+        "crm.deal.add": {"error": "CRM_FIELD_ERROR_REQUIRED", "error_description": text},
+        "crm.deal.list": [],
+        "crm.deal.fields": {"UF_CRM_1": {"type": "string", "title": "UF_CRM_1", "formLabel": "Бюджет"}},
+    }
+    client = opened(record="deal")
+    with pytest.raises(PermanentError) as caught:
+        await client.create(DealDraft("l1", "Окна"))
+    assert caught.value.fields == ("UF_CRM_1",)
+    vendor.answers["crm.deal.add"] = 31
+    assert await client.create(DealDraft("l1", "Окна")) == "31"
+    assert vendor.asked[-1][1]["fields"]["UF_CRM_1"] == "-"
