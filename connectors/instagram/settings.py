@@ -1,0 +1,13 @@
+"""What config.yaml may say about the messages of an Instagram account."""
+
+from pydantic import Field
+
+from connectors.chats import ChatSettings, Secret
+
+
+class InstagramSettings(ChatSettings):
+    """A source of type `instagram`."""
+
+    app_secret: Secret | None = Field(None, description="secret of the Meta app, which signs every request")
+    verify_token: Secret | None = Field(None, description="the word typed at Meta when the address is entered")
+    account_id: str = Field("", coerce_numbers_to_str=True, description="Meta's id of our Instagram account")

@@ -1,0 +1,24 @@
+"""What config.yaml may say about a number at SMSC.ru that takes SMS in."""
+
+from zoneinfo import ZoneInfo
+
+from pydantic import Field, field_validator
+
+from connectors.chats import Secret
+from connectors.doors import DoorSettings
+
+
+class SmscSettings(DoorSettings):
+    """A source of type `smsc`."""
+
+    secret_word: Secret | None = Field(None, description="secret word of the handler, which goes into md5")
+    timezone: str = Field("Europe/Moscow", description="zone of times that come without one")
+
+    @field_validator("timezone")
+    @classmethod
+    def _exists(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ValueError, OSError) as error:
+            raise ValueError("expected a zone such as Europe/Moscow") from error
+        return value
