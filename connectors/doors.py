@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 from connectors.events import Errand, ParsedCall, ParsedMessage, ParsedPayment
-from leads.records import Touch
+from connectors.events import ParsedLead as ParsedLead
 
 # --- what comes in and what goes back ----------------------------------------------------
 
@@ -71,29 +71,6 @@ class Unreadable(Exception):
 
 
 # --- what a door makes of it -------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class ParsedLead:
-    """A `leads.records.Lead` that has no id, source and time yet; fields mean the same there."""
-
-    lead_uid: str = ""
-    name: str = ""
-    phones: tuple[str, ...] = ()
-    emails: tuple[str, ...] = ()
-    messengers: tuple[tuple[str, str], ...] = ()
-    external_id: str = ""
-    company: str = ""
-    comment: str = ""
-    form: str = ""
-    page_url: str = ""
-    referrer: str = ""
-    utm: dict[str, str] = field(default_factory=dict)
-    click_ids: dict[str, str] = field(default_factory=dict)
-    extra: dict[str, str] = field(default_factory=dict)
-    flags: tuple[str, ...] = ()
-    touch: Touch | None = None
-    browser_first_touch: Touch | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What a door may make of a request beside a lead: an event of a call, a message, a payment, something to be fetched.
+"""What a door may make of a request: a lead, an event of a call, a message, a payment, something to be fetched.
 
 Empty fields say nothing. Events may come in any order, twice or not at all, so each stands for itself;
 `leads.calls` and `leads.conversations` make the call and the conversation of all of them.
@@ -7,15 +7,39 @@ Empty fields say nothing. Events may come in any order, twice or not at all, so 
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-if TYPE_CHECKING:
-    from connectors.doors import ParsedLead
+from leads.calls import Call
+from leads.records import Touch
 
 CallState = Literal["", "ringing", "talking", "ended"]
 Direction = Literal["", "in", "out", "internal"]
 Disposition = Literal["", "answered", "missed", "no_answer", "busy", "failed", "voicemail"]
 """`missed`: incoming, and nobody talked; `no_answer`: the same of an outgoing call."""
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedLead:
+    """A `leads.records.Lead` that has no id, source and time yet; fields mean the same there."""
+
+    lead_uid: str = ""
+    name: str = ""
+    phones: tuple[str, ...] = ()
+    emails: tuple[str, ...] = ()
+    messengers: tuple[tuple[str, str], ...] = ()
+    external_id: str = ""
+    company: str = ""
+    comment: str = ""
+    form: str = ""
+    page_url: str = ""
+    referrer: str = ""
+    utm: dict[str, str] = field(default_factory=dict)
+    click_ids: dict[str, str] = field(default_factory=dict)
+    extra: dict[str, str] = field(default_factory=dict)
+    flags: tuple[str, ...] = ()
+    call: Call | None = None
+    touch: Touch | None = None
+    browser_first_touch: Touch | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +71,7 @@ class ParsedCall:
     recording_id: str = ""
     recording_url: str = ""
     command_id: str = ""
-    lead: "ParsedLead | None" = None
+    lead: ParsedLead | None = None
     extra: dict[str, str] = field(default_factory=dict)
 
 
@@ -80,7 +104,7 @@ class ParsedMessage:
     media: tuple[Media, ...] = ()
     change: Literal["", "edited", "deleted"] = ""
     author_name: str = ""
-    lead: "ParsedLead | None" = None
+    lead: ParsedLead | None = None
     hints: tuple[str, ...] = ()
 
 
@@ -96,7 +120,7 @@ class ParsedPayment:
     order_id: str = ""
     description: str = ""
     at: datetime | None = None
-    lead: "ParsedLead | None" = None
+    lead: ParsedLead | None = None
 
 
 @dataclass(frozen=True, slots=True)

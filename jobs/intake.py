@@ -321,6 +321,7 @@ def to_lead(parsed: ParsedLead, lead_id: str, source: str, received_at: datetime
         utm=parsed.utm,
         click_ids=parsed.click_ids,
         extra=parsed.extra,
+        call=parsed.call,
         flags=(*parsed.flags, "spam_rate") if over_rate else parsed.flags,
         touch=replace(parsed.touch, source=source) if parsed.touch else None,
         browser_first_touch=parsed.browser_first_touch,

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from leads.calls import Call
+
 UTM_KEYS = ("utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term")
 CLICK_KEYS = ("gclid", "yclid", "fbclid", "_ym_uid", "client_id", "roistat_visit")
 
@@ -53,6 +55,8 @@ class Lead:
     click_ids: dict[str, str] = field(default_factory=dict)
     extra: dict[str, str] = field(default_factory=dict)
     flags: tuple[str, ...] = ()
+    call: Call | None = None
+    """The phone call that the enquiry is."""
     touch: Touch | None = None
     """This visit: the last touch."""
     browser_first_touch: Touch | None = None

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, select, update
 from sqlmodel import SQLModel
 
 from leads import attribution, identity
+from leads.calls import Call
 from leads.clock import Clock
 from leads.ids import new_id
 from leads.records import Lead
@@ -317,6 +318,7 @@ def _lead_data(lead: Lead) -> dict[str, Any]:
         "utm": lead.utm,
         "click_ids": lead.click_ids,
         "extra": lead.extra,
+        "call": lead.call.to_json() if lead.call else None,
     }
     return {name: value for name, value in data.items() if value}
 
@@ -344,5 +346,6 @@ def lead_from_row(row: Any) -> Lead:
         click_ids=data.get("click_ids", {}),
         extra=data.get("extra", {}),
         flags=tuple(row.flags),
+        call=Call.from_json(data["call"]) if "call" in data else None,
         touch=attribution.touch_from_json(touch) if touch else None,
     )

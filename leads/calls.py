@@ -1,0 +1,169 @@
+"""One call out of all its events, whatever their order, however often each came and whichever are missing."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime, timedelta
+from typing import Any
+
+RANKS = {"": 0, "ringing": 1, "talking": 2, "ended": 3}
+NEVER_TALKED = {"in": "missed", "out": "no_answer"}
+BEST_FIRST = ("answered", "voicemail", "busy", "failed", "missed", "no_answer")
+"""When final events of several legs disagree: that somebody talked outweighs all else."""
+
+ENDED_WAIT = timedelta(seconds=60)
+"""The last event may be lost: so long after the hang-up the call is judged by what is known."""
+RINGING_WAIT = timedelta(minutes=10)
+TALKING_WAIT = timedelta(hours=2)
+
+
+@dataclass(frozen=True, slots=True)
+class CallEvent:
+    """What one event tells of a call; fields as of `connectors.events.ParsedCall`, "" and None where it is silent."""
+
+    event: str = ""
+    event_id: str = ""
+    state: str = ""
+    direction: str = ""
+    client: str = ""
+    line: str = ""
+    extension: str = ""
+    employee: str = ""
+    at: datetime | None = None
+    started_at: datetime | None = None
+    answered_at: datetime | None = None
+    ended_at: datetime | None = None
+    ring_s: int | None = None
+    talk_s: int | None = None
+    disposition: str = ""
+    recording_id: str = ""
+    recording_url: str = ""
+    command_id: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        return _plain(asdict(self))
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> "CallEvent":
+        return cls(**_read(cls, data))
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """`disposition` is "" while nobody can say it. `extension` and `employee` are who talked, else who rang last."""
+
+    state: str = ""
+    direction: str = ""
+    client: str = ""
+    line: str = ""
+    extension: str = ""
+    employee: str = ""
+    started_at: datetime | None = None
+    answered_at: datetime | None = None
+    ended_at: datetime | None = None
+    ring_s: int | None = None
+    talk_s: int | None = None
+    disposition: str = ""
+    recording_id: str = ""
+    recording_url: str = ""
+    command_id: str = ""
+
+    @property
+    def final(self) -> bool:
+        return bool(self.disposition)
+
+    @property
+    def answered(self) -> bool:
+        return self.disposition == "answered"
+
+    def to_json(self) -> dict[str, Any]:
+        return _plain(asdict(self))
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> "Call":
+        return cls(**_read(cls, data))
+
+
+def call_of(events: Iterable[CallEvent]) -> Call:
+    """The call as all these events tell it."""
+    known = sorted(set(events), key=_place)
+    finals = [one for one in known if one.disposition]
+    disposition = next((name for name in BEST_FIRST if any(one.disposition == name for one in finals)), "")
+    telling = [one for one in finals if one.disposition == disposition]
+    others = [one for one in reversed(known) if one not in telling]
+    by_trust = [*reversed(telling), *others]
+    talked = [one for one in by_trust if one.disposition == "answered" or one.state == "talking"]
+    answered_at = min((one.answered_at for one in known if one.answered_at), default=None)
+    started_at = min((at for one in known if (at := one.started_at or one.at)), default=None)
+    who = talked if disposition in ("answered", "") and talked else by_trust
+    return Call(
+        state=max((one.state for one in known), key=RANKS.__getitem__, default=""),
+        direction=_direction(by_trust),
+        client=_number(one.client for one in by_trust),
+        line=_number(one.line for one in by_trust),
+        extension=_first(one.extension for one in who) or _first(one.extension for one in by_trust),
+        employee=_first(one.employee for one in who) or _first(one.employee for one in by_trust),
+        started_at=started_at,
+        answered_at=answered_at,
+        ended_at=max((one.ended_at for one in known if one.ended_at), default=None),
+        ring_s=max((one.ring_s for one in known if one.ring_s is not None), default=None),
+        talk_s=max((one.talk_s for one in known if one.talk_s is not None), default=None),
+        disposition=disposition,
+        recording_id=_first(one.recording_id for one in by_trust),
+        recording_url=_first(one.recording_url for one in by_trust),
+        command_id=_first(one.command_id for one in by_trust),
+    )
+
+
+def judged(call: Call, idle: timedelta) -> Call:
+    """A call without its last event, `idle` after the last one that came: judged by what is known, or left open."""
+    wait = {"ended": ENDED_WAIT, "talking": TALKING_WAIT}.get(call.state, RINGING_WAIT)
+    if call.final or idle < wait:
+        return call
+    talked = bool(call.talk_s) or call.state == "talking" or (call.answered_at is not None and call.talk_s is None)
+    disposition = "answered" if talked else NEVER_TALKED.get(call.direction, "failed")
+    return Call(**{**asdict(call), "state": "ended", "disposition": disposition})
+
+
+def waits_until(call: Call, last_event_at: datetime) -> datetime | None:
+    """When `judged` will have something to say; None when the call is final."""
+    if call.final:
+        return None
+    return last_event_at + {"ended": ENDED_WAIT, "talking": TALKING_WAIT}.get(call.state, RINGING_WAIT)
+
+
+def _place(event: CallEvent) -> tuple[Any, ...]:
+    """A total order by content alone: time of the vendor, then state, then whatever tells two apart."""
+    at = event.at or event.ended_at or event.answered_at or event.started_at
+    return (at is None, at.timestamp() if at else 0.0, RANKS[event.state], event.event_id, str(event.to_json()))
+
+
+def _direction(by_trust: Sequence[CallEvent]) -> str:
+    said = [one.direction for one in by_trust if one.direction]
+    return next((one for one in said if one != "internal"), said[0] if said else "")
+
+
+def _number(texts: Iterable[str]) -> str:
+    """A whole number before a part of one."""
+    said = [text for text in texts if text]
+    return next((text for text in said if text.startswith("+")), said[0] if said else "")
+
+
+def _first(texts: Iterable[str]) -> str:
+    return next((text for text in texts if text), "")
+
+
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: value.isoformat() if isinstance(value, datetime) else value
+        for name, value in values.items()
+        if value not in ("", None)
+    }
+
+
+def _read(of: Any, data: dict[str, Any]) -> dict[str, Any]:
+    known = {one.name for one in fields(of)}
+    return {
+        name: datetime.fromisoformat(value) if name == "at" or name.endswith("_at") else value
+        for name, value in data.items()
+        if name in known
+    }
