@@ -196,9 +196,9 @@ RU: Mapping[str, Entry] = {
     "alert_test_todo": "Сюда придёт сообщение, если лид не дойдёт до CRM. Делать ничего не нужно.",
     # --- several at once
     "bundle": {
-        "one": "🔴 Сразу {n} событие",
-        "few": "🔴 Сразу {n} события",
-        "other": "🔴 Сразу {n} событий",
+        "one": "{worst} Сразу {n} событие",
+        "few": "{worst} Сразу {n} события",
+        "other": "{worst} Сразу {n} событий",
     },
     "bundle_todo": "Всё сохранено. Полный список: {where}",
     # --- the owner's day
@@ -401,7 +401,7 @@ EN: Mapping[str, Entry] = {
     "alert_test": "🟢 Test: leadhub can write here",
     "alert_test_todo": "A message comes here when a lead does not reach the CRM. Nothing to do.",
     # --- several at once
-    "bundle": {"one": "🔴 {n} event at once", "other": "🔴 {n} events at once"},
+    "bundle": {"one": "{worst} {n} event at once", "other": "{worst} {n} events at once"},
     "bundle_todo": "Everything is stored. The whole list: {where}",
     # --- the owner's day
     "digest": "Yesterday, {day}",

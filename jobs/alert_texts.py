@@ -24,6 +24,8 @@ from leads.redact import redact
 
 SHOWN_PEOPLE = 5
 SHOWN_EVENTS = 10
+SIGNS = ("🔴", "🟠", "🟡", "🟢")
+"""What a headline begins with, the worst first."""
 Lines = list[str]
 
 
@@ -40,7 +42,8 @@ def bundle(notices: Sequence[Notice], style: Style) -> Notice:
     """Many messages as one: their headlines."""
     heads = [notice.headline for notice in notices[:SHOWN_EVENTS]]
     more = len(notices) - len(heads)
-    lines = [f"<b>{style.say('bundle', n=len(notices))}</b>", *heads]
+    worst = next(sign for sign in SIGNS if sign == SIGNS[-1] or any(sign in notice.headline for notice in notices))
+    lines = [f"<b>{style.say('bundle', n=len(notices), worst=worst)}</b>", *heads]
     if more:
         lines.append(style.say("and_more", n=more))
     lines.append(style.say("bundle_todo", where=style.where("/", "leadhub status")))

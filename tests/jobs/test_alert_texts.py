@@ -312,6 +312,13 @@ def test_many_at_once_are_one_list_of_headlines() -> None:
     assert lines[11:] == ["и ещё 2", "Всё сохранено. Полный список: leadhub status"]
 
 
+def test_good_news_alone_are_not_told_under_a_red_sign() -> None:
+    over = [render(resolve(incident("connection_down"), NOW), RU_STYLE, NOW) for _ in range(3)]
+    assert bundle(over, RU_STYLE).headline == "<b>🟢 Сразу 3 события</b>"
+    mixed = [*over, render(incident("lead_late", count=1), RU_STYLE, NOW)]
+    assert bundle(mixed, RU_STYLE).headline == "<b>🔴 Сразу 4 события</b>"
+
+
 # --- the daily digest -------------------------------------------------------------------------
 
 DAY = DayDigest(
