@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI
@@ -32,7 +33,9 @@ def add_handlers(app: FastAPI, console: Console) -> None:
 
     @app.exception_handler(HTTPException)
     async def refused(request: Request, error: HTTPException) -> Response:
-        return answer(request, error.status_code, str(error.detail).lower(), error.headers)
+        standard = error.detail == HTTPStatus(error.status_code).phrase  # "Not Found": nobody's own words
+        said = str(error.detail).lower() if standard else str(error.detail)
+        return answer(request, error.status_code, said, error.headers)
 
     @app.exception_handler(RequestValidationError)
     async def not_allowed(request: Request, error: RequestValidationError) -> Response:

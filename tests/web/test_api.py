@@ -32,6 +32,8 @@ async def test_without_a_known_token_nothing_is_told(quiet: QuietHub) -> None:
             assert answer.status_code == 401, header
             assert answer.headers["www-authenticate"] == "Bearer"
             assert answer.json()["error"]
+        assert "Authorization: Bearer" in (await program.get("/api/v1/leads")).json()["error"]
+        assert (await program.get("/api/v1/nothing")).json()["error"] == "not found"
 
 
 async def test_only_the_digest_of_a_token_is_kept_and_its_use_is_noted(quiet: QuietHub) -> None:
