@@ -108,6 +108,7 @@ def host_and_path(url: str) -> str:
 
 # --- phones ---------------------------------------------------------------------------------------
 
+_DRESS = dict.fromkeys(map(ord, " -()\u00a0"))
 _DIGITS = re.compile(r"\+?\d{7,15}", re.ASCII)
 _OLD_MEXICAN_MOBILE = re.compile(r"\+521(\d{10})", re.ASCII)
 _LIKE_PHONE = re.compile(r"(?<![\w+])[+(]?\d[\d \u00a0().\-]{6,22}\d(?!\w)", re.ASCII)
@@ -115,8 +116,8 @@ _LIKE_EMAIL = re.compile(r"[^\s<>()\[\],;:\"]{1,64}@[^\s<>()\[\],;:\"]{3,190}")
 
 
 def own_phone(digits: str) -> str:
-    """E.164 of a number that a vendor gives as digits with the country code, with or without plus; else ""."""
-    plain = digits.replace(" ", "")
+    """E.164 of a number that a vendor gives with the country code, with or without plus and dress; else ""."""
+    plain = digits.translate(_DRESS)
     if not _DIGITS.fullmatch(plain):
         return ""
     number = _OLD_MEXICAN_MOBILE.sub(r"+52\1", plain if plain.startswith("+") else f"+{plain}")

@@ -19,6 +19,6 @@ class SmscSettings(DoorSettings):
     def _exists(cls, value: str) -> str:
         try:
             ZoneInfo(value)
-        except (ValueError, OSError) as error:
+        except (KeyError, ValueError, OSError) as error:
             raise ValueError("expected a zone such as Europe/Moscow") from error
         return value

@@ -77,14 +77,8 @@ def phones_of_cards(message: Tree) -> tuple[str, ...]:
 
 
 def _numbers(card: Tree) -> list[str]:
-    found = (
-        own_phone(text(phone, "wa_id")) or own_phone(_bare(text(phone, "phone"))) for phone in items(card, "phones")
-    )
+    found = (own_phone(text(phone, "wa_id")) or own_phone(text(phone, "phone")) for phone in items(card, "phones"))
     return [number for number in found if number]
-
-
-def _bare(written: str) -> str:
-    return "".join(char for char in written if char not in " -()\u00a0")
 
 
 def _card(card: Tree) -> str:
