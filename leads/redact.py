@@ -7,9 +7,10 @@ _PHONE = re.compile(r"(?<![\w.:-])(\+?\d[\d\s().-]{8,18}\d)(?![\w.:])")
 _EMAIL = re.compile(r"([A-Za-z0-9._%+-])[A-Za-z0-9._%+-]*@([A-Za-z0-9.-]+\.[A-Za-z]{2,})")
 _SECRET_PAIR = re.compile(
     r"""(?ix) (["']?(?:access_token|refresh_token|client_secret|password|secret|api_key|auth|authorization|
-        bot_token|(?<!field_)(?<!enum_)(?<!error_)code)["']?\s*[:=]\s*["']?)
+        bot_token|(?<!field_)(?<!enum_)(?<!error_)code(?=["']?\s*[:=]\s*["']?[^"'&\s,}]*\d))["']?\s*[:=]\s*["']?)
         (?!\s*["']?(?:null|true|false)\b) ([^"'&\s,}]{4,})""",
 )
+"""A `code` without any digit is what an error or a field is called, not a one-time code."""
 _BEARER = re.compile(r"(?i)(bearer\s+)[A-Za-z0-9._~+/=-]+")
 MASK = "***"
 

@@ -15,6 +15,8 @@ from leads.redact import redact
         ("Authorization: Bearer eyJ0.abc-def", "Authorization: *** ***"),
         ('{"field_code": "PHONE", "enum_code": "WORK"}', '{"field_code": "PHONE", "enum_code": "WORK"}'),
         ('{"error_code": "NOT_FOUND"}', '{"error_code": "NOT_FOUND"}'),
+        ('{"code": "NotSupportedChoice"}', '{"code": "NotSupportedChoice"}'),
+        ('{"code": "def50200a1b2", "name": "x"}', '{"code": "***", "name": "x"}'),
         ("call +7 916 123-45-67", "call +7916***4567"),
         ("write to ivan.petrov@example.ru", "write to i***@example.ru"),
         ('{"id": 24515001, "created_at": 1795598098}', '{"id": 24515001, "created_at": 1795598098}'),
