@@ -157,10 +157,10 @@ def _field_removed(incident: Incident, style: Style, now: datetime) -> Lines:
 
 
 def _hub_restarted(incident: Incident, style: Style, now: datetime) -> Lines:
-    down_from = incident.data.get("down_from")
+    down_from, up_at = incident.data.get("down_from"), incident.data.get("up_at") or incident.opened_at.isoformat()
     return [
         style.say("hub_restarted", n=incident.count),
-        _period("hub_restarted_down", _iso(down_from), incident.opened_at, style, now) if down_from else "",
+        _period("hub_restarted_down", _iso(down_from), _iso(up_at), style, now) if down_from else "",
         style.say("hub_restarted_todo", where=_where(incident, style, "/", "leadhub status")),
     ]
 

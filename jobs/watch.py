@@ -76,7 +76,8 @@ class Watch:
             count = sum(one[0] for one in owed_now)
             if before and count:
                 oldest = min(one[1] for one in owed_now if one[1] is not None)
-                seen = Observation("hub_restarted", "", "", count, oldest, {"down_from": before["at"]})
+                away = {"down_from": before["at"], "up_at": now.isoformat()}
+                seen = Observation("hub_restarted", "", "", count, oldest, away)
                 rows.observe(conn, seen, now, new_id(self.clock))
             self._mark_alive(conn, now)
 

@@ -312,6 +312,14 @@ def test_many_at_once_are_one_list_of_headlines() -> None:
     assert lines[11:] == ["и ещё 2", "Всё сохранено. Полный список: leadhub status"]
 
 
+def test_a_hub_that_was_restarted_again_tells_of_the_last_time_it_was_away() -> None:
+    later = OPENED + timedelta(minutes=1)
+    away = {"down_from": later.isoformat(), "up_at": (later + timedelta(minutes=2)).isoformat()}
+    lines = parse_html(render(incident("hub_restarted", "", 2, **away), RU_STYLE, NOW).html)[0].split("\n")
+    first, last = RU_STYLE.time(later, NOW), RU_STYLE.time(later + timedelta(minutes=2), NOW)
+    assert lines[1] == f"Не работал {first}–{last}."
+
+
 def test_good_news_alone_are_not_told_under_a_red_sign() -> None:
     over = [render(resolve(incident("connection_down"), NOW), RU_STYLE, NOW) for _ in range(3)]
     assert bundle(over, RU_STYLE).headline == "<b>🟢 Сразу 3 события</b>"
