@@ -18,6 +18,8 @@ _OURS = {
     "COMPANY_NAME": "company",
 }
 _KNOWN = ("JOB_TITLE", "STREET_ADDRESS", "CITY", "REGION", "POSTAL_CODE", "COUNTRY")
+_CAME_BY = {"utm_source": "google", "utm_medium": "cpc"}
+"""A lead form has no page with UTM, but it is always an ad of Google."""
 _IDS = ("campaign_id", "adgroup_id", "creative_id", "asset_group_id", "form_id", "lead_stage", "lead_submit_time")
 
 
@@ -32,7 +34,12 @@ def parse(settings: GoogleAdsSettings, inbound: Inbound, region: str) -> Parsed:
     data = object_of(inbound)
     if is_test(data):
         return Parsed()
-    answers = [*_answers(dicts_of(data.get("user_column_data"))), Answer("gclid", text_of(data.get("gcl_id")))]
+    answers = [
+        *_answers(dicts_of(data.get("user_column_data"))),
+        Answer("gclid", text_of(data.get("gcl_id"))),
+        *(Answer(name, value) for name, value in _CAME_BY.items()),
+        Answer("utm_campaign", text_of(data.get("campaign_id"))),
+    ]
     lead = lead_of_answers(
         settings,
         inbound,

@@ -17,15 +17,20 @@ _PING = ("test", "test")
 
 def parse(settings: WebformSettings, inbound: Inbound, region: str) -> Parsed:
     """All leads of one request, nearly always one. Raises UnreadableBody when there is no field at all."""
-    query = [(plain_path(name), value) for name, value in inbound.query if name != "key"]
     try:
         body = read_body(
             inbound.body, inbound.headers.get("content-type", ""), inbound.headers.get("content-encoding", "")
         )
     except UnreadableBody:
-        if inbound.body.strip() or not query:
+        if inbound.body.strip() or not _query(inbound):
             raise
         body = Body("form", [])  # everything stands in the address
+    return parse_body(settings, inbound, region, body)
+
+
+def parse_body(settings: WebformSettings, inbound: Inbound, region: str, body: Body) -> Parsed:
+    """The leads of a body that was read already. Fields of the address fill what it leaves out."""
+    query = _query(inbound)
     if [*body.pairs, *query] == [_PING]:
         return Parsed(reply=Reply(body=b'{"status": "test"}'))
     leads = tuple(
@@ -37,6 +42,10 @@ def parse(settings: WebformSettings, inbound: Inbound, region: str) -> Parsed:
         wanted = next((value for name, value in body.pairs if name == "_redirect"), "")
         redirect = redirect_reply(settings, inbound, wanted.strip())
     return Parsed(leads, reply=redirect)
+
+
+def _query(inbound: Inbound) -> Pairs:
+    return [(plain_path(name), value) for name, value in inbound.query if name != "key"]
 
 
 def _records(body: Body) -> Iterator[tuple[str, Pairs]]:

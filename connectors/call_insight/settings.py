@@ -1,0 +1,11 @@
+"""What config.yaml may say about a service that analyses calls."""
+
+from pydantic import Field, SecretStr
+
+from connectors.doors import DoorSettings
+
+
+class CallInsightSettings(DoorSettings):
+    """A source of type `call_insight`."""
+
+    bearer: SecretStr | None = Field(None, description="secret that the service gives as Authorization: Bearer")

@@ -1,0 +1,11 @@
+"""What config.yaml may say about a Shopify shop."""
+
+from pydantic import Field, SecretStr
+
+from connectors.doors import DoorSettings
+
+
+class ShopifySettings(DoorSettings):
+    """A source of type `shopify`."""
+
+    client_secret: SecretStr = Field(min_length=1, description="client secret of the app: it signs the webhooks")

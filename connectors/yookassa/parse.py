@@ -1,0 +1,52 @@
+"""A notification of YooKassa -> the payment as it says, and an errand to read it from the API."""
+
+from typing import Any, Final, Literal
+
+from connectors.doors import Inbound, Parsed, ParsedLead, Refused
+from connectors.events import Errand, ParsedPayment
+from connectors.formfields import currency, dict_of, lead_of, moment, money, object_of, text_of
+from connectors.yookassa.settings import YookassaSettings
+
+_STATUS: Final[dict[str, Literal["pending", "succeeded", "canceled", "refunded"]]] = {
+    "payment.waiting_for_capture": "pending",
+    "payment.succeeded": "succeeded",
+    "payment.canceled": "canceled",
+    "refund.succeeded": "refunded",
+}
+_ORDER_NAMES: Final = ("order_id", "orderId", "order", "order_number", "orderNumber", "deal_id")
+
+
+def parse(settings: YookassaSettings, inbound: Inbound, region: str) -> Parsed:
+    """Raises UnreadableBody, or Refused for another shop's event. Payouts, deals and the like make nothing."""
+    if not inbound.body.strip():
+        return Parsed()
+    notice = object_of(inbound)
+    event, thing = text_of(notice.get("event")), dict_of(notice.get("object"))
+    shop = text_of(dict_of(thing.get("recipient")).get("account_id"))
+    if settings.shop_id and shop and shop != settings.shop_id:
+        raise Refused("the event is of another shop", 403)
+    object_id = text_of(thing.get("id"))
+    if event not in _STATUS or not object_id:
+        return Parsed()
+    payment_id = text_of(thing.get("payment_id")) if event.startswith("refund.") else object_id
+    amount = dict_of(thing.get("amount"))
+    metadata = {name: text_of(value) for name, value in dict_of(thing.get("metadata")).items()}
+    event_id = f"{object_id}:{event}"
+    payment = ParsedPayment(
+        payment_id=payment_id or object_id,
+        event_id=event_id,
+        status=_STATUS[event],
+        amount=money(amount.get("value")),
+        currency=currency(amount.get("currency")),
+        order_id=next((metadata[name] for name in _ORDER_NAMES if metadata.get(name)), ""),
+        description=text_of(thing.get("description")),
+        at=moment(thing.get("captured_at")) or moment(thing.get("created_at")),
+        lead=_payer(settings, inbound, region, metadata),
+    )
+    told = {"payment_id": payment.payment_id, "object_id": object_id, "event": event}
+    return Parsed(payments=(payment,), errands=(Errand("yookassa_payment", event_id, told),))
+
+
+def _payer(settings: YookassaSettings, inbound: Inbound, region: str, metadata: dict[str, Any]) -> ParsedLead:
+    """Who pays is known only from the metadata that the shop gave the payment."""
+    return lead_of(settings, inbound, region, {name: value for name, value in metadata.items() if value})
