@@ -107,6 +107,11 @@ class ParsedMessage:
     lead: ParsedLead | None = None
     hints: tuple[str, ...] = ()
 
+    @property
+    def is_touch_only(self) -> bool:
+        """Nothing was said: the chat was merely opened by a link. A touch to remember, no enquiry yet."""
+        return not (self.text or self.media or self.change)
+
 
 @dataclass(frozen=True, slots=True)
 class ParsedPayment:

@@ -157,6 +157,12 @@ def test_a_colleagues_message_brings_no_lead_and_a_clients_always_does(vendor: s
             assert made.lead is None or made.lead.messengers or made.lead.phones
 
 
+@pytest.mark.parametrize("name", ALL)
+def test_only_what_nobody_wrote_is_a_touch_alone(name: str) -> None:
+    opened = ("viber/msg-1-conversation-started", "vk/msg-3-message-allow", "instagram/msg-2-ig-me-referral")
+    assert all(made.is_touch_only == (name in opened) for made in replayed(name).messages)
+
+
 # --- whatever bytes come ------------------------------------------------------------------------
 
 JSON = st.recursive(

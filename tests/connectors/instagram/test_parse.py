@@ -47,7 +47,8 @@ def test_a_link_opened_in_a_running_dialogue_is_a_touch_without_a_message() -> N
     touch = message("instagram/msg-2-ig-me-referral")
     assert touch.lead is not None
     assert touch.lead.touch is not None
-    assert (touch.chat_id, touch.text, touch.media, touch.change) == (PERSON, "", (), "")
+    assert touch.is_touch_only
+    assert touch.chat_id == PERSON
     assert touch.message_id == "referral:1795161644000"
     assert touch.at == touch.lead.touch.at == SENT + timedelta(seconds=44)
     assert touch.lead.extra == {"ref": "bio_link", "ref_source": "IGME-SOURCE-LINK"}

@@ -24,7 +24,8 @@ def test_an_opened_chat_is_a_touch_without_a_message() -> None:
     assert opened.lead is not None
     assert opened.lead.touch is not None
     assert (opened.chat_id, opened.message_id, opened.channel) == (TARAS, "5938571930182746001", "viber")
-    assert (opened.text, opened.media, opened.change, opened.hints) == ("", (), "", ())
+    assert opened.is_touch_only
+    assert opened.hints == ()
     assert opened.at == opened.lead.touch.at == SENT
     assert (opened.lead.name, opened.lead.messengers) == ("Тарас", (("viber", TARAS),))
     assert opened.lead.extra == {"context": "site_footer", "country": "UA", "language": "uk"}

@@ -126,7 +126,8 @@ def test_to_allow_messages_is_a_touch_without_a_message() -> None:
     allowed = message("vk/msg-3-message-allow")
     assert allowed.lead is not None
     assert allowed.lead.touch is not None
-    assert (allowed.chat_id, allowed.text, allowed.media, allowed.change) == ("301245", "", (), "")
+    assert allowed.is_touch_only
+    assert allowed.chat_id == "301245"
     assert allowed.message_id == "allow:c0ffee00aa11bb22cc33dd44ee55ff6677889901"
     assert allowed.lead.messengers == (("vk", "301245"),)
     assert allowed.lead.extra == {"key": "widget_main"}
