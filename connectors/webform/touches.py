@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from connectors.webform.gather import Gathered, cookie_values
 from leads.attribution import channel, touch_of
-from leads.records import Touch
+from leads.records import UTM_KEYS, Touch
 
 OLDEST_TOUCH = timedelta(days=5 * 366)  # a browser that says more has a wrong clock
 
@@ -16,22 +16,40 @@ def touches(gathered: Gathered, page_url: str, now: datetime) -> tuple[Touch, To
 
     A visit that tells nothing itself is given what the browser remembers of the last one that did.
     """
-    fields = {**cookie_values(gathered), **gathered.touch}
     referrer = gathered.text("referrer")
-    touch = touch_of(fields, at=now, page_url=page_url, landing_page=gathered.text("landing_page"), referrer=referrer)
-    last = _remembered(gathered.last, now)
-    first = _remembered(gathered.first, now)
+    cookies = touch_of(cookie_values(gathered), at=now)
+    touch = touch_of(
+        gathered.touch, at=now, page_url=page_url, landing_page=gathered.text("landing_page"), referrer=referrer
+    )
+    if cookies.utm or cookies.click_ids:
+        touch = _filled(touch, cookies)
+    last, first = _remembered(gathered.last, now), _remembered(gathered.first, now)
     if last is not None:
-        same_visit = not touch.utm or last.utm.get("utm_source", "") == touch.utm.get("utm_source", "")
-        touch = replace(
-            touch,
-            utm={**last.utm, **touch.utm} if same_visit else touch.utm,
-            click_ids={**last.click_ids, **touch.click_ids} if same_visit else touch.click_ids,
-            referrer=last.referrer or touch.referrer,
-            landing_page=last.landing_page or touch.landing_page,
+        touch = _filled(
+            replace(
+                touch,
+                referrer=last.referrer or touch.referrer,
+                landing_page=last.landing_page or touch.landing_page,
+            ),
+            last,
+            whole_visit=True,
         )
-        touch = replace(touch, channel=channel(touch))
     return touch, first, referrer or touch.referrer
+
+
+def _filled(touch: Touch, memory: Touch, *, whole_visit: bool = False) -> Touch:
+    """What the touch leaves out, from the browser's memory. UTM of two visits with different sources is never mixed.
+
+    Ids in cookies are of the visitor; those of a remembered visit (`whole_visit`) only of that visit.
+    """
+    same = not touch.utm or memory.utm.get("utm_source", "") == touch.utm.get("utm_source", "")
+    utm = {**memory.utm, **touch.utm} if same else touch.utm
+    filled = replace(
+        touch,
+        utm={key: utm[key] for key in UTM_KEYS if key in utm},
+        click_ids={**memory.click_ids, **touch.click_ids} if same or not whole_visit else touch.click_ids,
+    )
+    return replace(filled, channel=channel(filled))
 
 
 def _remembered(data: Mapping[str, str], now: datetime) -> Touch | None:
