@@ -87,6 +87,10 @@ class Parsed:
     errands: tuple[Errand, ...] = ()
     reply: Reply | None = None
 
+    @property
+    def has_events(self) -> bool:
+        return bool(self.calls or self.messages or self.payments or self.errands)
+
 
 class Receipt(NamedTuple):
     """What became of one parsed lead: its id, or the first one's id if it is a repeat."""

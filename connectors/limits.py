@@ -34,7 +34,7 @@ COLD_START_S = 0.3
 FRESH_RESERVE = 8
 """Calls of a bucket that are kept for fresh leads."""
 SLOWEST_FACTOR = 0.1
-RECOVERY_S = 60.0
+RECOVERY_S = 30.0
 """After a refusal the pace is cut, and is whole again after this long without another."""
 
 

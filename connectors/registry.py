@@ -1,24 +1,85 @@
 """Name -> what it declares: the explicit tables of CRMs, doors and alert channels."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from importlib import import_module
 from typing import Final
 
 from pydantic import BaseModel
 
-from connectors import amocrm, bitrix24, hubspot, webform
+from connectors import amocrm, bitrix24, hubspot
 from connectors.base import Connector
 from connectors.doors import Door
 from connectors.smtp.settings import SmtpSettings
 from connectors.telegram.settings import TelegramSettings
 
 _CRMS: Final[tuple[Connector, ...]] = (amocrm.CONNECTOR, bitrix24.CONNECTOR, hubspot.CONNECTOR)
-_DOORS: Final[tuple[Door, ...]] = (webform.SOURCE,)
+_DOORS: Final[Mapping[str, str]] = {
+    "1c": "onec",
+    "360dialog": "d360",
+    "avito": "avito",
+    "call_insight": "call_insight",
+    "cf7": "cf7",
+    "chat2desk": "chat2desk",
+    "elementor": "elementor",
+    "generic": "generic",
+    "google-ads": "google_ads",
+    "google-forms": "google_forms",
+    "gravityforms": "gravityforms",
+    "instagram": "instagram",
+    "meta": "meta",
+    "moysklad": "moysklad",
+    "shopify": "shopify",
+    "smsc": "smsc",
+    "smsru": "smsru",
+    "stripe": "stripe",
+    "tally": "tally",
+    "telegram": "telegram_bot",
+    "tilda": "tilda",
+    "typeform": "typeform",
+    "umnico": "umnico",
+    "viber": "viber",
+    "vk": "vk",
+    "wazzup": "wazzup",
+    "webform": "webform",
+    "whatsapp": "whatsapp",
+    "woocommerce": "woocommerce",
+    "wpforms": "wpforms",
+    "yookassa": "yookassa",
+}
+"""`sources.*.type` -> the package that declares it, imported when it is first asked for: few hubs have all doors."""
+
+
+class _Doors(Mapping[str, Door]):
+    def __getitem__(self, name: str) -> Door:
+        door: Door = import_module(f"connectors.{_DOORS[name]}").SOURCE
+        return door
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_DOORS)
+
+    def __len__(self) -> int:
+        return len(_DOORS)
+
+
+class _DoorSettings(Mapping[str, type[BaseModel]]):
+    def __getitem__(self, name: str) -> type[BaseModel]:
+        return SOURCES[name].settings
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_DOORS)
+
+    def __len__(self) -> int:
+        return len(_DOORS)
+
 
 CONNECTORS: Final[Mapping[str, Connector]] = {connector.name: connector for connector in _CRMS}
 """`connections.*.type` -> the CRM."""
 
-SOURCES: Final[Mapping[str, Door]] = {door.name: door for door in _DOORS}
+SOURCES: Final[Mapping[str, Door]] = _Doors()
 """`sources.*.type` -> the door."""
+
+SOURCE_SETTINGS: Final[Mapping[str, type[BaseModel]]] = _DoorSettings()
+"""`sources.*.type` -> the settings of the door."""
 
 CHANNELS: Final[Mapping[str, type[BaseModel]]] = {"telegram": TelegramSettings, "smtp": SmtpSettings}
 """`alerts.channels.*.type` -> the settings of the channel."""

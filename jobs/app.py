@@ -116,6 +116,7 @@ class Hub:
         async with asyncio.TaskGroup() as group:
             group.create_task(self.alerts.run())
             group.create_task(again(self.watch.look, self.pace.look_s, name="late"))
+            group.create_task(again(self.intake.judge_calls, self.pace.look_s, name="calls"))
             group.create_task(again(self.watch.mend, self.pace.mend_s, name="mend"))
             group.create_task(again(self.watch.tidy, self.pace.tidy_s, name="tidy"))
             group.create_task(again(self.watch.fall_back, self.pace.look_s, name="fallback"))

@@ -1,14 +1,12 @@
 """A request at a door -> one commit -> an answer. Nothing before the commit may answer 2xx."""
 
 import asyncio
-import base64
 import json
 import logging
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from connectors.doors import (
     Door,
@@ -24,7 +22,9 @@ from connectors.doors import (
     content_key,
 )
 from jobs.checkpoints import Checkpoint, passed
+from jobs.events import EventIntake
 from jobs.routing import Router
+from jobs.spool_records import from_record, to_record
 from leads.clock import Clock
 from leads.ids import new_id
 from leads.records import Lead
@@ -48,8 +48,6 @@ KEPT_HEADERS = (
     "idempotency-key",
     "x-forwarded-for",
 )
-PROOFS = ("authorization", "x-leadhub-key", "cookie")
-"""Checked before; a secret has no business in a file."""
 REFUSED_BODY_BYTES = 64_000
 SPAM_FLAGS = frozenset({"spam_honeypot", "spam_rate"})
 MAX_WATCHED_ADDRESSES = 50_000
@@ -110,6 +108,7 @@ class IntakeService:
         self._checkpoint = checkpoint
         self._intake = Intake(clock)
         self._accept = self._intake.accept
+        self._events = EventIntake(clock, self._accept, self._acceptance_of_event)
         self._rates = RateWatch()
         self._store_down_until = 0.0
         self._spooled: dict[str, tuple[str, datetime]] = {}
@@ -146,7 +145,7 @@ class IntakeService:
     async def _store(
         self, source: Source, inbound: Inbound, parsed: Parsed, ids: Sequence[str], *, over_rate: bool
     ) -> list[Receipt]:
-        if not parsed.leads:
+        if not parsed.leads and not parsed.has_events:
             return []
         # While the spool holds older leads, newer ones queue behind them: one person's leads stay in order.
         if self._spool.waiting == 0 and self._clock.monotonic() >= self._store_down_until:
@@ -161,9 +160,9 @@ class IntakeService:
                     extra={"event": "intake.spooling", "source": source.name, "error": type(exc).__name__},
                 )
         known = self._spooled_before(source, inbound, parsed)
-        if all(known):
+        if all(known) and not parsed.has_events:
             return [Receipt(lead_id, duplicate=True) for lead_id in known]
-        await self._spool.append(_to_record(source.name, inbound, ids, over_rate=over_rate))
+        await self._spool.append(to_record(source.name, inbound, ids, over_rate=over_rate))
         self.spooling.set()
         for lead, lead_id in zip(parsed.leads, ids, strict=True):
             self._spooled.setdefault(
@@ -201,6 +200,15 @@ class IntakeService:
             self._acceptance(source, inbound, raw, lead, lead_id, over_rate=over_rate, spooled=spooled)
             for lead, lead_id in zip(parsed.leads, ids, strict=True)
         ]
+        if parsed.has_events:
+            due = await self._db.write(
+                lambda conn: self._events.take(conn, source.name, inbound.received_at, raw, parsed)
+            )
+            log.info("events taken in", extra={"event": "intake.events", "source": source.name})
+            if due:
+                self._wake(due)
+        if not items:
+            return []
         if len(items) == 1:
             results: list[Accepted] = [await self._db.write_in_batch(self._accept, items[0])]
         else:
@@ -247,6 +255,26 @@ class IntakeService:
             spooled=spooled,
         )
 
+    def _acceptance_of_event(
+        self, name: str, received_at: datetime, raw: RawRequest, parsed: ParsedLead, lead_id: str
+    ) -> Acceptance:
+        lead = to_lead(parsed, lead_id, name, received_at, over_rate=False)
+        routed = self._router.route(lead)
+        return Acceptance(
+            lead=lead,
+            raw=raw,
+            dedup_keys=(f"u:{name}:{parsed.lead_uid}",),
+            deliveries=tuple(PlannedDelivery(connection, routed.route) for connection in routed.connections),
+            status="pending" if routed.connections else "failed",
+            status_why=routed.why,
+        )
+
+    async def judge_calls(self) -> None:
+        """Calls whose last event never came are ended. Raises StoreUnavailable."""
+        due = await self._db.write(self._events.judge)
+        if due:
+            self._wake(due)
+
     async def _refuse(self, source: Source, inbound: Inbound, status: int, reason: str) -> Reply:
         """Says no, and keeps what came for a week: misconfigured is visible, not lost."""
         self.refused += 1
@@ -291,7 +319,7 @@ class IntakeService:
         return total
 
     async def _drain_one(self, record: bytes) -> None:
-        name, inbound, ids, over_rate = _from_record(record)
+        name, inbound, ids, over_rate = from_record(record)
         # Its source may have left the configuration meanwhile: what was answered 2xx is kept all the same.
         source = self._sources.get(name) or Source(name, self._orphans, self._orphans.settings())
         try:
@@ -348,38 +376,6 @@ def dedup_keys(source: Source, parsed: ParsedLead, at: datetime) -> tuple[tuple[
 
 def _without_secrets(inbound: Inbound) -> str:
     return "/in/…" + ("?…" if inbound.query else "")
-
-
-def _to_record(source: str, inbound: Inbound, ids: Sequence[str], *, over_rate: bool) -> bytes:
-    data: dict[str, Any] = {
-        "source": source,
-        "ids": list(ids),
-        "over_rate": over_rate,
-        "method": inbound.method,
-        "path_tail": inbound.path_tail,
-        "query": inbound.query,
-        "headers": {name: value for name, value in inbound.headers.items() if name not in PROOFS},
-        "body": base64.b64encode(inbound.body).decode(),
-        "remote_ip": inbound.remote_ip,
-        "received_at": inbound.received_at.isoformat(),
-        "url": inbound.url,
-    }
-    return json.dumps(data, ensure_ascii=False).encode("utf-8", "surrogateescape")
-
-
-def _from_record(record: bytes) -> tuple[str, Inbound, list[str], bool]:
-    data = json.loads(record.decode("utf-8", "surrogateescape"))
-    inbound = Inbound(
-        method=data["method"],
-        path_tail=data["path_tail"],
-        query=[(key, value) for key, value in data["query"]],
-        headers=data["headers"],
-        body=base64.b64decode(data["body"]),
-        remote_ip=data["remote_ip"],
-        received_at=datetime.fromisoformat(data["received_at"]),
-        url=data["url"],
-    )
-    return data["source"], inbound, data["ids"], data["over_rate"]
 
 
 __all__ = ["IntakeService", "Source", "SpoolUnavailable", "dedup_keys", "to_lead"]

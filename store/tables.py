@@ -1,95 +1,23 @@
 """The tables. What each row means is said here; who may change it, in the module that writes it."""
 
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, cast
 
-from pydantic import ConfigDict
-from sqlalchemy import JSON, BigInteger, Column, Index, LargeBinary, Table, Text, UniqueConstraint, false, text
-from sqlalchemy.engine import Dialect
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy import Column, Index, LargeBinary, Table, Text, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
-
-class Instant(TypeDecorator[datetime]):
-    """An aware UTC datetime as integer microseconds: the same order, precision and bytes in both databases."""
-
-    impl = BigInteger
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
-        return None if value is None else to_us(value)
-
-    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
-        return None if value is None else from_us(value)
-
-
-def to_us(value: datetime) -> int:
-    """Microseconds since 1970; raises ValueError for a naive datetime."""
-    if value.tzinfo is None:
-        raise ValueError("a naive datetime cannot be stored")
-    delta = value - _EPOCH
-    return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
-
-
-def from_us(value: int) -> datetime:
-    return datetime.fromtimestamp(value // 1_000_000, UTC).replace(microsecond=value % 1_000_000)
-
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-class Words(TypeDecorator[tuple[str, ...]]):
-    """A few short texts without blanks (phones, e-mails, flags) as one text: cheap to write, easy to search."""
-
-    impl = Text
-    cache_ok = True
-
-    def process_bind_param(self, value: Sequence[str] | None, dialect: Dialect) -> str:
-        return " ".join(value or ())
-
-    def process_result_value(self, value: str | None, dialect: Dialect) -> tuple[str, ...]:
-        return tuple((value or "").split())
-
-
-class Row(SQLModel):
-    """A row of any table. Rows are read and written, not validated: the validators, slow to make, are not made."""
-
-    model_config = ConfigDict(defer_build=True)  # type: ignore[assignment]  # SQLModel adds keys of its own
-
-
-def _instant(*, nullable: bool = False, index: bool = False) -> Any:
-    return Field(
-        default=None if nullable else ...,
-        sa_type=Instant,
-        nullable=nullable,
-        index=index,
-    )
-
-
-def _json(empty: str = "{}") -> Any:
-    factory = dict if empty == "{}" else list
-    return Field(
-        default_factory=factory, sa_type=JSON, nullable=False, sa_column_kwargs={"server_default": text(f"'{empty}'")}
-    )
-
-
-def _text(default: str = "") -> Any:
-    return Field(
-        default=default, sa_type=Text, nullable=False, sa_column_kwargs={"server_default": text(f"'{default}'")}
-    )
-
-
-def _words() -> Any:
-    return Field(default=(), sa_type=Words, nullable=False, sa_column_kwargs={"server_default": text("''")})
-
-
-def _number(default: int = 0) -> Any:
-    return Field(default=default, nullable=False, sa_column_kwargs={"server_default": text(str(default))})
-
-
-def _no() -> Any:
-    return Field(default=False, nullable=False, sa_column_kwargs={"server_default": false()})
+from store.columns import Instant as Instant
+from store.columns import (
+    Row,
+    instant,
+    json_column,
+    no_by_default,
+    number_column,
+    text_column,
+    words_column,
+)
+from store.columns import from_us as from_us
+from store.columns import to_us as to_us
 
 
 class Lead(Row, table=True):
@@ -102,21 +30,21 @@ class Lead(Row, table=True):
 
     id: str = Field(primary_key=True)
     source: str
-    received_at: datetime = _instant(index=True)
-    lead_uid: str = _text()
+    received_at: datetime = instant(index=True)
+    lead_uid: str = text_column()
     dedup_key: str = Field(sa_column=Column(Text, nullable=False, unique=True))
     person_id: str = Field(index=True)
-    name: str = _text()
-    phones: tuple[str, ...] = _words()
-    emails: tuple[str, ...] = _words()
-    flags: tuple[str, ...] = _words()
-    data: dict[str, Any] = _json()
-    status: str = _text("pending")
-    status_why: str = _text()
-    status_at: datetime | None = _instant(nullable=True)
-    route: str = _text()
-    duplicates: int = _number()
-    spooled: bool = _no()
+    name: str = text_column()
+    phones: tuple[str, ...] = words_column()
+    emails: tuple[str, ...] = words_column()
+    flags: tuple[str, ...] = words_column()
+    data: dict[str, Any] = json_column()
+    status: str = text_column("pending")
+    status_why: str = text_column()
+    status_at: datetime | None = instant(nullable=True)
+    route: str = text_column()
+    duplicates: int = number_column()
+    spooled: bool = no_by_default()
 
     __table_args__ = (
         Index(
@@ -134,10 +62,10 @@ class RawRequest(Row, table=True):
     __tablename__ = "raw_request"
     lead_id: str = Field(primary_key=True)
     method: str
-    url: str = _text()
-    headers: dict[str, Any] = _json()
+    url: str = text_column()
+    headers: dict[str, Any] = json_column()
     body: bytes = Field(sa_type=LargeBinary, nullable=False)
-    remote_ip: str = _text()
+    remote_ip: str = text_column()
 
 
 class RefusedRequest(Row, table=True):
@@ -146,23 +74,61 @@ class RefusedRequest(Row, table=True):
     __tablename__ = "refused_request"
     id: str = Field(primary_key=True)
     source: str = Field(index=True)
-    at: datetime = _instant(index=True)
+    at: datetime = instant(index=True)
     status: int
-    reason: str = _text()
+    reason: str = text_column()
     method: str
-    url: str = _text()
-    headers: dict[str, Any] = _json()
+    url: str = text_column()
+    headers: dict[str, Any] = json_column()
     body: bytes = Field(sa_type=LargeBinary, nullable=False)
-    remote_ip: str = _text()
+    remote_ip: str = text_column()
+
+
+class Event(Row, table=True):
+    """Something that came in and is no lead by itself: an event of a call, a message, a payment. Append-only.
+
+    `kind`: call, message, payment, errand; `key`: which call, conversation or payment of the source; `dedup_key` is
+    unique: "<source>:<kind>:<key>:<event id or content hash>". Its raw request is kept under the event's id.
+    """
+
+    id: str = Field(primary_key=True)
+    source: str
+    kind: str
+    key: str
+    dedup_key: str = Field(sa_column=Column(Text, nullable=False, unique=True))
+    received_at: datetime = instant()
+    data: dict[str, Any] = json_column()
+
+    __table_args__ = (Index("ix_event_subject", "source", "kind", "key"),)
+
+
+class CallRow(Row, table=True):
+    """One call as its events tell it so far. `data` is leads.calls.Call; `lead_id` the lead that it became.
+
+    `waits_until`: when it is judged although its last event has not come.
+    """
+
+    __tablename__ = "call"
+    id: str = Field(primary_key=True)
+    source: str
+    key: str
+    received_at: datetime = instant(index=True)
+    changed_at: datetime = instant()
+    waits_until: datetime | None = instant(nullable=True, index=True)
+    client: str = text_column()
+    lead_id: str = text_column()
+    data: dict[str, Any] = json_column()
+
+    __table_args__ = (UniqueConstraint("source", "key", name="uq_call_source_key"), Index("ix_call_client", "client"))
 
 
 class Person(Row, table=True):
     """Who wrote. `first_touch` is written once, with the row."""
 
     id: str = Field(primary_key=True)
-    created_at: datetime = _instant()
-    name: str = _text()
-    first_touch: dict[str, Any] = _json()
+    created_at: datetime = instant()
+    name: str = text_column()
+    first_touch: dict[str, Any] = json_column()
     first_lead_id: str
 
 
@@ -172,7 +138,7 @@ class Identity(Row, table=True):
     kind: str = Field(primary_key=True)
     value: str = Field(primary_key=True)
     person_id: str = Field(index=True)
-    since: datetime = _instant()
+    since: datetime = instant()
 
 
 class Touch(Row, table=True):
@@ -181,8 +147,8 @@ class Touch(Row, table=True):
     id: str = Field(primary_key=True)
     person_id: str = Field(index=True)
     lead_id: str
-    at: datetime = _instant()
-    data: dict[str, Any] = _json()
+    at: datetime = instant()
+    data: dict[str, Any] = json_column()
 
 
 class Delivery(Row, table=True):
@@ -203,30 +169,30 @@ class Delivery(Row, table=True):
     place: int
     """Order in the lane, from 1: that of the commits, whatever the clock said."""
     state: str
-    priority: int = _number()
-    created_at: datetime = _instant()
-    due_at: datetime = _instant()
-    age_from: datetime = _instant()
+    priority: int = number_column()
+    created_at: datetime = instant()
+    due_at: datetime = instant()
+    age_from: datetime = instant()
     """From here its age counts towards giving up: intake, or a person's retry."""
-    attempts: int = _number()
-    fence: int = _number()
-    claimed_at: datetime | None = _instant(nullable=True)
-    progress: dict[str, Any] = _json()
-    route: str = _text()
-    record_id: str = _text()
-    contact_id: str = _text()
-    company_id: str = _text()
-    outcome: str = _text()
-    assigned_to: str = _text()
-    incomplete: list[Any] = _json("[]")
-    error_kind: str = _text()
-    last_error: str = _text()
-    looked_up: bool = _no()
+    attempts: int = number_column()
+    fence: int = number_column()
+    claimed_at: datetime | None = instant(nullable=True)
+    progress: dict[str, Any] = json_column()
+    route: str = text_column()
+    record_id: str = text_column()
+    contact_id: str = text_column()
+    company_id: str = text_column()
+    outcome: str = text_column()
+    assigned_to: str = text_column()
+    incomplete: list[Any] = json_column("[]")
+    error_kind: str = text_column()
+    last_error: str = text_column()
+    looked_up: bool = no_by_default()
     """Its outcome was unknown at least once: its latency is counted apart."""
-    fallback_at: datetime | None = _instant(nullable=True)
-    arrived_at: datetime | None = _instant(nullable=True)
+    fallback_at: datetime | None = instant(nullable=True)
+    arrived_at: datetime | None = instant(nullable=True)
     """When a manager could see it in the CRM: the deal, or the note on an open one; task and rest come after."""
-    settled_at: datetime | None = _instant(nullable=True)
+    settled_at: datetime | None = instant(nullable=True)
 
     __table_args__ = (
         UniqueConstraint("lead_id", "connection"),
@@ -264,11 +230,11 @@ class Attempt(Row, table=True):
     lead_id: str
     connection: str
     number: int
-    started_at: datetime = _instant()
+    started_at: datetime = instant()
     took_ms: int
     outcome: str
-    error: str = _text()
-    calls: list[Any] = _json("[]")
+    error: str = text_column()
+    calls: list[Any] = json_column("[]")
 
 
 class Assignment(Row, table=True):
@@ -279,9 +245,9 @@ class Assignment(Row, table=True):
     delivery_id: str
     connection: str
     user_id: str
-    at: datetime = _instant()
-    reason: str = _text()
-    data: dict[str, Any] = _json()
+    at: datetime = instant()
+    reason: str = text_column()
+    data: dict[str, Any] = json_column()
 
     __table_args__ = (Index("ix_assignment_load", "connection", "user_id", "at"),)
 
@@ -291,7 +257,7 @@ class AssignState(Row, table=True):
 
     __tablename__ = "assign_state"
     pool: str = Field(primary_key=True)
-    state: dict[str, Any] = _json()
+    state: dict[str, Any] = json_column()
 
 
 class Link(Row, table=True):
@@ -301,7 +267,7 @@ class Link(Row, table=True):
     kind: str = Field(primary_key=True)
     our_id: str = Field(primary_key=True)
     vendor_id: str
-    created_at: datetime = _instant()
+    created_at: datetime = instant()
 
     __table_args__ = (Index("ix_link_vendor", "connection", "kind", "vendor_id"),)
 
@@ -318,9 +284,9 @@ class FollowUp(Row, table=True):
     connection: str
     kind: str
     delivery_id: str
-    due_at: datetime = _instant()
+    due_at: datetime = instant()
     tries: int = 0
-    data: dict[str, Any] = _json()
+    data: dict[str, Any] = json_column()
 
     __table_args__ = (Index("ix_follow_up_due", "connection", "due_at"),)
 
@@ -332,17 +298,17 @@ class Incident(Row, table=True):
     key: str = Field(index=True)
     kind: str
     connection: str = ""
-    cause: str = _text()
-    opened_at: datetime = _instant()
-    updated_at: datetime = _instant()
-    resolved_at: datetime | None = _instant(nullable=True)
+    cause: str = text_column()
+    opened_at: datetime = instant()
+    updated_at: datetime = instant()
+    resolved_at: datetime | None = instant(nullable=True)
     count: int = 0
-    oldest_at: datetime | None = _instant(nullable=True)
-    muted_until: datetime | None = _instant(nullable=True)
+    oldest_at: datetime | None = instant(nullable=True)
+    muted_until: datetime | None = instant(nullable=True)
     acked_by: str = ""
-    sent: dict[str, Any] = _json()
+    sent: dict[str, Any] = json_column()
     """Channel name -> what it shows (leads.incidents.Sent)."""
-    data: dict[str, Any] = _json()
+    data: dict[str, Any] = json_column()
 
     __table_args__ = (
         Index(
@@ -360,12 +326,12 @@ class AuditEntry(Row, table=True):
 
     __tablename__ = "audit_entry"
     id: str = Field(primary_key=True)
-    at: datetime = _instant(index=True)
+    at: datetime = instant(index=True)
     actor: str
     action: str
     subject: str = Field(index=True)
-    why: str = _text()
-    data: dict[str, Any] = _json()
+    why: str = text_column()
+    data: dict[str, Any] = json_column()
 
 
 class User(Row, table=True):
@@ -374,7 +340,7 @@ class User(Row, table=True):
     __tablename__ = "console_user"
     login: str = Field(primary_key=True)
     password: str
-    created_at: datetime = _instant()
+    created_at: datetime = instant()
     session_epoch: int = 0
     """Raised to end all sessions of the user."""
     locale: str = ""
@@ -386,8 +352,8 @@ class ApiToken(Row, table=True):
     __tablename__ = "api_token"
     digest: str = Field(primary_key=True)
     name: str
-    created_at: datetime = _instant()
-    last_used_at: datetime | None = _instant(nullable=True)
+    created_at: datetime = instant()
+    last_used_at: datetime | None = instant(nullable=True)
 
 
 class Token(Row, table=True):
@@ -396,7 +362,7 @@ class Token(Row, table=True):
     connection: str = Field(primary_key=True)
     key_id: str
     sealed: bytes = Field(sa_type=LargeBinary, nullable=False)
-    updated_at: datetime = _instant()
+    updated_at: datetime = instant()
 
 
 class Lease(Row, table=True):
@@ -405,7 +371,7 @@ class Lease(Row, table=True):
     name: str = Field(primary_key=True)
     owner: str
     fence: int
-    expires_at: datetime = _instant()
+    expires_at: datetime = instant()
     hub: str = ""
 
 
@@ -413,7 +379,7 @@ class Cursor(Row, table=True):
     """A small named value that survives: where a pass stopped, when the hub was last alive."""
 
     name: str = Field(primary_key=True)
-    value: dict[str, Any] = _json()
+    value: dict[str, Any] = json_column()
 
 
 def _table(model: type[SQLModel]) -> Table:
@@ -424,6 +390,8 @@ def _table(model: type[SQLModel]) -> Table:
 t_lead = _table(Lead)
 t_raw_request = _table(RawRequest)
 t_refused_request = _table(RefusedRequest)
+t_event = _table(Event)
+t_call = _table(CallRow)
 t_person = _table(Person)
 t_identity = _table(Identity)
 t_touch = _table(Touch)

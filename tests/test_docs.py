@@ -24,6 +24,7 @@ from typer.core import TyperGroup
 from cli.main import build
 from jobs.config import load
 from mappings.load import parse_mapping
+from tests.support import door_pages
 from tests.support.settings_tables import DOC, rewritten
 
 ROOT = Path(__file__).parent.parent
@@ -202,12 +203,16 @@ def test_the_tables_of_settings_are_as_the_models_say() -> None:
 
 
 def test_every_kind_of_settings_has_its_table() -> None:
-    from connectors.registry import CHANNELS, CONNECTORS, SOURCES
+    from connectors.registry import CHANNELS, CONNECTORS
 
     shown = DOC.read_text(encoding="utf-8")
-    models: list[Any] = [one.settings for one in CONNECTORS.values()]
-    models += [door.settings for door in SOURCES.values()] + list(CHANNELS.values())
+    models: list[Any] = [one.settings for one in CONNECTORS.values()] + list(CHANNELS.values())
     assert [model.__name__ for model in models if f".{model.__name__}" not in shown] == []
+
+
+def test_the_page_of_doors_is_as_they_declare() -> None:
+    """`python -m tests.support.door_pages` writes it anew."""
+    assert door_pages.page() == door_pages.DOC.read_text(encoding="utf-8")
 
 
 def test_every_dependency_says_what_it_is_for() -> None:

@@ -57,6 +57,8 @@ class Crm:
     sandbox: Callable[[Clock], Any]
     connection: str
     rate: Rate
+    apart: str = "-"
+    """End of the paths that have a limit of their own."""
 
     def allowed(self, seconds: float) -> float:
         """Calls that the vendor would have taken in so long, from a standing start."""
@@ -86,6 +88,7 @@ CRMS = (
         lambda clock: HubSpotSandbox(clock, search_lag_s=5.0),
         '{type: hubspot, base_url: "http://hs.test", access_token: sandbox}',
         HUBSPOT_RATE,
+        apart="/search",
     ),
 )
 
@@ -129,7 +132,7 @@ def drain(folder: Path, crm: Crm, scale: Scale) -> Drained:
     asyncio.set_event_loop(loop)
     clock = SimClock(loop, random.Random(1))
     watched = Watched(crm.sandbox(clock), loop.time)
-    wire = Wire(FaultLayer(watched, clock), random.Random(2))  # type: ignore[arg-type]  # as much of a vendor as is asked
+    wire = Wire(FaultLayer(watched, clock), random.Random(2), crm.apart)  # type: ignore[arg-type]  # as much of a vendor as is asked
     hub = build_hub(
         settings,
         clock=clock,
@@ -181,8 +184,9 @@ class Watched:
 class Wire(httpx.AsyncBaseTransport):
     """The network to a vendor: takes its time, loses nothing."""
 
-    def __init__(self, vendor: FaultLayer, rng: random.Random) -> None:
+    def __init__(self, vendor: FaultLayer, rng: random.Random, apart: str) -> None:
         self.calls_at = vendor.requests
+        self.apart = apart
         self._server = httpx.ASGITransport(vendor)  # type: ignore[arg-type]  # a plain ASGI application
         self._rng = rng
 
@@ -219,7 +223,9 @@ class Run:
         arriving.cancel()
         records = await self._records()
         ended = max(self.watched.made_at[records[lead]] for lead in backlog)
-        calls = [at for at, _, _ in self.wire.calls_at if started <= at <= ended]
+        calls = [
+            at for at, _, path in self.wire.calls_at if started <= at <= ended and not path.endswith(self.wire.apart)
+        ]
         fresh_s = [self.watched.made_at[records[lead]] - at for lead, at in self.fresh_at.items() if lead in records]
         return Drained(ended - started, len(calls), self.watched.refused, fresh_s)
 

@@ -1,0 +1,174 @@
+"""Calls, messages, payments and errands: stored as they come; what is an enquiry becomes a lead in the same commit."""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields, replace
+from datetime import datetime
+from typing import Any
+
+from pydantic import TypeAdapter
+from sqlalchemy import Connection, select
+
+from connectors.doors import Parsed
+from connectors.events import Errand, ParsedLead, ParsedMessage, ParsedPayment
+from leads.calls import Call, CallEvent
+from leads.clock import Clock
+from leads.ids import new_id
+from store import events
+from store.events import Arrival, KnownCall
+from store.intake import Acceptance, Accepted, RawRequest
+from store.tables import t_identity
+
+NO_REQUEST = RawRequest("", "", {}, b"")
+"""Of a lead that no request made: a call judged because its last event never came."""
+JUDGED_AT_ONCE = 50
+
+_LEAD = TypeAdapter(ParsedLead)
+_MESSAGE = TypeAdapter(ParsedMessage)
+_PAYMENT = TypeAdapter(ParsedPayment)
+_ERRAND = TypeAdapter(Errand)
+_CALL_FIELDS = {one.name for one in fields(CallEvent)}
+
+MakeAcceptance = Callable[[str, datetime, RawRequest, ParsedLead, str], Acceptance]
+"""(source, received at, raw request, lead, id) -> how it is stored and where it goes."""
+
+
+class EventIntake:
+    """Works inside a transaction that its caller holds."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        accept: Callable[[Connection, Sequence[Acceptance]], list[Accepted]],
+        acceptance: MakeAcceptance,
+    ) -> None:
+        self._clock = clock
+        self._accept = accept
+        self._acceptance = acceptance
+
+    def take(
+        self, conn: Connection, source: str, received_at: datetime, raw: RawRequest, parsed: Parsed
+    ) -> tuple[str, ...]:
+        """Stores all events of a request; returns the connections where something became due."""
+        arrivals = [*_of_calls(parsed), *_of_messages(parsed), *_of_payments(parsed), *_of_errands(parsed)]
+        fresh = events.append(
+            conn,
+            [Arrival(source, kind, key, event_key, received_at, data, raw) for kind, key, event_key, data in arrivals],
+            self._clock,
+        )
+        calls = events.fold_calls(conn, [(one.source, one.key) for one in fresh if one.kind == "call"], self._clock)
+        leads = [(call, lead) for call in calls if (lead := self._lead_of(conn, call)) is not None]
+        accepted = self._take_leads(conn, source, received_at, raw, [lead for _, lead in leads])
+        for (call, _), result in zip(leads, accepted, strict=True):
+            events.became_lead(conn, call.id, result.lead_id)
+        new = {one.event_key for one in fresh if one.kind == "message"}
+        first = [lead for one in parsed.messages if _event_key(one) in new for lead in _leads_of_message(one)]
+        accepted += self._take_leads(conn, source, received_at, raw, first)
+        return tuple(dict.fromkeys(name for result in accepted for name in result.connections))
+
+    def judge(self, conn: Connection) -> tuple[str, ...]:
+        """Ends calls whose last event has not come in time; returns the connections where something became due."""
+        woken: dict[str, None] = {}
+        due = events.calls_to_judge(conn, self._clock.now(), limit=JUDGED_AT_ONCE)
+        for call in events.fold_calls(conn, due, self._clock):
+            lead = self._lead_of(conn, call)
+            if lead is not None:
+                (result,) = self._take_leads(conn, call.source, self._clock.now(), NO_REQUEST, [lead])
+                events.became_lead(conn, call.id, result.lead_id)
+                woken |= dict.fromkeys(result.connections)
+        return tuple(woken)
+
+    def _take_leads(
+        self, conn: Connection, source: str, received_at: datetime, raw: RawRequest, leads: Sequence[ParsedLead]
+    ) -> list[Accepted]:
+        if not leads:
+            return []
+        items = [self._acceptance(source, received_at, raw, lead, new_id(self._clock)) for lead in leads]
+        return self._accept(conn, items)
+
+    def _lead_of(self, conn: Connection, known: KnownCall) -> ParsedLead | None:
+        """The enquiry that a call is, once it is over: every incoming one, and an outgoing one to somebody we know."""
+        call = known.call
+        if not call.final or known.lead_id or call.direction == "internal":
+            return None
+        if call.direction == "out" and not _knows(conn, call.client):
+            return None
+        return lead_of_call(known.key, call, known.about)
+
+
+def lead_of_call(key: str, call: Call, about: Mapping[str, Any]) -> ParsedLead:
+    """`about`: what the events tell of the client, as `ParsedLead` fields."""
+    lead = _LEAD.validate_python(about) if about else ParsedLead()
+    phones = tuple(dict.fromkeys((*([call.client] if call.client.startswith("+") else []), *lead.phones)))
+    flags = lead.flags if phones or lead.emails else tuple(dict.fromkeys((*lead.flags, "no_contact")))
+    return replace(lead, lead_uid=f"call:{key}", phones=phones, flags=flags, call=call)
+
+
+def _knows(conn: Connection, phone: str) -> bool:
+    query = select(t_identity.c.person_id).where(t_identity.c.kind == "phone", t_identity.c.value == phone)
+    return bool(phone) and conn.execute(query).first() is not None
+
+
+def _leads_of_message(message: ParsedMessage) -> list[ParsedLead]:
+    """The first message makes the lead; a phone or an e-mail proven later is told once more, as a repeat."""
+    lead = message.lead
+    if lead is None or message.author != "client" or message.change:
+        return []
+    comment = lead.comment or message.text
+    first = replace(lead, lead_uid=f"chat:{message.chat_id}", comment=comment)
+    if not (lead.phones or lead.emails):
+        return [first]
+    known = hashlib.sha256(" ".join((*lead.phones, *lead.emails)).encode()).hexdigest()[:16]
+    return [first, replace(first, lead_uid=f"chat:{message.chat_id}:{known}")]
+
+
+# --- what is kept of an event ------------------------------------------------------------------------------------
+
+Kept = tuple[str, str, str, dict[str, Any]]
+"""kind, key, what tells it from others of the same key, data"""
+
+
+def _of_calls(parsed: Parsed) -> list[Kept]:
+    kept: list[Kept] = []
+    for one in parsed.calls:
+        event = CallEvent(**{name: getattr(one, name) for name in _CALL_FIELDS})
+        data: dict[str, Any] = {"call": event.to_json(), "extra": one.extra}
+        if one.lead is not None:
+            data["about"] = _about(one.lead)
+        kept.append(("call", one.call_id, one.event_id or _hash(data), data))
+    return kept
+
+
+def _of_messages(parsed: Parsed) -> list[Kept]:
+    return [
+        ("message", one.chat_id, _event_key(one), {"message": _MESSAGE.dump_python(one, mode="json")})
+        for one in parsed.messages
+    ]
+
+
+def _of_payments(parsed: Parsed) -> list[Kept]:
+    return [
+        ("payment", one.payment_id, one.event_id, {"payment": _PAYMENT.dump_python(one, mode="json")})
+        for one in parsed.payments
+    ]
+
+
+def _of_errands(parsed: Parsed) -> list[Kept]:
+    return [("errand", one.key, one.kind, _ERRAND.dump_python(one, mode="json")) for one in parsed.errands]
+
+
+def _event_key(message: ParsedMessage) -> str:
+    """Each edit of a message is an event of its own."""
+    if not message.change:
+        return message.message_id
+    return f"{message.message_id}:{message.change}:{_hash({'text': message.text})}"
+
+
+def _about(lead: ParsedLead) -> dict[str, Any]:
+    said: dict[str, Any] = _LEAD.dump_python(lead, mode="json")
+    return {name: value for name, value in said.items() if value}
+
+
+def _hash(data: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(data, sort_keys=True, ensure_ascii=False).encode()).hexdigest()[:32]

@@ -1,0 +1,126 @@
+"""What came in beside leads, append-only, and the calls that their events make."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select, update
+
+from leads.calls import Call, CallEvent, call_of, judged, waits_until
+from leads.clock import Clock
+from leads.ids import new_id
+from store.intake import RawRequest
+from store.tables import t_call, t_event, t_raw_request
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """One event as intake hands it over. `event_key` tells it from others of its subject; `data` is what it says."""
+
+    source: str
+    kind: str
+    key: str
+    event_key: str
+    received_at: datetime
+    data: dict[str, Any]
+    raw: RawRequest
+
+    @property
+    def dedup_key(self) -> str:
+        return f"{self.source}:{self.kind}:{self.key}:{self.event_key}"
+
+
+@dataclass(frozen=True, slots=True)
+class KnownCall:
+    """A call as stored. `lead_id` is "" while it has made no lead; `about` is what its events know of the client."""
+
+    id: str
+    source: str
+    key: str
+    received_at: datetime
+    lead_id: str
+    call: Call
+    about: dict[str, Any]
+
+
+def append(conn: Connection, arrivals: Sequence[Arrival], clock: Clock) -> list[Arrival]:
+    """Stores what is new and returns it: a repeat leaves no trace."""
+    keys = list({one.dedup_key: None for one in arrivals})
+    known = set(conn.execute(select(t_event.c.dedup_key).where(t_event.c.dedup_key.in_(keys))).scalars())
+    fresh: list[Arrival] = []
+    for one in arrivals:
+        if one.dedup_key in known:
+            continue
+        known.add(one.dedup_key)
+        fresh.append(one)
+        event_id = new_id(clock)
+        conn.execute(
+            insert(t_event).values(
+                id=event_id,
+                source=one.source,
+                kind=one.kind,
+                key=one.key,
+                dedup_key=one.dedup_key,
+                received_at=one.received_at,
+                data=one.data,
+            )
+        )
+        raw = one.raw
+        conn.execute(
+            insert(t_raw_request).values(
+                lead_id=event_id,
+                method=raw.method,
+                url=raw.url,
+                headers=raw.headers,
+                body=raw.body,
+                remote_ip=raw.remote_ip,
+            )
+        )
+    return fresh
+
+
+def events_of(conn: Connection, source: str, kind: str, key: str) -> list[Row[Any]]:
+    """Rows with `received_at` and `data`, in the order in which they came."""
+    query = select(t_event.c.received_at, t_event.c.data).where(
+        t_event.c.source == source, t_event.c.kind == kind, t_event.c.key == key
+    )
+    return list(conn.execute(query.order_by(t_event.c.id)))
+
+
+def fold_calls(conn: Connection, subjects: Iterable[tuple[str, str]], clock: Clock) -> list[KnownCall]:
+    """Makes the calls (source, call id) of their events anew and returns them."""
+    return [_fold(conn, source, key, clock) for source, key in dict.fromkeys(subjects)]
+
+
+def _fold(conn: Connection, source: str, key: str, clock: Clock) -> KnownCall:
+    rows = events_of(conn, source, "call", key)
+    last_at = max(row.received_at for row in rows)
+    call = judged(call_of(CallEvent.from_json(row.data["call"]) for row in rows), clock.now() - last_at)
+    values = {
+        "changed_at": clock.now(),
+        "waits_until": waits_until(call, last_at),
+        "client": call.client,
+        "data": call.to_json(),
+    }
+    stored = conn.execute(select(t_call).where(t_call.c.source == source, t_call.c.key == key)).first()
+    about: dict[str, Any] = {}
+    for row in rows:
+        about |= {name: value for name, value in row.data.get("about", {}).items() if value}
+    if stored is None:
+        call_id, received_at = new_id(clock), rows[0].received_at
+        row_of = {"id": call_id, "source": source, "key": key, "received_at": received_at, **values}
+        conn.execute(insert(t_call).values(row_of))
+        return KnownCall(call_id, source, key, received_at, "", call, about)
+    conn.execute(update(t_call).where(t_call.c.id == stored.id).values(values))
+    return KnownCall(stored.id, source, key, stored.received_at, stored.lead_id, call, about)
+
+
+def calls_to_judge(conn: Connection, now: datetime, *, limit: int) -> list[tuple[str, str]]:
+    """(source, call id) of calls whose last event has not come in time."""
+    query = select(t_call.c.source, t_call.c.key).where(t_call.c.waits_until <= now).order_by(t_call.c.waits_until)
+    return [(row.source, row.key) for row in conn.execute(query.limit(limit))]
+
+
+def became_lead(conn: Connection, call_id: str, lead_id: str) -> None:
+    conn.execute(update(t_call).where(t_call.c.id == call_id).values(lead_id=lead_id))
