@@ -49,7 +49,8 @@ def _message(message: Tree, region: str, received_at: datetime) -> ParsedMessage
     chat_id = f"{text(message, 'channelId')}:{channel}:{person}"
     words = text(message, "text") if change != "deleted" else ""
     media = _media(message, words) if change != "deleted" else ()
-    at = moment(message.get("dateTime"), received_at)
+    # Of two edits the later must win: whether dateTime of an edit is its own or the message's, nobody says.
+    at = moment("" if change else message.get("dateTime"), received_at)
     if ours:
         author = person_name(text(message, "authorName"))
         return ParsedMessage(chat_id, message_id, channel, "us", at, words, media, change, author)

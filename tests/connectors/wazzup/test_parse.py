@@ -8,6 +8,7 @@ from connectors.events import Media, ParsedMessage
 from connectors.wazzup import SOURCE
 from tests.support.messengers import SENT, message, only, parsed_tree, replayed, sample, settings_of, taken, tree_of
 from tests.support.messengers import with_header as changed
+from tests.support.requests import NOW
 
 CHANNEL = "3b9a3c0e-8f0b-4f1d-9a52-0d5c6d3e7f10"
 
@@ -102,7 +103,7 @@ def test_echoes_are_ours_and_name_the_colleague() -> None:
 def test_edits_and_deletions_have_the_id_of_the_message() -> None:
     edit = made(isEdited=True, text="хочу две кухни", oldInfo={"oldText": "хочу кухню"})
     assert (edit.change, edit.message_id) == ("edited", message("wazzup/msg-2-text-whatsapp").message_id)
-    assert edit.text == "хочу две кухни"
+    assert (edit.text, edit.at) == ("хочу две кухни", NOW)
     gone = made(isDeleted=True, isEdited=True)
     assert (gone.change, gone.text, gone.media) == ("deleted", "", ())
 
