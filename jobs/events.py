@@ -62,9 +62,13 @@ class EventIntake:
         accepted = self._take_leads(conn, source, received_at, raw, [lead for _, lead in leads])
         for (call, _), result in zip(leads, accepted, strict=True):
             events.became_lead(conn, call.id, result.lead_id)
-        new = {one.event_key for one in fresh if one.kind == "message"}
-        first = [lead for one in parsed.messages if _event_key(one) in new for lead in _leads_of_message(one)]
-        accepted += self._take_leads(conn, source, received_at, raw, first)
+        new = {(one.key, one.event_key) for one in fresh if one.kind == "message"}
+        for message in parsed.messages:
+            lead = _lead_of_message(message) if (message.chat_id, _event_key(message)) in new else None
+            if lead is not None:
+                (first,) = self._take_leads(conn, source, received_at, raw, [lead])
+                more = _with_contact(conn, lead) if first.duplicate else None
+                accepted += [first, *self._take_leads(conn, source, received_at, raw, [more] if more else [])]
         return tuple(dict.fromkeys(name for result in accepted for name in result.connections))
 
     def judge(self, conn: Connection) -> tuple[str, ...]:
@@ -92,7 +96,7 @@ class EventIntake:
         call = known.call
         if not call.final or known.lead_id or call.direction == "internal":
             return None
-        if call.direction == "out" and not _knows(conn, call.client):
+        if call.direction == "out" and not _person_of(conn, "phone", call.client):
             return None
         return lead_of_call(known.key, call, known.about)
 
@@ -105,22 +109,30 @@ def lead_of_call(key: str, call: Call, about: Mapping[str, Any]) -> ParsedLead:
     return replace(lead, lead_uid=f"call:{key}", phones=phones, flags=flags, call=call)
 
 
-def _knows(conn: Connection, phone: str) -> bool:
-    query = select(t_identity.c.person_id).where(t_identity.c.kind == "phone", t_identity.c.value == phone)
-    return bool(phone) and conn.execute(query).first() is not None
-
-
-def _leads_of_message(message: ParsedMessage) -> list[ParsedLead]:
-    """The first message makes the lead; a phone or an e-mail proven later is told once more, as a repeat."""
+def _lead_of_message(message: ParsedMessage) -> ParsedLead | None:
+    """What the first message of a conversation makes; with later ones it is a duplicate."""
     lead = message.lead
     if lead is None or message.author != "client" or message.change:
-        return []
-    comment = lead.comment or message.text
-    first = replace(lead, lead_uid=f"chat:{message.chat_id}", comment=comment)
-    if not (lead.phones or lead.emails):
-        return [first]
-    known = hashlib.sha256(" ".join((*lead.phones, *lead.emails)).encode()).hexdigest()[:16]
-    return [first, replace(first, lead_uid=f"chat:{message.chat_id}:{known}")]
+        return None
+    return replace(lead, lead_uid=f"chat:{message.chat_id}", comment=lead.comment or message.text)
+
+
+def _with_contact(conn: Connection, lead: ParsedLead) -> ParsedLead | None:
+    """The same once more, as a repeat, when it proves a phone or an e-mail that we did not know of this person."""
+    contacts = [("phone", phone) for phone in lead.phones] + [("email", email) for email in lead.emails]
+    if not contacts:
+        return None
+    pairs = [(f"messenger:{vendor}", sender) for vendor, sender in lead.messengers]
+    persons = {_person_of(conn, *pair) for pair in pairs}
+    if all(_person_of(conn, *pair) in persons for pair in contacts):
+        return None
+    known = hashlib.sha256(" ".join(value for _, value in contacts).encode()).hexdigest()[:16]
+    return replace(lead, lead_uid=f"{lead.lead_uid}:{known}")
+
+
+def _person_of(conn: Connection, kind: str, value: str) -> str:
+    query = select(t_identity.c.person_id).where(t_identity.c.kind == kind, t_identity.c.value == value)
+    return conn.execute(query).scalar() or ""
 
 
 # --- what is kept of an event ------------------------------------------------------------------------------------

@@ -1,0 +1,76 @@
+"""Messages and calls at their doors -> leads in the CRM, once, whatever is repeated."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.support.hub_on_virtual_time import VirtualHub, config, hub, virtual
+from tests.support.requests import from_http_file
+
+SAMPLES = Path(__file__).parents[1] / "samples"
+KEYS: dict[str, dict[str, Any]] = {
+    **json.loads((SAMPLES / "keys.json").read_text(encoding="utf-8")),
+    **json.loads((SAMPLES / "keys-messengers.json").read_text(encoding="utf-8")),
+}
+
+
+def of(vendor: str, *names: str) -> str:
+    """The source in flow YAML, with the keys of its samples."""
+    settings = {name: KEYS[vendor][name] for name in names}
+    return f"{vendor}: {json.dumps({'type': vendor, **settings})}"
+
+
+async def replay(h: VirtualHub, vendor: str, name: str) -> httpx.Response:
+    sample = from_http_file(SAMPLES / vendor / f"{name}.http")
+    answer = await h.request(
+        sample.method,
+        f"/in/{vendor}/{sample.path_tail}".rstrip("/"),
+        headers=dict(sample.headers),
+        content=sample.body,
+        params=sample.query or None,
+    )
+    assert answer.status_code == 200, answer.text
+    return answer
+
+
+ALL = "  - {from: ['*'], to: [amo]}"
+
+
+@virtual
+async def test_the_first_message_is_a_lead_and_the_later_ones_are_none() -> None:
+    async with hub(config(ALL, sources=of("telegram", "secret_token", "url_token"))) as h:
+        for _ in range(2):
+            await replay(h, "telegram", "msg-3-text-with-phone")
+            await replay(h, "telegram", "msg-4-photo-with-caption")
+            await replay(h, "telegram", "msg-6-callback-query")
+        await h.quiet()
+        assert [lead.lead_uid for lead in h.leads()] == ["chat:5210002"]
+        assert len(h.amocrm.deals) == 1
+
+
+@virtual
+async def test_a_shared_contact_ties_the_phone_to_the_person_of_the_chat() -> None:
+    async with hub(config(ALL, sources=of("telegram", "secret_token", "url_token"))) as h:
+        await replay(h, "telegram", "msg-1-start-deeplink")
+        await h.quiet()
+        await replay(h, "telegram", "msg-2-contact-shared")
+        await h.quiet()
+        first, second = h.leads()
+        assert first.person_id == second.person_id
+        assert second.phones == ("+79161234567",)
+        assert (len(h.amocrm.deals), len(h.amocrm.contacts)) == (1, 1)
+
+
+@virtual
+async def test_messages_wait_in_the_spool_while_the_database_is_away() -> None:
+    async with hub(config(ALL, sources=of("whatsapp", "app_secret", "url_token"))) as h:
+        h.world.database_down = True
+        await replay(h, "whatsapp", "msg-2-text-new")
+        await replay(h, "whatsapp", "msg-2-text-new")
+        h.world.database_down = False
+        await h.until(lambda: len(h.leads()) == 1, 10.0)
+        await h.quiet()
+        assert [lead.phones for lead in h.leads()] == [("+79161234567",)]
+        assert len(h.amocrm.deals) == 1
