@@ -1,0 +1,19 @@
+"""What config.yaml may say about a virtual PBX of Mango Office."""
+
+from pydantic import Field, model_validator
+
+from connectors.chats import Secret
+from connectors.pbx import PbxSettings
+
+
+class MangoSettings(PbxSettings):
+    """A source of type `mango`."""
+
+    vpbx_api_key: Secret | None = Field(None, description="unique code of the PBX, from its API page")
+    vpbx_api_salt: Secret | None = Field(None, description="key for the signature, from the same page")
+
+    @model_validator(mode="after")
+    def _go_together(self) -> "MangoSettings":
+        if (self.vpbx_api_key is None) != (self.vpbx_api_salt is None):
+            raise ValueError("vpbx_api_key and vpbx_api_salt go together: set both or none")
+        return self

@@ -1,0 +1,116 @@
+"""What doors of telephony share: fields however they were sent, whole seconds, the addresses a vendor calls from."""
+
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address, ip_network
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, Field, SecretStr
+
+from connectors.bodies import read_body
+from connectors.doors import DoorSettings, Inbound, Refused, check_token, same_secret
+from connectors.trees import moment
+from leads.normalize import clean_text
+
+NEVER = datetime(2100, 1, 1, tzinfo=UTC)
+ZONE_STEP = timedelta(minutes=15)  # zones of the world differ by multiples of it
+ZONE_MAX = timedelta(hours=14, minutes=30)
+ON_ITS_WAY = timedelta(minutes=3)  # from what happened to the arrival of its event, a clock that is wrong included
+LONGEST_CALL_S = 7 * 86_400  # what claims to last longer is not a number of seconds
+
+
+def _is_network(text: str) -> str:
+    try:
+        return str(ip_network(text.strip(), strict=False))
+    except ValueError:
+        raise ValueError("expected an address or network such as 203.0.113.7 or 203.0.113.0/24") from None
+
+
+def _is_zone(name: str) -> str:
+    try:
+        ZoneInfo(name or "UTC")
+    except (ValueError, OSError, KeyError):
+        raise ValueError("expected a time zone such as Europe/Moscow or UTC") from None
+    return name
+
+
+Zone = Annotated[str, AfterValidator(_is_zone)]
+
+
+class PbxSettings(DoorSettings):
+    """What every PBX may set."""
+
+    allowed_ips: tuple[Annotated[str, AfterValidator(_is_network)], ...] = Field(
+        (), description="addresses or networks that the vendor sends from; empty: any"
+    )
+
+
+def check_sender(settings: PbxSettings, inbound: Inbound) -> str:
+    """Raises Refused unless the token in the address and the sender's own address are right; what follows the token."""
+    rest = check_token(settings, inbound)
+    if settings.allowed_ips and not _is_within(inbound.remote_ip, settings.allowed_ips):
+        raise Refused("the request comes from an address that is not allowed", 403)
+    return rest
+
+
+def check_address(settings: PbxSettings, inbound: Inbound) -> None:
+    """For vendors whose address ends with the token. Raises Refused."""
+    if check_sender(settings, inbound):
+        raise Refused("no such address", 404)
+
+
+def _is_within(address: str, networks: tuple[str, ...]) -> bool:
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return False
+    plain = getattr(found, "ipv4_mapped", None) or found
+    return any(plain in ip_network(one) for one in networks)
+
+
+def check_word(expected: SecretStr, given: str, what: str) -> None:
+    """A secret that is sent along as it is. Raises Refused."""
+    if not same_secret(given, expected.get_secret_value()):
+        raise Refused(f"the {what} is wrong or missing", 403)
+
+
+def fields_of(inbound: Inbound) -> dict[str, str]:
+    """Fields of the query and the body, form or JSON; the body counts more, of two the first. Raises Unreadable."""
+    pairs = list(inbound.query)
+    if inbound.body.strip() and inbound.method != "GET":
+        headers = inbound.headers
+        body = read_body(inbound.body, headers.get("content-type", ""), headers.get("content-encoding", ""))
+        pairs = [*body.pairs, *pairs]
+    fields: dict[str, str] = {}
+    for name, value in pairs:
+        fields.setdefault(clean_text(name), clean_text(value))
+    return fields
+
+
+def whole_seconds(written: str) -> int | None:
+    """`64`, `64.0` -> 64; what is no duration is None."""
+    number = written.strip().partition(".")[0]
+    if not (number.isascii() and number.isdecimal() and len(number) <= 9):
+        return None
+    return found if (found := int(number)) <= LONGEST_CALL_S else None
+
+
+def local_time(
+    written: str, received_at: datetime, zone: str = "", *, usual: str = "UTC", later_s: int = 0
+) -> datetime | None:
+    """A vendor's time without a zone -> UTC; None for what is no time.
+
+    Without a `zone` it is that in which the event happened `later_s` after this time, and came at once; if there is
+    none (a late event), it is `usual`.
+    """
+    at = moment(written, NEVER, ZoneInfo(zone or usual))
+    if at == NEVER:
+        return None
+    off = at + timedelta(seconds=later_s) - received_at
+    zones = round(off / ZONE_STEP) * ZONE_STEP
+    return at if zone or abs(off) > ZONE_MAX or abs(off - zones) > ON_ITS_WAY else at - zones
+
+
+def told(**values: str) -> dict[str, str]:
+    """Of what a vendor sent beside the call, that which is not empty."""
+    return {key: value for key, value in values.items() if value}

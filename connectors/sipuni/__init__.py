@@ -1,0 +1,27 @@
+"""Sipuni, the virtual PBX."""
+
+from collections.abc import Sequence
+
+from connectors.doors import Door, Inbound, Parsed, Receipt, Reply
+from connectors.pbx import check_address
+from connectors.sipuni.parse import parse
+from connectors.sipuni.settings import SipuniSettings
+
+__all__ = ["SOURCE", "SipuniSettings"]
+
+
+def reply(settings: SipuniSettings, inbound: Inbound, parsed: Parsed, receipts: Sequence[Receipt]) -> Reply:
+    """The answer without which Sipuni may stop sending."""
+    return parsed.reply or Reply(200, b'{"success": true}')
+
+
+SOURCE = Door(
+    name="sipuni",
+    title="Sipuni",
+    settings=SipuniSettings,
+    group="telephony",
+    parse=parse,
+    verify=check_address,
+    reply=reply,
+    methods=("GET", "POST"),
+)
