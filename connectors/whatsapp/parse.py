@@ -51,7 +51,7 @@ class Person:
 
     @classmethod
     def of(cls, message: Tree, contacts: list[Tree]) -> "Person":
-        sender, user_id = text(message, "from"), text(message, "from_user_id")
+        sender, user_id = text(message, "from").removeprefix("+"), text(message, "from_user_id")
         if not sender.isdecimal():  # an id of Meta where the number stood: its digits are no phone
             sender, user_id = "", user_id or sender
         known = [

@@ -154,6 +154,10 @@ def test_several_messages_get_the_names_of_their_own_people() -> None:
     ]
 
 
+def test_a_plus_before_the_number_makes_no_other_person() -> None:
+    assert made(**{"from": "+79161234567"}, type="text").lead == made(type="text").lead
+
+
 def test_mexican_and_unreadable_numbers() -> None:
     lead = made(**{"from": "5215512345678"}, type="text").lead
     assert lead is not None
