@@ -94,6 +94,7 @@ class Outcomes:
             progress=run.progress.to_json(),
             last_error=_text(error),
             looked_up=run.looked_up or run.progress.unknown,
+            arrived_at=run.arrived_at,
         )
         if run.in_crm and claimed.attempt >= EXTRA_TRIES and _of_extras(error):
             return self.after_success(held, run, run.without_extras(_text(error)))

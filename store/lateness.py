@@ -1,4 +1,7 @@
-"""Leads on their way to a CRM: how many, since when. One that waits for an opening on purpose is not late."""
+"""Leads on their way to a CRM: how many, since when.
+
+One that waits for an opening on purpose is not late, nor is one whose deal is there and only its note or task is not.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +14,7 @@ from store.tables import t_delivery
 
 
 def on_its_way() -> Any:
-    """Condition on `delivery`: owed, and neither held until an opening nor queued behind a lead that is."""
+    """Condition on `delivery`: not in the CRM, and neither held until an opening nor queued behind a lead that is."""
     held = t_delivery.alias("held")
     behind_a_hold = (
         select(held.c.id)
@@ -25,6 +28,7 @@ def on_its_way() -> Any:
     )
     return and_(
         t_delivery.c.state.in_(OPEN_STATES),
+        t_delivery.c.arrived_at.is_(None),
         t_delivery.c.error_kind != "hold",
         or_(t_delivery.c.state != "waiting", ~behind_a_hold),
     )

@@ -169,6 +169,8 @@ def intend(conn: Connection, intents: Sequence[Intent]) -> list[None]:
 def _changing(columns: tuple[str, ...], *, uncounted: bool = False, no_longer_fresh: bool = False) -> Update:
     """Updates these columns of a claimed delivery. Built once for each choice: building takes longer than running."""
     values: dict[str, Any] = {name: bindparam(f"new_{name}", type_=t_delivery.c[name].type) for name in columns}
+    if "arrived_at" in values:  # it arrived but once, whatever was still to be written beside it
+        values["arrived_at"] = func.coalesce(t_delivery.c.arrived_at, values["arrived_at"])
     if uncounted:
         values["attempts"] = t_delivery.c.attempts - 1
     if no_longer_fresh:
@@ -222,6 +224,7 @@ def _settle(conn: Connection, done: Settlement) -> None:
     if done.state == "delivered":
         values["incomplete"] = done.incomplete
         values["outcome"] = done.outcome
+    if done.arrived_at or done.state == "delivered":
         values["arrived_at"] = done.arrived_at or done.now
     for name in ("record_id", "contact_id", "company_id"):
         if value := getattr(done, name):

@@ -321,6 +321,22 @@ async def test_a_lead_that_is_late_is_told_of_after_a_minute_and_so_is_its_end()
 
 
 @virtual
+async def test_a_lead_whose_deal_is_there_is_not_late_while_its_note_is_looked_for() -> None:
+    async with hub(config("  - {from: [site], to: [b24]}")) as h:
+        await warm(h)
+        h.fault("bitrix24", "500", "crm.timeline.comment.add", times=1)
+        lead_id = await h.post("site", guest(1))
+        await h.wait(62.0)
+        assert lead_id in h.keys("b24")
+        assert h.delivery(lead_id).state == "ready"
+        await h.quiet()
+        await h.wait(10.0)
+        assert h.told() == []
+        row = h.delivery(lead_id)
+        assert (row.arrived_at - row.created_at).total_seconds() < 5.0
+
+
+@virtual
 async def test_a_lead_that_waits_for_too_long_is_told_to_sales_once_and_still_owed() -> None:
     text = config("  - {from: [site], to: [amo, hs]}", hub="fallback: {after: 10m, to: [ops]}, ")
     async with hub(text) as h:
