@@ -26,9 +26,11 @@ _DOORS: Final[Mapping[str, str]] = {
     "google-forms": "google_forms",
     "gravityforms": "gravityforms",
     "instagram": "instagram",
+    "mango": "mango",
     "meta": "meta",
     "moysklad": "moysklad",
     "shopify": "shopify",
+    "sipuni": "sipuni",
     "smsc": "smsc",
     "smsru": "smsru",
     "stripe": "stripe",
@@ -45,6 +47,7 @@ _DOORS: Final[Mapping[str, str]] = {
     "woocommerce": "woocommerce",
     "wpforms": "wpforms",
     "yookassa": "yookassa",
+    "zadarma": "zadarma",
 }
 """`sources.*.type` -> the package that declares it, imported when it is first asked for: few hubs have all doors."""
 

@@ -74,3 +74,61 @@ async def test_messages_wait_in_the_spool_while_the_database_is_away() -> None:
         await h.quiet()
         assert [lead.phones for lead in h.leads()] == [("+79161234567",)]
         assert len(h.amocrm.deals) == 1
+
+
+# --- calls ---------------------------------------------------------------------------------------------------------
+
+
+MANGO = of("mango", "vpbx_api_key", "vpbx_api_salt")
+
+
+def samples(vendor: str, beginning: str) -> list[str]:
+    return sorted(path.stem for path in (SAMPLES / vendor).glob(f"{beginning}*.http"))
+
+
+@virtual
+async def test_all_events_of_a_call_make_one_lead_when_it_is_over() -> None:
+    async with hub(config(ALL, sources=MANGO)) as h:
+        for name in samples("mango", "in-answered")[:5]:
+            await replay(h, "mango", name)
+        assert h.leads() == []
+        for name in samples("mango", "in-answered"):  # the first five once more
+            await replay(h, "mango", name)
+        await h.quiet()
+        (lead,) = h.leads()
+        assert lead.data["call"]["disposition"] == "answered"
+        assert (lead.data["call"]["extension"], lead.data["call"]["talk_s"]) == ("101", 87)
+        assert len(h.amocrm.deals) == 1
+
+
+@virtual
+async def test_events_that_come_backwards_make_the_same_lead() -> None:
+    async with hub(config(ALL, sources=MANGO)) as h:
+        for name in reversed(samples("mango", "in-answered")):
+            await replay(h, "mango", name)
+        await h.quiet()
+        (lead,) = h.leads()
+        assert (lead.data["call"]["disposition"], lead.data["call"]["extension"]) == ("answered", "101")
+        assert len(h.amocrm.deals) == 1
+
+
+@virtual
+async def test_a_missed_call_whose_last_event_never_comes_is_a_lead_ten_minutes_later() -> None:
+    async with hub(config(ALL, sources=MANGO)) as h:
+        for name in samples("mango", "in-missed")[:2]:
+            await replay(h, "mango", name)
+        waited = await h.until(lambda: len(h.leads()) == 1, 700.0)
+        assert waited > 500.0
+        assert h.leads()[0].data["call"]["disposition"] == "missed"
+        await replay(h, "mango", samples("mango", "in-missed")[2])
+        await h.quiet()
+        assert len(h.leads()) == 1
+
+
+@virtual
+async def test_an_outgoing_call_is_an_enquiry_only_of_somebody_we_know() -> None:
+    async with hub(config(ALL, sources=f"{MANGO}, site: {{type: webform}}")) as h:
+        for name in samples("mango", "out"):
+            await replay(h, "mango", name)
+        await h.wait(5.0)
+        assert h.leads() == []
