@@ -112,7 +112,7 @@ def lead_of_call(key: str, call: Call, about: Mapping[str, Any]) -> ParsedLead:
 def _lead_of_message(message: ParsedMessage) -> ParsedLead | None:
     """What the first message of a conversation makes; with later ones it is a duplicate."""
     lead = message.lead
-    if lead is None or message.author != "client" or message.change:
+    if lead is None or message.author != "client" or message.change or message.is_touch_only:
         return None
     return replace(lead, lead_uid=f"chat:{message.chat_id}", comment=lead.comment or message.text)
 
