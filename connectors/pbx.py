@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, Field, SecretStr
 
 from connectors.bodies import read_body
-from connectors.doors import DoorSettings, Inbound, Refused, check_token, same_secret
+from connectors.doors import DoorSettings, Inbound, Refused, Unreadable, check_token, same_secret
 from connectors.trees import moment
 from leads.normalize import clean_text
 
@@ -16,6 +16,7 @@ NEVER = datetime(2100, 1, 1, tzinfo=UTC)
 ZONE_STEP = timedelta(minutes=15)  # zones of the world differ by multiples of it
 ZONE_MAX = timedelta(hours=14, minutes=30)
 ON_ITS_WAY = timedelta(minutes=3)  # from what happened to the arrival of its event, a clock that is wrong included
+LINK_MAX = 2_000  # characters
 LONGEST_CALL_S = 7 * 86_400  # what claims to last longer is not a number of seconds
 
 
@@ -74,17 +75,28 @@ def check_word(expected: SecretStr, given: str, what: str) -> None:
         raise Refused(f"the {what} is wrong or missing", 403)
 
 
-def fields_of(inbound: Inbound) -> dict[str, str]:
-    """Fields of the query and the body, form or JSON; the body counts more, of two the first. Raises Unreadable."""
+def fields_of(inbound: Inbound, *, lists: bool = False) -> dict[str, str]:
+    """Fields of the query and the body, form or JSON; the body counts more. Raises Unreadable.
+
+    Of several values of one field the first counts, or with `lists` they are joined: `1,2`.
+    """
     pairs = list(inbound.query)
     if inbound.body.strip() and inbound.method != "GET":
         headers = inbound.headers
         body = read_body(inbound.body, headers.get("content-type", ""), headers.get("content-encoding", ""))
         pairs = [*body.pairs, *pairs]
     fields: dict[str, str] = {}
-    for name, value in pairs:
-        fields.setdefault(clean_text(name), clean_text(value))
+    for name, value in ((clean_text(name), clean_text(value)) for name, value in pairs):
+        fields[name] = f"{fields[name]},{value}" if lists and name in fields else fields.get(name, value)
     return fields
+
+
+def fields_or_none(inbound: Inbound) -> dict[str, str]:
+    """The same before anything is proven: what cannot be read holds no proof."""
+    try:
+        return fields_of(inbound)
+    except Unreadable:
+        return {}
 
 
 def whole_seconds(written: str) -> int | None:
@@ -109,6 +121,11 @@ def local_time(
     off = at + timedelta(seconds=later_s) - received_at
     zones = round(off / ZONE_STEP) * ZONE_STEP
     return at if zone or abs(off) > ZONE_MAX or abs(off - zones) > ON_ITS_WAY else at - zones
+
+
+def web_link(written: str) -> str:
+    """An address of the web, else nothing: people click on it."""
+    return written if written.startswith(("https://", "http://")) and len(written) <= LINK_MAX else ""
 
 
 def told(**values: str) -> dict[str, str]:

@@ -7,7 +7,7 @@ from typing import Final
 from connectors.doors import Inbound, Parsed
 from connectors.events import CallState, Direction, Disposition, ParsedCall
 from connectors.numbers import NOBODY, Number, line_or_client
-from connectors.pbx import NEVER, fields_of, told
+from connectors.pbx import NEVER, fields_of, told, web_link
 from connectors.sipuni.settings import SipuniSettings
 from connectors.trees import moment
 
@@ -47,7 +47,7 @@ def _call(event: str, fields: Fields, settings: SipuniSettings, region: str, rec
     return ParsedCall(
         call_id=fields["call_id"],
         event=f"event {event}",
-        event_id=":".join((event, fields.get("timestamp", ""), target.raw)),
+        event_id=":".join((fields["call_id"], event, fields.get("timestamp", ""), target.raw)),
         state=_STATES[event],
         direction=direction,
         client={"in": source, "out": target if target.outside else called}.get(direction, NOBODY).outside,
@@ -60,7 +60,7 @@ def _call(event: str, fields: Fields, settings: SipuniSettings, region: str, rec
         ring_s=_between(started, answer if answered else at) if final else None,
         talk_s=(_between(answer, at) if answered else 0) if disposition else None,
         disposition=disposition,
-        recording_url=fields.get("call_record_link", "") if answered else "",
+        recording_url=web_link(fields.get("call_record_link", "")) if answered else "",
         extra=told(
             status=status,
             scheme=fields.get("treeName", ""),

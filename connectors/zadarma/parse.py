@@ -54,7 +54,7 @@ def _call(event: str, fields: Fields, settings: ZadarmaSettings, region: str, re
     return ParsedCall(
         call_id=fields["pbx_call_id"],
         event=event.lower(),
-        event_id=":".join((event.lower(), extension, fields.get("call_id_with_rec", ""))).rstrip(":"),
+        event_id=":".join((fields["pbx_call_id"], event.lower(), extension, fields.get("call_id_with_rec", ""))),
         state="ended" if final else "ringing" if event in _RINGING else "talking",
         direction=direction,
         client=number.outside if direction != "internal" else "",
@@ -95,7 +95,7 @@ def _record(fields: Fields) -> ParsedCall:
     return ParsedCall(
         call_id=fields["pbx_call_id"],
         event="notify_record",
-        event_id=f"notify_record:{recording}",
+        event_id=f"{fields['pbx_call_id']}:notify_record:{recording}",
         recording_id=recording,
     )
 
