@@ -9,7 +9,7 @@ from typing import Literal
 from urllib.parse import urlencode
 
 from connectors.sandbox import amocrm_data as data
-from connectors.sandbox.amocrm_account import values_text
+from connectors.sandbox.amocrm_account import CALLS, values_text
 from connectors.sandbox.amocrm_data import Record
 from connectors.sandbox.amocrm_routes import RefusedRequest, Routes, problem
 from connectors.sandbox.base import GATEWAY, SandboxRequest, SandboxResponse, Table
@@ -22,6 +22,8 @@ SHOWN_ROWS = 50
 
 class AmocrmSandbox(Routes):
     """`deals`, `contacts`, `companies`, `notes`, `tasks` are id -> record as the vendor shows it, links included.
+
+    `calls` are those of the notes that log a call.
 
     `rate` is (calls, seconds) or None; `blocked` is the block against floods; `retry_after_s`
     goes into a 429, None leaves it out.
@@ -55,6 +57,10 @@ class AmocrmSandbox(Routes):
         self.codes: dict[str, float] = {}
         self.refreshes = 0
         self._window: deque[float] = deque()
+
+    @property
+    def calls(self) -> dict[str, Record]:
+        return {key: row for key, row in self.notes.items() if row["note_type"] in CALLS}
 
     def handle(self, request: SandboxRequest) -> SandboxResponse:
         if self.blocked:
@@ -108,8 +114,13 @@ class AmocrmSandbox(Routes):
                 ("id", "сделка", "текст"),
                 [
                     (str(row["id"]), str(row["entity_id"]), str(row["params"].get("text", "")))
-                    for row in _last(self.notes)
+                    for row in _last({key: row for key, row in self.notes.items() if row["note_type"] not in CALLS})
                 ],
+            ),
+            Table(
+                "Звонки",
+                ("id", "сделка", "направление", "телефон", "секунд", "итог"),
+                [_call_row(row) for row in _last(self.calls)],
             ),
             Table(
                 "Задачи",
@@ -219,6 +230,13 @@ def _b64(raw: bytes) -> str:
 
 def _last(rows: dict[str, Record]) -> Iterator[Record]:
     return islice(reversed(rows.values()), SHOWN_ROWS)
+
+
+def _call_row(row: Record) -> tuple[str, ...]:
+    params = row["params"]
+    way = "входящий" if row["note_type"] == "call_in" else "исходящий"
+    told = str(params.get("call_result") or params.get("call_status") or "")
+    return (str(row["id"]), str(row["entity_id"]), way, params["phone"], str(params["duration"]), told)
 
 
 def _deal_row(row: Record) -> tuple[str, ...]:

@@ -10,6 +10,8 @@ from connectors.sandbox.amocrm_records import Invalid, Store, check_name, merge_
 from leads.clock import Clock
 
 ENTITIES = ("leads", "contacts", "companies")
+CALLS = ("call_in", "call_out")
+CALL_STATUSES = range(1, 8)
 FIRST_IDS = {"leads": 24515001, "contacts": 51230001, "companies": 51930001}
 
 
@@ -242,11 +244,17 @@ class Account:
             raise Invalid(("FieldMissing", "note_type"))
         if item["note_type"] == "common" and not (isinstance(params, dict) and isinstance(params.get("text"), str)):
             raise Invalid(("FieldMissing", "params.text"))
-
-        def work() -> Record:
-            return self._attach("notes", self.notes, entity, owner, {"note_type": item["note_type"], "params": params})
-
-        return work
+        kept: Record = {"note_type": item["note_type"], "params": params}
+        if item["note_type"] in CALLS:
+            _check_call(params)
+        if item.get("responsible_user_id") is not None:
+            self._checked(entity, {"responsible_user_id": item["responsible_user_id"]})
+            kept["responsible_user_id"] = item["responsible_user_id"]
+        if item.get("created_at") is not None:
+            if not isinstance(item["created_at"], int):
+                raise Invalid(("InvalidType", "created_at"))
+            kept["created_at"] = item["created_at"]
+        return lambda: self._attach("notes", self.notes, entity, owner, kept)
 
     def _make_task(self, item: Record) -> Callable[[], Record]:
         missing = [name for name in ("text", "complete_till") if not item.get(name)]
@@ -274,13 +282,13 @@ class Account:
         now = self._now()
         record = {
             "responsible_user_id": owner["responsible_user_id"],
+            "created_at": now,
             **kept,
             "id": self._take_id(),
             "entity_id": owner["id"],
             "entity_type": entity,
             "created_by": data.USERS[0][0],
             "updated_by": data.USERS[0][0],
-            "created_at": now,
             "updated_at": now,
             "group_id": 0,
             "account_id": data.ACCOUNT_ID,
@@ -323,6 +331,21 @@ class Account:
     def _take_id(self) -> int:
         self._next_id += 1
         return self._next_id - 1
+
+
+def _check_call(params: Any) -> None:
+    """A call note lives by its parameters; their names and types are those of the vendor's client."""
+    given = params if isinstance(params, dict) else {}
+    missing = [name for name in ("uniq", "duration", "source", "phone") if given.get(name) is None]
+    if missing:
+        raise Invalid(*(("FieldMissing", f"params.{name}") for name in missing))
+    texts = [name for name in ("uniq", "source", "phone", "link", "call_result") if name in given]
+    wrong = [name for name in texts if not isinstance(given[name], str)]
+    wrong += [name for name in ("duration",) if not isinstance(given[name], int) or isinstance(given[name], bool)]
+    if wrong:
+        raise Invalid(*(("InvalidType", f"params.{name}") for name in wrong))
+    if given.get("call_status", CALL_STATUSES[0]) not in CALL_STATUSES:
+        raise Invalid(("NotSupportedChoice", "params.call_status"))
 
 
 def values_text(row: Record, code: str) -> str:

@@ -244,6 +244,32 @@ def test_notes_and_tasks_say_what_is_missing(box: AmocrmSandbox) -> None:
     assert ask(box, "GET", url.replace(lead, "5")).status == 204
 
 
+def test_a_call_is_a_note_that_says_what_is_missing_and_has_a_table_of_its_own(box: AmocrmSandbox) -> None:
+    lead = made(ask(box, "POST", "/api/v4/leads", [{}]), "leads")[0]
+    url = f"/api/v4/leads/{lead}/notes"
+
+    def refused(params: Any, **more: Any) -> list[tuple[str, str]]:
+        return paths(ask(box, "POST", url, [{"note_type": "call_in", "params": params, **more}]))["0"]
+
+    call = {"uniq": "c-1", "duration": 54, "source": "leadhub", "phone": "+79161234567", "call_status": 4}
+    missing = [path for _, path in refused({"call_status": 4})]
+    assert missing == ["params.uniq", "params.duration", "params.source", "params.phone"]
+    assert refused({**call, "duration": "54", "link": None}) == [
+        ("InvalidType", "params.link"),
+        ("InvalidType", "params.duration"),
+    ]
+    assert refused({**call, "call_status": 8}) == [("NotSupportedChoice", "params.call_status")]
+    assert refused(call, responsible_user_id=5) == [("NotSupportedChoice", "responsible_user_id")]
+    assert refused(call, created_at="today") == [("InvalidType", "created_at")]
+    item = {"note_type": "call_in", "params": call, "responsible_user_id": 1010102, "created_at": 1795529820}
+    (note,) = made(ask(box, "POST", url, [item]), "notes")
+    shown = ask(box, "GET", url).body["_embedded"]["notes"][0]
+    assert (shown["params"], shown["created_at"], shown["responsible_user_id"]) == (call, 1795529820, 1010102)
+    tables = {table.title: table.rows for table in box.tables()}
+    assert tables["Звонки"] == [(note, lead, "входящий", "+79161234567", "54", "4")]
+    assert tables["Примечания"] == []
+
+
 def test_a_merge_moves_deals_and_the_other_contact_is_gone(box: AmocrmSandbox) -> None:
     kept, gone = made(ask(box, "POST", "/api/v4/contacts", [{"name": "a"}, {"name": "b"}]), "contacts")
     lead = made(ask(box, "POST", "/api/v4/leads", [{"_embedded": {"contacts": [{"id": int(gone)}]}}]), "leads")[0]
