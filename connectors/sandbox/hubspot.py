@@ -39,7 +39,7 @@ _FORMS = (
 
 
 class HubSpotSandbox:
-    """`contacts`, `companies`, `deals`, `notes`, `tasks` are id -> record as HubSpot shows it, with all properties."""
+    """`contacts`, `companies`, `deals`, `notes`, `tasks`, `calls`: id -> record as HubSpot shows it, all properties."""
 
     name = "hubspot"
 
@@ -91,6 +91,10 @@ class HubSpotSandbox:
     @property
     def tasks(self) -> dict[str, Record]:
         return self.records.live["tasks"]
+
+    @property
+    def calls(self) -> dict[str, Record]:
+        return self.records.live["calls"]
 
     def linked(self, type_: str, id_: str, to: str) -> list[str]:
         """Ids of the records of type `to` that hang on this one."""
@@ -241,6 +245,18 @@ class HubSpotSandbox:
             ("Companies", "companies", {"name": text("name"), "owner": owner}),
             ("Notes", "notes", {"text": text("hs_note_body"), "deal": links("notes", "deals")}),
             ("Tasks", "tasks", {"subject": text("hs_task_subject"), "due": text("hs_timestamp"), "owner": owner}),
+            (
+                "Calls",
+                "calls",
+                {
+                    "at": text("hs_timestamp"),
+                    "how": text("hs_call_direction", "hs_call_status"),
+                    "from, to": text("hs_call_from_number", "hs_call_to_number"),
+                    "ms": text("hs_call_duration"),
+                    "deal": links("calls", "deals"),
+                    "owner": owner,
+                },
+            ),
         ]
         return [
             Table(
@@ -275,12 +291,14 @@ class HubSpotSandbox:
 
     def restore(self, state: dict[str, Any]) -> None:
         records = self.records
-        records.live, records.archived, records.merged = state["live"], state["archived"], state["merged"]
+        # A state kept before there were calls has none of them, and no properties for them.
+        for kept, table in (("live", records.live), ("archived", records.archived), ("merged", records.merged)):
+            table.update(state[kept])
         records.next_id = int(state["next_id"])
         records.links = {}
         for type_, id_, to, to_id, types in state["links"]:
             records.links.setdefault((type_, id_), {}).setdefault(to, {})[to_id] = list(types)
-        self.schema.properties = state["properties"]
+        self.schema.properties.update(state["properties"])
         self.tokens.refresh = set(state["refresh_tokens"])
         self.tokens.issued = int(state["issued"])
         records.rebuild()

@@ -9,8 +9,15 @@ import phonenumbers
 
 from connectors.sandbox.hubspot_errors import RefusedError, bad_values, not_set
 
-TYPES = ("contacts", "companies", "deals", "notes", "tasks")
-SINGULAR = {"contacts": "CONTACT", "companies": "COMPANY", "deals": "DEAL", "notes": "NOTE", "tasks": "TASK"}
+TYPES = ("contacts", "companies", "deals", "notes", "tasks", "calls")
+SINGULAR = {
+    "contacts": "CONTACT",
+    "companies": "COMPANY",
+    "deals": "DEAL",
+    "notes": "NOTE",
+    "tasks": "TASK",
+    "calls": "CALL",
+}
 ALIASES = {
     "contact": "contacts",
     "0-1": "contacts",
@@ -22,6 +29,8 @@ ALIASES = {
     "0-46": "notes",
     "task": "tasks",
     "0-27": "tasks",
+    "call": "calls",
+    "0-48": "calls",
 }
 MODIFIED = {type_: "lastmodifieddate" if type_ == "contacts" else "hs_lastmodifieddate" for type_ in TYPES}
 SHOWN = {
@@ -30,6 +39,7 @@ SHOWN = {
     "deals": ("dealname", "amount", "dealstage", "pipeline", "closedate"),
     "notes": (),
     "tasks": (),
+    "calls": (),
 }
 """Properties in an answer that was not asked for any."""
 
@@ -52,6 +62,12 @@ ASSOCIATIONS: Mapping[tuple[str, str], tuple[int, int]] = {
     ("companies", "tasks"): (191, 0),
     ("tasks", "deals"): (216, 0),
     ("deals", "tasks"): (215, 0),
+    ("calls", "contacts"): (194, 0),
+    ("contacts", "calls"): (193, 0),
+    ("calls", "companies"): (182, 0),
+    ("companies", "calls"): (181, 0),
+    ("calls", "deals"): (206, 0),
+    ("deals", "calls"): (205, 0),
 }
 """(from, to) -> (unlabelled type, primary type or 0)."""
 
@@ -65,6 +81,15 @@ LIFECYCLE = (
     "evangelist",
     "other",
 )
+DISPOSITIONS = (
+    "f240bbac-87c9-4f6e-bf70-924b57d47db7",
+    "73a0d17f-1163-4015-bdd5-ec830791da20",
+    "9d9162e7-6cf3-4944-bf63-4dff82258764",
+    "b2cf5968-551e-4856-9783-52b3da59a7d0",
+    "17b47fee-58de-441e-a44c-c6300d46f273",
+)
+"""Outcomes of a call: connected, no answer, busy, left voicemail, wrong number."""
+_NAMED_OPTIONS = {"LIFECYCLE": LIFECYCLE, "DISPOSITIONS": DISPOSITIONS}
 MAX_TEXT = 65_536
 MAX_UNIQUE = 10
 GROUPS = {
@@ -73,6 +98,7 @@ GROUPS = {
     "deals": "dealinformation",
     "notes": "engagement_info",
     "tasks": "engagement_info",
+    "calls": "engagement_info",
 }
 
 _PHONE_NAMES = {
@@ -106,6 +132,12 @@ _DEFAULTS: Mapping[str, str] = {
         hs_task_priority:enumeration=LOW|MEDIUM|HIGH|NONE hs_task_type:enumeration=EMAIL|CALL|TODO
         hubspot_owner_id:owner
         hs_object_id:r hs_createdate:datetime:r hs_lastmodifieddate:datetime:r hs_merged_object_ids:r""",
+    "calls": """
+        hs_timestamp:datetime hs_call_title hs_call_body hs_call_direction:enumeration=INBOUND|OUTBOUND
+        hs_call_status:enumeration=BUSY|CALLING_CRM_USER|CANCELED|COMPLETED|CONNECTING|FAILED|IN_PROGRESS|NO_ANSWER|QUEUED|RINGING
+        hs_call_duration:number hs_call_from_number hs_call_to_number hs_call_recording_url
+        hs_call_disposition:enumeration=DISPOSITIONS hubspot_owner_id:owner
+        hs_object_id:r hs_createdate:datetime:r hs_lastmodifieddate:datetime:r hs_merged_object_ids:r""",
 }
 """name[:type][=option|option][:r for read-only]"""
 _TYPES = {"owner": "enumeration", "pipeline": "enumeration", "stage": "enumeration", "r": "string"}
@@ -124,7 +156,7 @@ def default_properties(type_: str, now: datetime) -> dict[str, dict[str, Any]]:
     for item in _DEFAULTS[type_].split():
         name, *rest = item.split(":")
         kind, _, options = (rest[0] if rest else "string").partition("=")
-        values = LIFECYCLE if options == "LIFECYCLE" else tuple(filter(None, options.split("|")))
+        values = _NAMED_OPTIONS.get(options) or tuple(filter(None, options.split("|")))
         definition = property_definition(
             {
                 "name": name,
@@ -317,7 +349,7 @@ class Schema:
         if type_ == "deals":
             wanted = ("dealname", "dealstage", *(["pipeline"] if len(self.pipelines) > 1 else []))
             missing = [name for name in wanted if lacks(name)]
-        if type_ in ("notes", "tasks") and lacks("hs_timestamp"):
+        if type_ in ("notes", "tasks", "calls") and lacks("hs_timestamp"):
             missing = ["hs_timestamp"]
         if missing:
             raise not_set(SINGULAR[type_], missing)

@@ -191,6 +191,46 @@ def test_a_snapshot_brings_everything_back() -> None:
     assert new.records.create("contacts", {"firstname": "b"}, [])["id"] not in old.contacts
 
 
+def test_a_state_from_before_there_were_calls_is_still_read() -> None:
+    old = HubSpotSandbox(StillClock(), rate=None)
+    contact = old.records.create("contacts", {"email": "a@example.ru"}, [])["id"]
+    state = json.loads(json.dumps(old.snapshot()))
+    for part in ("live", "archived", "merged", "properties"):
+        del state[part]["calls"]
+    new = HubSpotSandbox(StillClock(), rate=None)
+    new.restore(state)
+    call = {"properties": {"hs_timestamp": "2026-11-24T11:02:00Z"}, "associations": link_to(contact, 194)}
+    assert ask(new, "POST", "/crm/v3/objects/calls", call).status == 201
+    assert list(new.contacts) == [contact]
+
+
+def test_calls_have_the_vendors_values_and_links() -> None:
+    sandbox = HubSpotSandbox(StillClock(), rate=None)
+    contact = sandbox.records.create("contacts", {"firstname": "a"}, [])["id"]
+
+    def status(links: list[Any] | None = None, **properties: str) -> int:
+        body = {"properties": properties, "associations": links or []}
+        return ask(sandbox, "POST", "/crm/objects/2026-03/calls", body).status
+
+    at = "2026-11-24T11:02:00Z"
+    assert status(hs_call_direction="INBOUND") == 400, "hs_timestamp is missing"
+    assert status(hs_timestamp=at, hs_call_direction="IN") == 400
+    assert status(hs_timestamp=at, hs_call_duration="1:02") == 400
+    assert status(hs_timestamp=at, hs_call_disposition="connected") == 400
+    assert status(link_to(contact, 206), hs_timestamp=at) == 400, "206 is to a deal"
+    connected = "f240bbac-87c9-4f6e-bf70-924b57d47db7"
+    whole = {"hs_call_direction": "INBOUND", "hs_call_status": "COMPLETED", "hs_call_duration": "62000"}
+    assert status(link_to(contact, 194), hs_timestamp=at, hs_call_disposition=connected, **whole) == 201
+    (id_,) = sandbox.calls
+    assert sandbox.linked("contacts", contact, "calls") == [id_]
+    rows = {table.title: table.rows for table in sandbox.tables()}["Calls"]
+    assert rows == [(id_, at, "INBOUND COMPLETED", "", "62000", "", "")]
+
+
+def link_to(id_: str, type_: int) -> list[Any]:
+    return [{"to": {"id": id_}, "types": [{"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": type_}]}]
+
+
 def test_every_failure_has_the_vendors_own_face() -> None:
     sandbox: VendorSandbox = HubSpotSandbox(StillClock())
     statuses = {kind: sandbox.fault_answer(kind).status for kind in ("500", "429", "503", "401")}  # type: ignore[arg-type]
