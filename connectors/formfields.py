@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import hmac
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -13,7 +14,7 @@ from typing import Any, NamedTuple
 
 from pydantic import Field, SecretStr
 
-from connectors.bodies import Body, Pairs, UnreadableBody, read_body
+from connectors.bodies import Body, Pairs, UnreadableBody, flatten, read_body
 from connectors.doors import DoorSettings, Inbound, ParsedLead, Refused, same_secret
 from connectors.webform.fields import OwnNames, meaning_of
 from connectors.webform.gather import values_of
@@ -45,12 +46,26 @@ def body_of(inbound: Inbound) -> Body | None:
 
 def object_of(inbound: Inbound) -> dict[str, Any]:
     """The body as a JSON object. Raises UnreadableBody."""
-    body = body_of(inbound)
+    try:
+        body = body_of(inbound)
+    except UnreadableBody:
+        if (hollow := _hollow_object(inbound.body)) is not None:
+            return hollow
+        raise
     if body is None:
         raise UnreadableBody("the body is empty")
     if not isinstance(body.tree, dict):
         raise UnreadableBody("expected a JSON object")
     return body.tree
+
+
+def _hollow_object(body: bytes) -> dict[str, Any] | None:
+    """`{}`, `{"events": []}`: nothing for a form to read, but well understood as an event of nothing."""
+    try:
+        tree = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return tree if isinstance(tree, dict) and not flatten(tree) else None
 
 
 def check_hmac(secret: SecretStr, body: bytes, given: str, *, prefix: str = "") -> None:

@@ -35,8 +35,7 @@ def _without_lists(body: Body, mapped: set[str]) -> Body:
     tree, lines, fields = taken_out(body.tree)
     if not lines and not fields:
         return body
-    before = {path.casefold(): (path, value) for path, value in body.pairs}
-    reached = [before[path] for path in mapped if path in before]
+    reached = [(path, value) for path, value in body.pairs if path.casefold() in mapped]
     pairs = flatten(tree)
     present = {path for path, _ in pairs}
     pairs += [pair for pair in reached if pair[0] not in present] + fields
