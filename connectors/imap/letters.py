@@ -4,7 +4,6 @@ import hashlib
 import re
 from dataclasses import replace
 from datetime import datetime
-from email.utils import getaddresses
 
 from connectors.bodies import plain_path
 from connectors.doors import ParsedLead, Unreadable
@@ -15,8 +14,7 @@ from connectors.imap.settings import ImapSettings
 from connectors.imap.text import forwarded, written
 from connectors.webform.lead import lead_from_fields, short_uid
 from leads.attribution import channel
-from leads.normalize import clean_text, person_name
-from leads.normalize import email as read_email
+from leads.normalize import clean_text, emails, person_name
 
 COMMENT_MAX = 10_000  # characters; the whole letter stays in the box
 _FREE_MAIL = frozenset(
@@ -36,6 +34,7 @@ _AUTO_SUBJECT = re.compile(
     re.IGNORECASE,
 )
 _PREFIX = re.compile(r"^(?:\s*(?:re|fw|fwd|ha|отв|пересл|aw|wg)\s*(?:\[\d+\])?\s*:\s*)+", re.IGNORECASE)
+_SENT_ON = re.compile(r"\s*(?:fw|fwd|пересл|wg|i|tr)\s*:", re.IGNORECASE)
 _SENDER_LABELS = frozenset(("from", "от", "от кого", "отправитель", "sender"))
 _SIGNED_PHONE = re.compile(
     r"(?:тел\w*|моб\w*|сот\w*|phone|tel|mob\w*|cell|whatsapp|viber|t|m|т|м)\s*[.:]+\s*(\+?[\d\s().-]{7,24}\d)"
@@ -89,6 +88,7 @@ def _of_person(name: str, address: str, subject: str, text: str, region: str, no
     values = {"name": name, "email": address, "phone": ", ".join(dict.fromkeys(phone.strip() for phone in phones))}
     lead = lead_from_fields({key: value for key, value in values.items() if value}, region=region, now=now)
     title = _PREFIX.sub("", subject).strip()
+    own = own.replace("\t", " ")
     comment = own if own.startswith(title) else f"{title}\n{own}".strip()
     extra = {**lead.extra, **({"signature": signature} if signature else {})}
     touch = replace(lead.touch, channel=channel(lead.touch, "email")) if lead.touch else None
@@ -106,7 +106,7 @@ def _of_forwarded(mail: Mail, colleague: str, settings: ImapSettings, region: st
     told = forwarded(mail.text)
     lead: ParsedLead | None = None
     note = ""
-    if told is not None:
+    if told is not None and (told.marked or _SENT_ON.match(mail.header("subject"))):
         name, address = next(iter(_addresses(told.head["from"])), ("", ""))
         note = told.note
         fields, rest = form_lines(told.text)
@@ -159,7 +159,7 @@ def _of_form(
                 flags=tuple(flag for flag in lead.flags if flag != "no_contact"),
             )
     subject = _PREFIX.sub("", mail.header("subject")).strip()
-    comment = lead.comment or (rest if not fields else "")
+    comment = lead.comment or (rest.replace("\t", " ") if not fields else "")
     extra = {**lead.extra, **({"letter text": clean_text(rest, 2_000)} if rest and fields else {})}
     return replace(lead, form=lead.form or person_name(subject), comment=clean_text(comment, COMMENT_MAX), extra=extra)
 
@@ -176,10 +176,11 @@ def _free(label: str, taken: dict[str, str]) -> str:
 
 
 def _addresses(text: str) -> list[tuple[str, str]]:
-    """`Ivan <ivan@example.ru>`, `ivan@example.ru [mailto:…]`, also without brackets."""
-    plain = re.sub(r"\[mailto:[^\]]*\]", "", text).replace("&lt;", "<").replace("&gt;", ">")
-    found = [(person_name(name.strip("'\"")), read_email(address)) for name, address in getaddresses([plain])]
-    return [("" if read_email(name) else name, address) for name, address in found if address]
+    """`Ivan <ivan@example.ru>`, `Ivan [mailto:ivan@example.ru]`, also without brackets."""
+    plain = text.replace("&lt;", "<").replace("&gt;", ">")
+    shown = person_name(re.split(r"[<\[(]", plain)[0].strip(" \"'*"))
+    name = "" if "@" in shown else shown
+    return [(name, address) for address in emails(plain.replace("mailto:", " ")).found]
 
 
 def _is_among(address: str, senders: tuple[str, ...]) -> bool:

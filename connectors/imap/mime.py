@@ -123,7 +123,10 @@ def _filename(part: "Message[str, str]") -> str:
 
 def _unflowed(text: str) -> str:
     """RFC 3676: a line that ends with a space goes on in the next one; the mark of a signature does not."""
-    return re.sub(r"(?<=\S) \r?\n(?![>\s]|-- \r?$)", " ", text)
+    joined = ""
+    for line in text.replace("\r\n", "\n").split("\n"):
+        joined += line if line.endswith(" ") and line != "-- " else f"{line}\n"
+    return joined
 
 
 def header_text(value: object) -> str:
@@ -144,7 +147,7 @@ def header_text(value: object) -> str:
 
 def clean_lines(text: str) -> str:
     """Clean text whose lines have no space at their ends, and no more than one empty line in a row."""
-    lines = [line.strip(" \xa0\r") for line in clean_text(text.replace("\t", "\ue000")).split("\n")]
+    lines = [line.strip(" \r") for line in clean_text(text.replace("\xa0", " ").replace("\t", "\ue000")).split("\n")]
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).replace("\ue000", "\t").strip()
 
 

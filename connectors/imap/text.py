@@ -38,11 +38,15 @@ class Written(NamedTuple):
 
 
 class Forwarded(NamedTuple):
-    """What a colleague forwarded: his own words, the head of the letter below them (lower-case names), its text."""
+    """What a colleague forwarded: his own words, the head of the letter below them (lower-case names), its text.
+
+    `marked`: his mail program says that it is forwarded. Without it an answer looks the same.
+    """
 
     note: str
     head: dict[str, str]
     text: str
+    marked: bool
 
 
 def written(text: str) -> Written:
@@ -86,8 +90,9 @@ def forwarded(text: str) -> Forwarded | None:
     for number, line in enumerate(lines):
         plain = line.lstrip("> ").strip()
         marked = bool(plain) and bool(_FORWARDED.fullmatch(plain))
-        start = number + 1 if marked else number
-        while marked and start < len(lines) and not lines[start].strip("> "):
+        parted = marked or bool(plain and _ORIGINAL.fullmatch(plain))
+        start = number + 1 if parted else number
+        while parted and start < len(lines) and not lines[start].strip("> "):
             start += 1
         head = _head(lines, start)
         if not ("from" in head and (marked or len(head) >= 3)):
@@ -98,7 +103,7 @@ def forwarded(text: str) -> Forwarded | None:
         else:
             length = _head_length(lines, start)
         rest = [one.removeprefix(">").strip() for one in lines[start + length :]]
-        return Forwarded(_parted(lines[:number]).text, head, _text(rest))
+        return Forwarded(_parted(lines[:number]).text, head, _text(rest), marked)
     return None
 
 
@@ -130,4 +135,4 @@ def _head_length(lines: list[str], start: int) -> int:
 
 
 def _text(lines: list[str]) -> str:
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines).replace("\t", " ")).strip()
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
