@@ -1,0 +1,14 @@
+"""What config.yaml may say about a Calltouch site."""
+
+from pydantic import Field, SecretStr
+
+from connectors.callfields import CallSettings
+
+
+class CalltouchSettings(CallSettings):
+    """A source of type `calltouch`. It signs nothing: set `secret_param`, `url_token`, or both."""
+
+    secret_param: SecretStr | None = Field(
+        None, min_length=1, description="the value of a parameter `secret` that you add to the webhook"
+    )
+    timezone: str = Field("Europe/Moscow", description="zone of the site as set at Calltouch: its times come without")

@@ -1,0 +1,18 @@
+"""Ringostat: call tracking and PBX whose webhooks the customer lays out."""
+
+from connectors.callfields import token_and_network
+from connectors.doors import Door
+from connectors.ringostat.parse import parse
+from connectors.ringostat.settings import RingostatSettings
+
+__all__ = ["SOURCE", "RingostatSettings"]
+
+SOURCE = Door(
+    name="ringostat",
+    title="Ringostat",
+    settings=RingostatSettings,
+    group="telephony",
+    parse=parse,
+    verify=token_and_network,
+    methods=("GET", "POST"),
+)
