@@ -18,16 +18,20 @@ from leads.clock import Clock
 RATE = Rate(calls=50, leak_per_s=2.0)
 BATCH = 50
 BASKETS = 10
+APP_ONLY = ("telephony.externalcall.register", "telephony.externalcall.finish", "telephony.externalcall.attachrecord")
+"""Methods for applications: a webhook is refused."""
 PORTAL_ZONE = timezone(timedelta(hours=3))
 
 
 class Bitrix24Sandbox:
     """One portal. `deals`, `leads`, `contacts`, `companies`, `comments`, `activities`: id -> record as shown.
+    `phone_calls` are the finished ones, CALL_ID -> row of the statistics.
 
     `simple`: without leads (mode 2), else classic (mode 1). `rate` None: no limit. `operating_limit_s`: seconds
     that a method may work in ten minutes, each call costing `call_cost_s`; None: no limit. `moved_to`: the
     address that the portal has moved to; every call is answered with 302. `without`: methods that an old box
-    or a narrow scope does not have, in lower case. `crm` holds the rest, `crm.robots_fail` among it.
+    or a narrow scope does not have, in lower case. `telephony`: whether tokens have that
+    scope. `crm` holds the rest, `crm.robots_fail` among it.
     """
 
     name = "bitrix24"
@@ -54,6 +58,7 @@ class Bitrix24Sandbox:
         self.call_cost_s = call_cost_s
         self.moved_to = ""
         self.without: set[str] = set()
+        self.telephony = True
         self.crm = Crm(clock, simple=simple, caller=str(user_id), zone=PORTAL_ZONE)
         self.authority = Authority(clock, client_id, client_secret, access_ttl_s, user_id)
         self.calls: dict[str, int] = {}
@@ -88,6 +93,10 @@ class Bitrix24Sandbox:
         return self.crm.timeline.activities
 
     @property
+    def phone_calls(self) -> dict[str, dict[str, Any]]:
+        return self.crm.calls.state.finished
+
+    @property
     def users(self) -> dict[str, dict[str, Any]]:
         return self.crm.users
 
@@ -105,7 +114,7 @@ class Bitrix24Sandbox:
         try:
             params = _params(request)
             method = self._authorized(request, params)
-            result, following, total = self._run(method, params)
+            result, following, total = self._run(method, params, webhook=_by_webhook(request))
         except Refused as refused:
             return _error(refused.status, refused.code, refused.text)
         body: dict[str, Any] = {"result": result}
@@ -154,13 +163,14 @@ class Bitrix24Sandbox:
 
     # --- methods --------------------------------------------------------------------------------
 
-    def _run(self, method: str, params: dict[str, Any]) -> tuple[Any, int | None, int | None]:
+    def _run(self, method: str, params: dict[str, Any], *, webhook: bool) -> tuple[Any, int | None, int | None]:
         """(result, next, total)"""
         if method == "batch":
-            return self._batch(params), None, None
+            return self._batch(params, webhook=webhook), None, None
         handler: Callable[[dict[str, Any]], Any] | None = self.crm.methods.get(method)
         if handler is None or method in self.without:
             raise Refused(404, "ERROR_METHOD_NOT_FOUND", "Method not found!")
+        self._scoped(method, webhook=webhook)
         self._spend(method)
         self.calls[method] = self.calls.get(method, 0) + 1
         answer = handler(params)
@@ -169,7 +179,13 @@ class Bitrix24Sandbox:
             return rows, following, total
         return answer, None, None
 
-    def _batch(self, params: dict[str, Any]) -> dict[str, Any]:
+    def _scoped(self, method: str, *, webhook: bool) -> None:
+        if method.startswith(("telephony.", "voximplant.")) and not self.telephony:
+            raise Refused(403, "insufficient_scope", "The request requires higher privileges than provided")
+        if method in APP_ONLY and webhook:
+            raise Refused(403, "WRONG_AUTH_TYPE", "Current authorization type is denied for this method")
+
+    def _batch(self, params: dict[str, Any], *, webhook: bool) -> dict[str, Any]:
         if "batch" in self.without:
             raise Refused(404, "ERROR_METHOD_NOT_FOUND", "Method not found!")
         given = params.get("cmd")
@@ -191,7 +207,7 @@ class Bitrix24Sandbox:
                 if method == "batch":
                     raise Refused(400, "ERROR_BATCH_METHOD_NOT_ALLOWED", "Method is not allowed for batch usage")
                 earlier = {"result": done, "error": refused, "total": totals, "next": following, "time": times}
-                result, after, total = self._run(method, substituted(parse_query(query), earlier))
+                result, after, total = self._run(method, substituted(parse_query(query), earlier), webhook=webhook)
             except Refused as error:
                 refused[key] = {"error": error.code, "error_description": error.text}
                 if halt:
@@ -260,6 +276,11 @@ def _params(request: SandboxRequest) -> dict[str, Any]:
             raise Refused(400, "INVALID_REQUEST", "The request body cannot be read") from None
         return {**params, **body} if isinstance(body, dict) else params
     return {**params, **parse_pairs(request.form())} if request.body else params
+
+
+def _by_webhook(request: SandboxRequest) -> bool:
+    """`/rest/USER/SECRET/method`, not `/rest/method`."""
+    return len([part for part in request.path.removeprefix("/rest/").split("/") if part]) == 3
 
 
 def _error(status: int, code: str, text: str) -> SandboxResponse:

@@ -7,6 +7,7 @@ from datetime import tzinfo
 from functools import partial
 from typing import Any
 
+from connectors.sandbox.bitrix24_calls import Calls
 from connectors.sandbox.bitrix24_data import CATEGORIES, CURRENCIES, USERS
 from connectors.sandbox.bitrix24_php import as_id
 from connectors.sandbox.bitrix24_records import (
@@ -43,6 +44,7 @@ class Crm(Records):
         super().__init__(clock, simple=simple, caller=caller, zone=zone)
         self.users = deepcopy(USERS)
         self.timeline = Timeline(self)
+        self.calls = Calls(self, self.timeline, self.users)
         self.methods: dict[str, Callable[[Params], Any]] = {
             "profile": lambda _: {"ID": self.caller, "ADMIN": True, "NAME": self.users[self.caller]["NAME"]},
             "server.time": lambda _: self.now(),
@@ -60,6 +62,12 @@ class Crm(Records):
             "crm.activity.todo.add": self.timeline.todo_add,
             "crm.activity.add": self.timeline.activity_add,
             "crm.activity.list": self.timeline.activity_list,
+            "crm.activity.update": self.timeline.activity_update,
+            "crm.activity.binding.add": self.timeline.binding_add,
+            "telephony.externalcall.register": self.calls.register,
+            "telephony.externalcall.finish": self.calls.finish,
+            "telephony.externalcall.attachrecord": self.calls.attach_record,
+            "voximplant.statistic.get": self.calls.statistic,
             "user.get": self.user_get,
             "user.current": lambda _: self.users[self.caller],
         }
@@ -290,6 +298,7 @@ class Crm(Records):
             "custom": self.custom,
             "comments": self.timeline.comments,
             "activities": self.timeline.activities,
+            "calls": self.calls.snapshot(),
             "multi_id": self.multi_id,
         }
 
@@ -301,6 +310,7 @@ class Crm(Records):
             box.last_id = int(state["last_ids"][entity])
             box.rebuild()
         self.timeline.restore(state["comments"], state["activities"])
+        self.calls.restore(state.get("calls", {}))
         self.multi_id = int(state["multi_id"])
 
 

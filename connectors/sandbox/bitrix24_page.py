@@ -18,6 +18,7 @@ def tables(crm: Crm) -> list[Table]:
         Table("Контакты", ("ID", "Имя", "Телефон", "E-mail"), _person_rows(crm)),
         Table("Комментарии", ("ID", "К чему", "Текст"), _comment_rows(crm)),
         Table("Дела", ("ID", "К чему", "Что", "Срок"), _activity_rows(crm)),
+        Table("Звонки", ("CALL_ID", "К чему", "Направление", "Телефон", "Секунд", "Код"), _call_rows(crm)),
     ]
 
 
@@ -58,6 +59,21 @@ def _activity_rows(crm: Crm) -> list[tuple[str, ...]]:
     rows = list(crm.timeline.activities.values())[: -SHOWN - 1 : -1]
     owners = [f"{ENTITIES.get(row['OWNER_TYPE_ID'], '')} {row['OWNER_ID']}" for row in rows]
     return [(row["ID"], owner, row["SUBJECT"], row["DEADLINE"] or "") for row, owner in zip(rows, owners, strict=True)]
+
+
+def _call_rows(crm: Crm) -> list[tuple[str, ...]]:
+    rows = list(crm.calls.state.finished.values())[: -SHOWN - 1 : -1]
+    return [
+        (
+            row["CALL_ID"],
+            f"{row['CRM_ENTITY_TYPE'].lower()} {row['CRM_ENTITY_ID']}",
+            "входящий" if row["CALL_TYPE"] == "2" else "исходящий",
+            row["PHONE_NUMBER"],
+            row["CALL_DURATION"],
+            row["CALL_FAILED_CODE"],
+        )
+        for row in rows
+    ]
 
 
 def _newest(crm: Crm, entity: str) -> list[dict[str, Any]]:

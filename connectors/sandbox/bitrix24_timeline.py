@@ -79,6 +79,28 @@ class Timeline:
         record["RESPONSIBLE_ID"] = record["RESPONSIBLE_ID"] or self._records.caller
         return self._own("activity", self.activities, entity, owner, {**record, "CREATED": self._records.now()})
 
+    def activity_update(self, params: Params) -> bool:
+        record = self.activities.get(as_id(param(params, "id")))
+        if record is None:
+            raise Refused(400, "", "Activity is not found")
+        fields = fields_of(params)
+        record.update({name: str(fields[name]) for name in ("SUBJECT", "DESCRIPTION", "COMPLETED") if name in fields})
+        return True
+
+    def binding_add(self, params: Params) -> bool:
+        """One more record that shows the activity."""
+        number = as_id(exact(params, "activityId"))
+        entity = ENTITIES.get(str(exact(params, "entityTypeId")), "")
+        if number not in self.activities:
+            raise Refused(400, "ACTIVITY_NOT_FOUND", "Activity was not found")
+        owner = self._owner(entity, exact(params, "entityId"))
+        bound = self.activities[number].setdefault("BINDINGS", [])
+        binding = {"OWNER_TYPE_ID": str(params["entityTypeId"]), "OWNER_ID": owner}
+        if binding not in bound:
+            bound.append(binding)
+            self._owned.setdefault(("activity", entity, owner), []).append(number)
+        return True
+
     def _list(self, kind: str, records: dict[str, dict[str, Any]], params: Params) -> Rows:
         """Comments and activities, of one owner when the filter names it."""
         given = param(params, "filter")
@@ -89,7 +111,11 @@ class Timeline:
         rows = [
             record
             for record in (records[number] for number in numbers if number in records)
-            if all(str(record.get(key) or "") == value for key, value in wanted.items() if key in record)
+            if all(
+                str(record.get(key) or "") == value
+                for key, value in wanted.items()
+                if key in record and not (entity and owner and key.startswith("OWNER_"))
+            )
         ]
         order = param(params, "order")
         if isinstance(order, dict) and str(order.get("ID", "")).upper() == "DESC":
@@ -119,6 +145,9 @@ class Timeline:
         for row in activities.values():
             owner = ("activity", ENTITIES[row["OWNER_TYPE_ID"]], row["OWNER_ID"])
             self._owned.setdefault(owner, []).append(row["ID"])
+            for bound in row.get("BINDINGS", ()):
+                more = ("activity", ENTITIES[bound["OWNER_TYPE_ID"]], bound["OWNER_ID"])
+                self._owned.setdefault(more, []).append(row["ID"])
 
 
 def param(params: Params, name: str) -> Any:

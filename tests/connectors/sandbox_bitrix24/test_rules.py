@@ -180,6 +180,98 @@ def test_refresh_tokens_work_once_and_codes_thirty_seconds() -> None:
     assert post(sandbox, "profile", {"auth": first["access_token"]}, path="/rest/")[1]["error"] == "expired_token"
 
 
+CALL = {"USER_ID": 7, "PHONE_NUMBER": "+79161234567", "TYPE": 2, "EXTERNAL_CALL_ID": "c-1", "CRM_CREATE": 0, "SHOW": 0}
+
+
+def with_a_contact() -> Bitrix24Sandbox:
+    sandbox = portal()
+    call(sandbox, "crm.contact.add", {"fields": {"NAME": "И", "PHONE": [{"VALUE": "8 916 123-45-67"}]}})
+    return sandbox
+
+
+def by_app(sandbox: Bitrix24Sandbox, method: str, body: Any) -> tuple[int, Any]:
+    token, _ = sandbox.authority.pair()
+    return post(sandbox, method, {**body, "auth": token}, path="/rest/")
+
+
+def test_telephony_is_for_applications_that_have_the_scope() -> None:
+    sandbox = with_a_contact()
+    register = "telephony.externalCall.register"
+    assert post(sandbox, register, CALL)[1]["error"] == "WRONG_AUTH_TYPE"
+    assert by_app(sandbox, register, CALL)[0] == 200
+    sandbox.telephony = False
+    status, answer = by_app(sandbox, register, CALL)
+    assert (status, answer["error"]) == (403, "insufficient_scope")
+    batch = post(sandbox, "batch", {"cmd": {"a": f"{register}?TYPE=2"}})[1]["result"]
+    assert batch["result_error"]["a"]["error"] == "insufficient_scope"
+
+
+def test_a_call_is_registered_once_in_half_an_hour_until_it_is_finished() -> None:
+    sandbox = with_a_contact()
+    clock = sandbox.clock
+    assert isinstance(clock, ManualClock)
+    first = by_app(sandbox, "telephony.externalCall.register", CALL)[1]["result"]
+    assert (first["CRM_ENTITY_TYPE"], first["CRM_ENTITY_ID"]) == ("CONTACT", "1")
+    assert by_app(sandbox, "telephony.externalCall.register", CALL)[1]["result"] == first
+    other = by_app(sandbox, "telephony.externalCall.register", {**CALL, "EXTERNAL_CALL_ID": "c-2"})[1]["result"]
+    assert other["CALL_ID"] != first["CALL_ID"]
+    clock.forward(1801)
+    late = by_app(sandbox, "telephony.externalCall.register", CALL)[1]["result"]
+    assert late["CALL_ID"] != first["CALL_ID"]
+    finish = {"CALL_ID": late["CALL_ID"], "USER_ID": 7, "DURATION": 62}
+    done = by_app(sandbox, "telephony.externalCall.finish", finish)[1]["result"]
+    assert done["CALL_FAILED_CODE"] == "200"
+    assert by_app(sandbox, "telephony.externalCall.finish", finish)[1]["error_description"] == "Call is not found"
+    again = by_app(sandbox, "telephony.externalCall.register", CALL)[1]["result"]
+    assert again["CALL_ID"] != late["CALL_ID"], "a finished call is no longer found"
+
+
+def test_a_finished_call_is_an_activity_a_row_of_the_statistics_and_takes_its_recording() -> None:
+    sandbox = with_a_contact()
+    for wrong in ({"USER_ID": 99}, {"PHONE_NUMBER": ""}, {"TYPE": 9}):
+        assert by_app(sandbox, "telephony.externalCall.register", {**CALL, **wrong})[1]["error"] == "ERROR_CORE"
+    call_id = by_app(sandbox, "telephony.externalCall.register", CALL)[1]["result"]["CALL_ID"]
+    record = {"CALL_ID": call_id, "RECORD_URL": "https://rec.example.ru/1.mp3"}
+    assert by_app(sandbox, "telephony.externalCall.attachRecord", record)[0] == 400
+    found = {"FILTER": {"EXTERNAL_CALL_ID": "c-1"}}
+    assert by_app(sandbox, "voximplant.statistic.get", found)[1]["result"] == []
+    done = by_app(sandbox, "telephony.externalCall.finish", {"CALL_ID": call_id, "DURATION": 0})[1]["result"]
+    assert done["CALL_FAILED_CODE"] == "304"
+    assert by_app(sandbox, "telephony.externalCall.attachRecord", record)[0] == 200
+    (row,) = by_app(sandbox, "voximplant.statistic.get", found)[1]["result"]
+    assert (row["CRM_ACTIVITY_ID"], row["RECORD_URL"]) == (done["CRM_ACTIVITY_ID"], record["RECORD_URL"])
+    assert sandbox.activities[row["CRM_ACTIVITY_ID"]]["TYPE_ID"] == "2"
+    rows = {table.title: table.rows for table in sandbox.tables()}["Звонки"]
+    assert rows == [(call_id, "contact 1", "входящий", "+79161234567", "0", "304")]
+    again = portal()
+    again.restore(json.loads(json.dumps(sandbox.snapshot())))
+    assert again.phone_calls == sandbox.phone_calls
+
+
+def test_an_activity_bound_to_a_deal_is_listed_there_too() -> None:
+    sandbox = with_a_contact()
+    call(sandbox, "crm.deal.add", {"fields": {"TITLE": "Окна"}})
+    fields = {"OWNER_TYPE_ID": 3, "OWNER_ID": 1, "SUBJECT": "Звонок", "TYPE_ID": 2, "COMMUNICATIONS": [{"VALUE": "1"}]}
+    assert call(sandbox, "crm.activity.add", {"fields": fields}) == 1
+    binding = {"activityId": 1, "entityTypeId": 2, "entityId": 1}
+    assert post(sandbox, "crm.activity.binding.add", {**binding, "entityId": 5})[1]["error"] == "OWNER_NOT_FOUND"
+    assert call(sandbox, "crm.activity.binding.add", binding) is True
+    assert call(sandbox, "crm.activity.update", {"id": 1, "fields": {"DESCRIPTION": "Текст"}}) is True
+    again = portal()
+    again.restore(json.loads(json.dumps(sandbox.snapshot())))
+    for each in (sandbox, again):
+        (row,) = call(each, "crm.activity.list", {"filter": {"OWNER_TYPE_ID": 2, "OWNER_ID": 1}})
+        assert (row["ID"], row["DESCRIPTION"]) == ("1", "Текст")
+
+
+def test_a_state_from_before_there_was_telephony_is_still_read() -> None:
+    state = with_a_contact().snapshot()
+    del state["crm"]["calls"]
+    again = portal()
+    again.restore(json.loads(json.dumps(state)))
+    assert list(again.contacts) == ["1"]
+
+
 def test_state_survives_a_restart() -> None:
     sandbox = portal()
     call(sandbox, "crm.contact.add", {"fields": {"NAME": "И", "PHONE": [{"VALUE": "+79161234567"}]}})
