@@ -9,6 +9,7 @@ CODES = frozenset(
         "timeout",
         "network",
         "rate_limited",
+        "flood",
         "unreadable",
         "token",
         "rights",
@@ -31,6 +32,7 @@ CODES = frozenset(
 
 _TIMEOUTS = ("ReadTimeout", "ConnectTimeout", "WriteTimeout", "PoolTimeout", "TimeoutError")
 _NETWORK = ("ConnectError", "ReadError", "WriteError", "CloseError", "RemoteProtocolError", "OSError", "ProxyError")
+_FLOOD = "blocked as a flood"
 _STATUS = re.compile(r"\bHTTP (\d{3})\b")
 _HTTP_CODE = re.compile(r"http_5\d\d")
 
@@ -41,7 +43,7 @@ def cause_of(error: ConnectorError) -> str:
         case AuthError():
             return "rights" if error.status == 403 else "token"
         case RateLimitedError():
-            return "rate_limited"
+            return "flood" if _FLOOD in error.message else "rate_limited"
         case PermanentError(gone=True):
             return "gone"
         case PermanentError():
@@ -62,6 +64,8 @@ def code_of(cause: str) -> str:
     """A code as it is; the text of an error as the code that it means, "" when it means none."""
     if is_code(cause):
         return cause
+    if _FLOOD in cause:
+        return "flood"
     status = _STATUS.search(cause)
     if status and status.group(1)[0] == "5":
         return f"http_{status.group(1)}"

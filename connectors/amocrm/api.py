@@ -48,6 +48,7 @@ class AmocrmApi:
         self.clock = clock
         self.bearer: Bearer | None = None
         self._streak = 0
+        self._blocked_until = float("-inf")
         self.http = VendorHttp(
             base_url=base_url,
             clock=clock,
@@ -109,6 +110,9 @@ class AmocrmApi:
     async def _call(
         self, operation: str, method: str, path: str, *, writes: bool, has_turn: bool = False, **kwargs: Any
     ) -> Any:
+        blocked_s = self._blocked_until - self.clock.monotonic()
+        if blocked_s > 0:  # said at once: a lead that waited for its turn so long could not say what it waits for
+            raise RateLimitedError("blocked as a flood", operation, 403, retry_after_s=blocked_s)
         send = self.http.send if has_turn else self.http.call
 
         async def once(token: str) -> Any:
@@ -156,6 +160,7 @@ class AmocrmApi:
 
     def flood(self, operation: str, status: int) -> RateLimitedError:
         self.limiter.pause(FLOOD_S)
+        self._blocked_until = self.clock.monotonic() + FLOOD_S
         return RateLimitedError("blocked as a flood", operation, status, retry_after_s=FLOOD_S)
 
 

@@ -246,6 +246,7 @@ def test_every_cause_has_words(locale: str) -> None:
         (AuthError("no", "x", 401), "token"),
         (AuthError("no", "x", 403), "rights"),
         (RateLimitedError("no", "x", 429), "rate_limited"),
+        (RateLimitedError("blocked as a flood", "x", 403), "flood"),
         (PermanentError("no", "x", 400, fields=("Бюджет",)), "field:Бюджет"),
         (PermanentError("no", "x", 404, gone=True), "gone"),
         (PermanentError("no", "x", 400), "validation"),

@@ -321,6 +321,20 @@ async def test_a_lead_that_is_late_is_told_of_after_a_minute_and_so_is_its_end()
 
 
 @virtual
+async def test_a_flood_block_is_named_as_what_leads_wait_for_and_they_go_when_it_is_over() -> None:
+    async with hub() as h:
+        await warm(h)
+        h.amocrm.blocked = True
+        ids = [await h.post("site", guest(number)) for number in range(2)]
+        await h.wait(70.0)
+        assert {h.delivery(lead_id).last_error for lead_id in ids} == {"find contact: HTTP 403: blocked as a flood"}
+        assert "Причина: CRM заблокировала запросы как слишком частые, снимает её поддержка" in h.told()[0]
+        h.amocrm.blocked = False
+        assert await h.quiet() < 300.0
+        assert set(ids) <= set(h.keys("amo"))
+
+
+@virtual
 async def test_a_lead_whose_deal_is_there_is_not_late_while_its_note_is_looked_for() -> None:
     async with hub(config("  - {from: [site], to: [b24]}")) as h:
         await warm(h)
