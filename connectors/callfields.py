@@ -1,19 +1,17 @@
 """What doors of telephony and call tracking share: named fields, seconds, times of a zone, how a call came out."""
 
-import ipaddress
 import re
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta, tzinfo
-from functools import lru_cache
+from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Final
-from zoneinfo import ZoneInfo
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from connectors.bodies import UnreadableBody, flatten, plain_path, read_body
-from connectors.doors import DoorSettings, Inbound, ParsedLead, Refused, token_only
-from connectors.events import Direction, Disposition
+from connectors.doors import Inbound
+from connectors.events import Direction, Disposition, ParsedLead
+from connectors.pbx import PbxSettings, Zone, local_time
 from connectors.webform.gather import values_of
 from leads.attribution import touch_of
 from leads.normalize import clean_text, emails, person_name
@@ -26,65 +24,18 @@ EMPTY: Final = frozenset(
 )
 """How vendors write that a field is empty."""
 _PLACEHOLDER = re.compile(r"\{+[\w.\- ]*\}+|%[A-Za-z_]+%|\[[A-Za-z_]+\]")
-LONGEST_CALL_S: Final = 7 * 86_400
+LONGEST_CALL_S: Final = 7 * 86_400  # what claims to last longer is no length of a call
 OLDEST: Final = datetime(2010, 1, 1, tzinfo=UTC)
 WRONG_CLOCK: Final = timedelta(minutes=10)  # a call cannot begin after its event came
 _NONE: Mapping[str, str] = MappingProxyType({})
 
 
-class CallSettings(DoorSettings):
-    """What a source of calls may set beside what every source may."""
+class CallSettings(PbxSettings):
+    """What a source of calls may set beside what every PBX may."""
 
-    timezone: str = Field("", description="zone of times that the vendor sends without one, e.g. Europe/Moscow")
-    allowed_ips: tuple[str, ...] = Field((), description="addresses or networks that may send; default: all")
-
-    @field_validator("timezone")
-    @classmethod
-    def _is_zone(cls, name: str) -> str:
-        if name:
-            zone_of(name)
-        return name
-
-    @field_validator("allowed_ips")
-    @classmethod
-    def _are_networks(cls, networks: tuple[str, ...]) -> tuple[str, ...]:
-        for network in networks:
-            ipaddress.ip_network(network, strict=False)
-        return networks
-
-
-@lru_cache(64)
-def zone_of(name: str) -> tzinfo:
-    """Raises ValueError for a zone that nobody knows; "" is UTC."""
-    try:
-        return ZoneInfo(name) if name else UTC
-    except (KeyError, ValueError, OSError) as error:
-        raise ValueError("expected a time zone such as Europe/Moscow") from error
-
-
-# --- who sends ---------------------------------------------------------------------------------
-
-
-def check_network(settings: CallSettings, inbound: Inbound) -> None:
-    """The sender's address, where a list of them is set. Raises Refused."""
-    if settings.allowed_ips and not _is_in(inbound.remote_ip, settings.allowed_ips):
-        raise Refused("the sender's address is not one of allowed_ips", 403)
-
-
-def token_and_network(settings: CallSettings, inbound: Inbound) -> None:
-    """For vendors that sign nothing. Raises Refused."""
-    check_network(settings, inbound)
-    token_only(settings, inbound)
-
-
-@lru_cache(1_024)
-def _is_in(address: str, networks: tuple[str, ...]) -> bool:
-    try:
-        ip = ipaddress.ip_address(address)
-    except ValueError:
-        return False
-    ip = getattr(ip, "ipv4_mapped", None) or ip
-    return any(ip in ipaddress.ip_network(network, strict=False) for network in networks)
+    timezone: Zone = Field(
+        "", description="zone of times that come without one, e.g. Europe/Moscow; default: told by when they come"
+    )
 
 
 # --- fields ------------------------------------------------------------------------------------
@@ -146,7 +97,7 @@ def fields_of(inbound: Inbound, *, inside: str = "") -> Fields:
 _DIGITS = re.compile(r"\d{1,17}", re.ASCII)
 _DECIMAL = re.compile(r"(\d{1,17})[.,]\d{0,9}", re.ASCII)
 _CLOCK = re.compile(r"(?:(\d{1,3}):)?(\d{1,3}):(\d{2})", re.ASCII)
-_GERMAN_DATE = re.compile(r"(\d{2})\.(\d{2})\.(\d{4})(.*)", re.ASCII | re.DOTALL)
+_RUSSIAN_DATE = re.compile(r"(\d{2})\.(\d{2})\.(\d{4})(.*)", re.ASCII | re.DOTALL)
 
 
 def seconds(text: str) -> int | None:
@@ -163,30 +114,34 @@ def seconds(text: str) -> int | None:
     return length if length <= LONGEST_CALL_S else None
 
 
-def moment(text: str, received_at: datetime, timezone: str = "") -> datetime | None:
+def moment(
+    text: str, received_at: datetime, timezone: str = "", *, usual: str = "UTC", later_s: int = 0
+) -> datetime | None:
     """Seconds, milliseconds or microseconds since 1970, or a date with time -> UTC in whole seconds.
 
-    None when it is no time of a call. A time without zone is of `timezone`; where none is set it is read as UTC, and
-    when it then lies ahead of the request it was of another zone: None as well.
+    None when it is no time of a call. A time without zone is of `timezone`, else as `pbx.local_time` finds it:
+    `later_s` after it happened what the event tells of.
     """
+    written = text.strip()
+    decimal = _DECIMAL.fullmatch(written)
+    russian = _RUSSIAN_DATE.fullmatch(written)
     try:
-        at = _moment(text.strip(), timezone)
+        if decimal or _DIGITS.fullmatch(written):
+            at: datetime | None = _since_1970(int(decimal[1] if decimal else written))
+        else:
+            iso = f"{russian[3]}-{russian[2]}-{russian[1]}{russian[4]}" if russian else written
+            exact = datetime.fromisoformat(iso)
+            at = exact.astimezone(UTC).replace(microsecond=0) if exact.tzinfo is not None else None
+            at = at or local_time(iso, received_at, timezone, usual=usual, later_s=later_s)
     except (ValueError, OverflowError, OSError):
         return None
     return at if at is not None and OLDEST < at < received_at + WRONG_CLOCK else None
 
 
-def _moment(text: str, timezone: str) -> datetime | None:
-    decimal = _DECIMAL.fullmatch(text)
-    whole = decimal[1] if decimal else text
-    if _DIGITS.fullmatch(whole):
-        number = int(whole)
-        while number > 99_999_999_999:
-            number //= 1000
-        return datetime.fromtimestamp(number, UTC)
-    german = _GERMAN_DATE.fullmatch(text)
-    at = datetime.fromisoformat(f"{german[3]}-{german[2]}-{german[1]}{german[4]}" if german else text)
-    return (at.replace(tzinfo=zone_of(timezone)) if at.tzinfo is None else at).astimezone(UTC).replace(microsecond=0)
+def _since_1970(number: int) -> datetime:
+    while number > 99_999_999_999:
+        number //= 1000
+    return datetime.fromtimestamp(number, UTC)
 
 
 def ago(at: datetime | None, seconds_: int | None) -> datetime | None:

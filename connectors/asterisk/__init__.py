@@ -2,8 +2,8 @@
 
 from connectors.asterisk.parse import parse
 from connectors.asterisk.settings import AmiSettings, AsteriskSettings
-from connectors.callfields import token_and_network
 from connectors.doors import Door
+from connectors.pbx import check_address
 
 __all__ = ["SOURCE", "AmiSettings", "AsteriskSettings"]
 
@@ -13,6 +13,6 @@ SOURCE = Door(
     settings=AsteriskSettings,
     group="telephony",
     parse=parse,
-    verify=token_and_network,
+    verify=check_address,
     methods=("GET", "POST"),
 )

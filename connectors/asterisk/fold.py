@@ -2,7 +2,7 @@
 
 import re
 from collections import OrderedDict
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from connectors.asterisk.ami import Block
@@ -10,7 +10,7 @@ from connectors.asterisk.call import LIVE, ChannelCall
 from connectors.asterisk.channels import Peer, began_at, peer_of
 from connectors.asterisk.recordings import recording_url
 from connectors.asterisk.settings import AsteriskSettings
-from connectors.callfields import ago, caller_name, moment, seconds, zone_of
+from connectors.callfields import ago, caller_name, moment, seconds
 from connectors.events import ParsedCall
 from connectors.numbers import NOBODY, Number, line_or_client
 
@@ -109,6 +109,8 @@ class CallsOfChannels:
                 call.direction = "internal"
             elif number:
                 call.direction, call.client = "out", number
+        elif own:
+            call.own = own  # a Local channel, by which the PBX was told to ring a colleague
         elif peer.is_real:
             call.direction = "in"
             call.client = self._number(block.get("calleridnum", ""))
@@ -144,7 +146,7 @@ class CallsOfChannels:
 
     def _originated(self, call: ChannelCall, peer: Peer, extension: str, block: Block) -> None:
         """A call that the PBX was told to make: the colleague was rung first, whom he is given shows here."""
-        if not call.own or not peer.is_real:
+        if not call.own or not peer.is_real or extension == call.own:
             return
         if extension:
             call.direction = "internal"
@@ -162,7 +164,7 @@ class CallsOfChannels:
         call.dial_status = block.get("dialstatus", "").upper()
         if extension and call.direction != "out":
             call.rung = extension
-        if call.dial_status != "ANSWER" or not peer.is_real:
+        if call.dial_status != "ANSWER" or not peer.is_real or not call.direction:
             return None
         return self._talks(call, block, call.own if call.direction == "out" else extension, at)
 
@@ -270,7 +272,7 @@ class CallsOfChannels:
             return None
         if call is None:
             call = self._new(unique, unique, at, stamped)
-            call.gap = True
+            call.gap, call.started_at = True, began_at(unique)
             self._place(
                 call,
                 peer_of(block.get("channel", "")),
@@ -283,7 +285,8 @@ class CallsOfChannels:
             self._believe(call, block)
         if block.get("lastapplication", "").casefold() in _VOICEMAIL and not call.talked:
             call.voicemail = True
-        call.started_at = self._started(call, block)
+        began = began_at(unique) or call.started_at
+        call.started_at = began or moment(block.get("starttime", ""), at, self._settings.timezone, later_s=whole_s or 0)
         ended_at = call.started_at + timedelta(seconds=whole_s) if call.started_at and whole_s is not None else at
         call.ended_at = call.ended_at or ended_at
         ring_s, talk_s = call.lengths(whole_s, billed_s)
@@ -308,17 +311,6 @@ class CallsOfChannels:
             call.rung = extension or call.rung
         if answered and peer.is_real and block.get("lastapplication", "").casefold() in _HUMAN_APPLICATIONS:
             call.talked, call.talker = True, call.own if call.direction == "out" else extension
-
-    def _started(self, call: ChannelCall, block: Block) -> datetime | None:
-        """Cdr writes the local time of the PBX; the channel's id knows better."""
-        began = began_at(block.get("uniqueid", ""))
-        if began is not None or call.started_at is not None:
-            return began or call.started_at
-        try:
-            local = datetime.fromisoformat(block.get("starttime", ""))
-        except ValueError:
-            return None
-        return local.replace(tzinfo=zone_of(self._settings.timezone)).astimezone(UTC) if local.tzinfo is None else local
 
 
 _TAKERS: Final = {

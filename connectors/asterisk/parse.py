@@ -80,10 +80,14 @@ def _call(settings: AsteriskSettings, inbound: Inbound, region: str, fields: Fie
     client = {"in": caller, "out": called if called.outside else did}.get(direction, NOBODY)
     now = inbound.received_at.replace(microsecond=0)
     whole_s, talk_s = seconds(fields.get("duration")), seconds(fields.get("billsec", "talk"))
-    started_at = began_at(call_id) or moment(fields.get("start", "calldate"), inbound.received_at, settings.timezone)
+    started_at = began_at(call_id) or moment(
+        fields.get("start", "calldate"), inbound.received_at, settings.timezone, later_s=whole_s or 0
+    )
     answered = _answered(fields, direction, extension, talk_s)
-    talk_s = talk_s if answered else 0
     ended = state == "ended"
+    is_leg = unique != call_id and direction == "in"  # one of several that rang: its silence is not the call's
+    tells = ended and (answered or not is_leg)
+    talk_s = talk_s if answered else None if is_leg else 0
     at = (after(started_at, whole_s) if ended else None) or now
     recording = fields.get("recording", "recordingfile")
     name = caller_name(fields.get("name", "calleridname")) if direction == "in" else ""
@@ -104,7 +108,7 @@ def _call(settings: AsteriskSettings, inbound: Inbound, region: str, fields: Fie
         ended_at=at if ended else None,
         ring_s=less(whole_s, talk_s) if ended else None,
         talk_s=talk_s if ended else None,
-        disposition=_disposition(fields, direction, answered) if ended else "",
+        disposition=_disposition(fields, direction, answered) if tells else "",
         recording_id=recording,
         recording_url=recording_url(settings, recording),
         lead=call_lead({}, started_at or now, name=name) if name else None,

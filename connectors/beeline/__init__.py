@@ -2,8 +2,8 @@
 
 from connectors.beeline.parse import parse
 from connectors.beeline.settings import BeelineSettings
-from connectors.callfields import token_and_network
 from connectors.doors import Door
+from connectors.pbx import check_address
 
 __all__ = ["SOURCE", "BeelineSettings"]
 
@@ -13,5 +13,5 @@ SOURCE = Door(
     settings=BeelineSettings,
     group="telephony",
     parse=parse,
-    verify=token_and_network,
+    verify=check_address,
 )

@@ -45,6 +45,8 @@ def parse(settings: BeelineSettings, inbound: Inbound, region: str) -> Parsed:
     direction = _direction(call, line_or_client(call.text("remoteParty", "address"), region))
     ours = _ours(event, call, region)
     talk_s = _talk_s(answered_at, ended_at or at) if state == "ended" else None
+    # One colleague who did not answer is not the end of a call that rings at others: an incoming leg tells only talk.
+    tells = state == "ended" and (answered_at is not None or direction != "in")
     cause = call.text("releaseCause", "internalReleaseCause")
     name = caller_name(call.text("remoteParty", "name")) if direction == "in" else ""
     extra = {"release_cause": cause, "queue": call.text("acdCallInfo", "acdName")}
@@ -66,7 +68,7 @@ def parse(settings: BeelineSettings, inbound: Inbound, region: str) -> Parsed:
                 answered_at=answered_at or (at if state == "talking" else None),
                 ended_at=at if state == "ended" else None,
                 talk_s=talk_s,
-                disposition=outcome(direction, answered_at is not None, cause) if state == "ended" else "",
+                disposition=outcome(direction, answered_at is not None, cause) if tells else "",
                 lead=call_lead({}, at, name=name) if name else None,
                 extra={key: value for key, value in extra.items() if value},
             ),
@@ -74,9 +76,9 @@ def parse(settings: BeelineSettings, inbound: Inbound, region: str) -> Parsed:
     )
 
 
-def _talk_s(answered_at: datetime | None, ended_at: datetime) -> int:
+def _talk_s(answered_at: datetime | None, ended_at: datetime) -> int | None:
     """An answer time stands only in events of legs that were answered."""
-    return max(0, int((ended_at - answered_at).total_seconds())) if answered_at is not None else 0
+    return max(0, int((ended_at - answered_at).total_seconds())) if answered_at is not None else None
 
 
 def _direction(call: Element, remote: Number) -> Direction:

@@ -1,9 +1,9 @@
 """Callibri: calls, requests, chats and letters with the visit that brought them."""
 
-from connectors.callfields import token_and_network
 from connectors.callibri.parse import parse
 from connectors.callibri.settings import CallibriSettings
 from connectors.doors import Door
+from connectors.pbx import check_address
 
 __all__ = ["SOURCE", "CallibriSettings"]
 
@@ -13,6 +13,6 @@ SOURCE = Door(
     settings=CallibriSettings,
     group="tracking",
     parse=parse,
-    verify=token_and_network,
+    verify=check_address,
     methods=("GET", "POST"),
 )

@@ -19,6 +19,7 @@ from connectors.doors import Inbound, Parsed, ParsedLead
 from connectors.events import ParsedCall
 from connectors.formfields import digest_of
 from connectors.numbers import line_or_client
+from connectors.pbx import web_link
 from connectors.webform.lead import lead_from_fields, short_uid
 
 _IDS: Final = ("appeal_id", "id", "call_id")
@@ -52,9 +53,9 @@ def _call(settings: CallibriSettings, inbound: Inbound, region: str, fields: Fie
     if not (phone or fields.get(*_IDS)):
         return Parsed()
     call_id = fields.get(*_IDS) or digest_of("callibri", phone, date)
-    started_at = moment(date, inbound.received_at, settings.timezone)
     now = inbound.received_at.replace(microsecond=0)
     whole_s, talk_s = seconds(fields.get("duration")), seconds(fields.get("billsec"))
+    started_at = moment(date, inbound.received_at, settings.timezone, later_s=whole_s or talk_s or 0)
     if talk_s is None:
         answered = says_answered(fields.get("call_status")) or (not fields.get("call_status") and bool(whole_s))
         talk_s = whole_s if answered else 0
@@ -77,7 +78,7 @@ def _call(settings: CallibriSettings, inbound: Inbound, region: str, fields: Fie
                 ring_s=less(whole_s, talk_s),
                 talk_s=talk_s,
                 disposition=outcome("in", answered),
-                recording_url=fields.get("link_download"),
+                recording_url=web_link(fields.get("link_download")),
                 lead=call_lead(
                     fields.all(),
                     started_at or now,

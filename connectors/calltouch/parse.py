@@ -14,13 +14,13 @@ from connectors.callfields import (
     plain_status,
     says_answered,
     seconds,
-    token_and_network,
 )
 from connectors.calltouch.settings import CalltouchSettings
 from connectors.doors import Inbound, Parsed, ParsedLead, Refused, Unreadable, same_secret
 from connectors.events import CallState, ParsedCall
 from connectors.formfields import digest_of
 from connectors.numbers import line_or_client
+from connectors.pbx import check_address, web_link
 from connectors.webform.lead import lead_from_fields, short_uid
 
 _PHASES: Final[dict[str, CallState]] = {
@@ -40,12 +40,14 @@ _OF_THE_CALL: Final = (
     *("recordlink", "record", "ref", "referrer", "yaclientid", "yandexclientid", "clientid", "gclientid", "operator"),
     *("utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term"),
 )
+_USUAL_ZONE: Final = "Europe/Moscow"
+"""Of late events of sites whose zone nobody set. Calltouch sends the time of the site."""
 _NO_ENQUIRY: Final = ("deal", "сделка")
 
 
 def verify(settings: CalltouchSettings, inbound: Inbound) -> None:
     """The token in the address where one is set, and the parameter `secret` where one is. Raises Refused."""
-    token_and_network(settings, inbound)
+    check_address(settings, inbound)
     if settings.secret_param is None:
         return
     given = inbound.param("secret")
@@ -80,12 +82,13 @@ def _call(settings: CalltouchSettings, inbound: Inbound, region: str, fields: Fi
     state = _PHASES.get(phase) or ("ended" if status or fields.get("duration") else "ringing")
     caller, calltime = fields.get(*_CALLERS), fields.get("calltime", "date")
     call_id = fields.get(*_CALL_IDS) or digest_of("calltouch", caller, calltime)
-    started_at = moment(calltime, inbound.received_at, settings.timezone)
     now = inbound.received_at.replace(microsecond=0)
     talk_s, ring_s = seconds(fields.get("duration")), seconds(fields.get("waiting_time", "waitingtime"))
+    length = (talk_s or 0) + (ring_s or 0)
+    started_at = moment(calltime, inbound.received_at, settings.timezone, usual=_USUAL_ZONE, later_s=length)
     ended = state == "ended"
     answered = phase != "calllost" and (says_answered(status) or (not status and bool(talk_s))) and talk_s != 0
-    ended_at = after(after(started_at, ring_s or 0), talk_s or 0) if ended and talk_s is not None else None
+    ended_at = after(started_at, length) if ended and talk_s is not None else None
     return ParsedCall(
         call_id=call_id,
         event=phase or state,
@@ -102,7 +105,7 @@ def _call(settings: CalltouchSettings, inbound: Inbound, region: str, fields: Fi
         ring_s=ring_s,
         talk_s=(talk_s if answered else 0) if ended else None,
         disposition=outcome("in", answered, status) if ended else "",
-        recording_url=fields.get("reclink", "recordlink", "record"),
+        recording_url=web_link(fields.get("reclink", "recordlink", "record")),
         lead=_visitor(fields, started_at or now),
     )
 

@@ -11,4 +11,3 @@ class CalltouchSettings(CallSettings):
     secret_param: SecretStr | None = Field(
         None, min_length=1, description="the value of a parameter `secret` that you add to the webhook"
     )
-    timezone: str = Field("Europe/Moscow", description="zone of the site as set at Calltouch: its times come without")

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from datetime import datetime
 from typing import Final
 
 from connectors.callfields import (
@@ -13,15 +14,17 @@ from connectors.callfields import (
     outcome,
     plain_status,
     seconds,
-    token_and_network,
 )
 from connectors.doors import Inbound, Parsed, ParsedLead, Refused, Unreadable, same_secret
 from connectors.envybox.settings import EnvyboxSettings
 from connectors.events import ParsedCall
 from connectors.numbers import line_or_client
+from connectors.pbx import check_address, web_link
 from connectors.webform.lead import lead_from_fields, short_uid
 
 _MARKS: Final = ("utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term")
+_USUAL_ZONE: Final = "Europe/Moscow"
+"""Of late events of accounts whose zone nobody set."""
 _OF_THE_CALL: Final = (
     *("key", "phone", "name", "email", "call_state", "call_duration", "call_record", "called_at", "call_id"),
     *("referrer", "url", "google_client_id", "rs", "manager_phone", "manager_name", "managers_phones", "webhooktype"),
@@ -38,7 +41,7 @@ _NOT = re.compile(
 
 def verify(settings: EnvyboxSettings, inbound: Inbound) -> None:
     """The token in the address where one is set, and the field `key` where one is. Raises Refused."""
-    token_and_network(settings, inbound)
+    check_address(settings, inbound)
     if settings.key is None:
         return
     try:
@@ -76,9 +79,9 @@ def _was_called(fields: Fields) -> bool:
 def _call(settings: EnvyboxSettings, inbound: Inbound, region: str, fields: Fields) -> ParsedCall:
     """The client asked for the call: it is `in`, whoever was rung first, and missed if the two did not talk."""
     call_id, state = fields.get("call_id"), fields.get("call_state")
-    started_at = moment(fields.get("called_at"), inbound.received_at, settings.timezone)
-    now = inbound.received_at.replace(microsecond=0)
     talk_s = seconds(fields.get("call_duration"))
+    started_at = _called_at(fields, settings, inbound)
+    now = inbound.received_at.replace(microsecond=0)
     answered = bool(talk_s) or (talk_s is None and bool(_TALKED.search(state)) and not _NOT.search(state))
     manager = line_or_client(fields.get("manager_phone"), region)
     return ParsedCall(
@@ -95,18 +98,23 @@ def _call(settings: EnvyboxSettings, inbound: Inbound, region: str, fields: Fiel
         ended_at=after(started_at, talk_s) if answered else None,
         talk_s=talk_s if answered else 0,
         disposition=outcome("in", answered),
-        recording_url=fields.get("call_record"),
+        recording_url=web_link(fields.get("call_record")),
         lead=_visitor(fields, settings, inbound),
     )
+
+
+def _called_at(fields: Fields, settings: EnvyboxSettings, inbound: Inbound) -> datetime | None:
+    length = seconds(fields.get("call_duration")) or 0
+    written = fields.get("called_at")
+    return moment(written, inbound.received_at, settings.timezone, usual=_USUAL_ZONE, later_s=length)
 
 
 def _visitor(fields: Fields, settings: EnvyboxSettings, inbound: Inbound) -> ParsedLead:
     marks = {name: fields.get(name) for name in (*_MARKS, "google_client_id")}
     marks["roistat_visit"] = fields.get("rs")
-    at = moment(fields.get("called_at"), inbound.received_at, settings.timezone)
     return call_lead(
         marks,
-        at or inbound.received_at.replace(microsecond=0),
+        _called_at(fields, settings, inbound) or inbound.received_at.replace(microsecond=0),
         name=fields.get("name"),
         email=fields.get("email"),
         page_url=fields.get("url"),

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from connectors.callfields import token_and_network
 from connectors.doors import Door, Inbound, Parsed, Receipt, Reply
 from connectors.jivo.parse import parse
 from connectors.jivo.settings import JivoSettings
+from connectors.pbx import check_address
 
 __all__ = ["SOURCE", "JivoSettings", "reply"]
 
@@ -21,6 +21,6 @@ SOURCE = Door(
     settings=JivoSettings,
     group="messenger",
     parse=parse,
-    verify=token_and_network,
+    verify=check_address,
     reply=reply,
 )

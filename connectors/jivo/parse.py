@@ -10,6 +10,7 @@ from connectors.events import CallState, Direction, Disposition, ParsedCall, Par
 from connectors.jivo.settings import JivoSettings
 from connectors.jivo.visitor import agent_of, visitor_of
 from connectors.numbers import line_or_client
+from connectors.pbx import web_link
 from connectors.trees import Tree, is_true, items, moment, part, read_object, text
 
 Author = Literal["client", "us", "bot"]
@@ -107,7 +108,7 @@ def _call(event: Tree, region: str, now: datetime) -> Parsed:
     state = _CALL_STATES.get(status, "")
     direction = _CALL_TYPES.get(text(call, "type").casefold(), "in")
     phone = line_or_client(text(call, "phone") or text(event, "visitor", "phone"), region)
-    record = text(call, "record_url")
+    record = web_link(text(call, "record_url"))
     lead = visitor_of(event, region, now, kind="call")
     return Parsed(
         calls=(

@@ -1,9 +1,9 @@
 """onlinePBX: a cloud PBX that posts start, answer and end of each call."""
 
-from connectors.callfields import token_and_network
 from connectors.doors import Door
 from connectors.onlinepbx.parse import parse
 from connectors.onlinepbx.settings import OnlinePbxSettings
+from connectors.pbx import check_address
 
 __all__ = ["SOURCE", "OnlinePbxSettings"]
 
@@ -13,6 +13,6 @@ SOURCE = Door(
     settings=OnlinePbxSettings,
     group="telephony",
     parse=parse,
-    verify=token_and_network,
+    verify=check_address,
     methods=("GET", "POST"),
 )

@@ -8,6 +8,7 @@ from connectors.doors import Inbound, Parsed
 from connectors.events import CallState, Direction, ParsedCall
 from connectors.numbers import Number, line_or_client
 from connectors.onlinepbx.settings import OnlinePbxSettings
+from connectors.pbx import web_link
 
 _STATES: Final[dict[str, CallState]] = {
     "call_start": "ringing",
@@ -76,7 +77,7 @@ def _call(
         ring_s=less(whole_s, talk_s),
         talk_s=talk_s,
         disposition=outcome(direction, bool(talk_s), cause) if ended else "",
-        recording_url=fields.get("download_url") if talk_s else "",
+        recording_url=web_link(fields.get("download_url")) if talk_s else "",
         extra=extra,
     )
 

@@ -1,7 +1,7 @@
 """Ringostat: call tracking and PBX whose webhooks the customer lays out."""
 
-from connectors.callfields import token_and_network
 from connectors.doors import Door
+from connectors.pbx import check_address
 from connectors.ringostat.parse import parse
 from connectors.ringostat.settings import RingostatSettings
 
@@ -13,6 +13,6 @@ SOURCE = Door(
     settings=RingostatSettings,
     group="telephony",
     parse=parse,
-    verify=token_and_network,
+    verify=check_address,
     methods=("GET", "POST"),
 )

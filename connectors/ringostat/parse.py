@@ -21,6 +21,7 @@ from connectors.doors import Inbound, Parsed
 from connectors.events import CallState, Direction, ParsedCall
 from connectors.formfields import digest_of
 from connectors.numbers import NOBODY, Number, line_or_client
+from connectors.pbx import web_link
 from connectors.ringostat.settings import RingostatSettings
 
 # Names that Ringostat's own export and examples use; what the customer chose otherwise stands in the settings.
@@ -59,9 +60,10 @@ def parse(settings: RingostatSettings, inbound: Inbound, region: str) -> Parsed:
     direction = _direction(ours, event, caller, called)
     client, colleague, line = _ends(direction, caller, called)
     state = _state(ours, event)
-    started_at = moment(ours.get("started_at"), inbound.received_at, settings.timezone)
     at = inbound.received_at.replace(microsecond=0)
     whole_s, talk_s, ring_s = (seconds(ours.get(name)) for name in ("duration_s", "talk_s", "ring_s"))
+    length = whole_s or (ring_s or 0) + (talk_s or 0)
+    started_at = moment(ours.get("started_at"), inbound.received_at, settings.timezone, later_s=length)
     status = ours.get("disposition")
     answered, talk_s = _talked(status, talk_s, whole_s)
     ended = state == "ended"
@@ -90,7 +92,7 @@ def parse(settings: RingostatSettings, inbound: Inbound, region: str) -> Parsed:
                 ring_s=ring_s if ended else None,
                 talk_s=talk_s if ended else None,
                 disposition=outcome(direction, answered, status) if ended else "",
-                recording_url=ours.get("recording_url"),
+                recording_url=web_link(ours.get("recording_url")),
                 lead=call_lead(
                     marks,
                     started_at or at,

@@ -6,7 +6,6 @@ from connectors.callfields import (
     Fields,
     after,
     call_lead,
-    check_network,
     fields_of,
     moment,
     outcome,
@@ -14,9 +13,10 @@ from connectors.callfields import (
     says_answered,
     seconds,
 )
-from connectors.doors import Inbound, Parsed, ParsedLead, Refused, check_token, same_secret
+from connectors.doors import Inbound, Parsed, ParsedLead, Refused, same_secret
 from connectors.events import ParsedCall
 from connectors.numbers import line_or_client
+from connectors.pbx import check_sender, web_link
 from connectors.roistat.settings import RoistatSettings
 from connectors.webform.lead import lead_from_fields
 
@@ -31,8 +31,7 @@ _NO_VISIT: Final = ("nocookie", "no_cookie", "нет cookie")
 
 def verify(settings: RoistatSettings, inbound: Inbound) -> None:
     """The token in the address. Behind it only the path of proxylead may follow. Raises Refused."""
-    check_network(settings, inbound)
-    tail = check_token(settings, inbound).strip("/")
+    tail = check_sender(settings, inbound).strip("/")
     if tail and not tail.endswith(_PROXYLEAD):
         raise Refused("no such address", 404)
 
@@ -53,9 +52,9 @@ def _call(settings: RoistatSettings, inbound: Inbound, region: str, fields: Fiel
     if not call_id:
         return Parsed()
     status = fields.get("status")
-    started_at = moment(fields.get("date"), inbound.received_at, settings.timezone)
-    now = inbound.received_at.replace(microsecond=0)
     length = seconds(fields.get("duration")) if status else None
+    started_at = moment(fields.get("date"), inbound.received_at, settings.timezone, later_s=length or 0)
+    now = inbound.received_at.replace(microsecond=0)
     answered = says_answered(status) and length != 0
     ended_at = after(started_at, length) if answered else None
     marks = {name: fields.get(name) for name in (*_UTM, "google_client_id", "metrika_client_id")}
@@ -76,7 +75,7 @@ def _call(settings: RoistatSettings, inbound: Inbound, region: str, fields: Fiel
                 talk_s=(length if answered else 0) if status else None,
                 disposition=outcome("in", answered, status) if status else "",
                 recording_id=fields.get("file_id"),
-                recording_url=fields.get("link"),
+                recording_url=web_link(fields.get("link")),
                 lead=call_lead(
                     marks,
                     started_at or now,

@@ -1,7 +1,7 @@
 """Telphin (Телфин.Офис, Ringme): events of extensions, queues and menus."""
 
-from connectors.callfields import token_and_network
 from connectors.doors import Door
+from connectors.pbx import check_address
 from connectors.telphin.parse import parse
 from connectors.telphin.settings import TelphinSettings
 
@@ -13,6 +13,6 @@ SOURCE = Door(
     settings=TelphinSettings,
     group="telephony",
     parse=parse,
-    verify=token_and_network,
+    verify=check_address,
     methods=("GET", "POST"),
 )

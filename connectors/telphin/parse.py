@@ -47,6 +47,8 @@ def parse(settings: TelphinSettings, inbound: Inbound, region: str) -> Parsed:
     at = at or inbound.received_at.replace(microsecond=0)
     answered, talk_s = _talk(fields) if state == "ended" else (False, None)
     status = fields.get("callstatus")
+    # One phone that did not answer is not the end of a call that rings at others: that the queue or menu tells.
+    tells = state == "ended" and (answered or direction != "in" or bool(fields.get("bridged")))
     name = caller_name(fields.get("calleridname")) if direction == "in" else ""
     leg = fields.get("subcallid") or call_id
     extra = {"status": status, "extension_id": fields.get(f"{_side(direction)}extensionid")}
@@ -66,7 +68,7 @@ def parse(settings: TelphinSettings, inbound: Inbound, region: str) -> Parsed:
                 answered_at=at if state == "talking" else ago(at, talk_s) if answered else None,
                 ended_at=at if state == "ended" else None,
                 talk_s=talk_s,
-                disposition=outcome(direction, answered, status) if state == "ended" else "",
+                disposition=outcome(direction, answered, status) if tells else "",
                 recording_id=fields.get("recid"),
                 command_id=fields.get("callapiid") if direction == "out" else "",
                 lead=call_lead({}, at, name=name) if name else None,
@@ -114,6 +116,6 @@ def _talk(fields: Fields) -> tuple[bool, int | None]:
     answered = says_answered(fields.get("callstatus")) and length != 0
     if bridged:
         return (
-            (True, None) if bridged in ("yes", "true", "1") else (False, 0)
+            (True, None) if bridged in ("yes", "true", "1") else (False, None)
         )  # its Duration is waiting and talk in one
-    return answered, length if answered else 0
+    return answered, length if answered else None
