@@ -117,6 +117,19 @@ RU: Mapping[str, Entry] = {
     "field_removed_refused": "🟡 {crm} не принимает поле «{field}»",
     "field_removed_mandatory": "🟡 В {crm} стало обязательным поле «{field}»",
     "field_removed_mapping": "🟡 Ошибка в маппинге: {crm}, поле «{field}»",
+    "note_missing": {
+        "one": "🟡 {crm}: у {n} сделки нет примечания",
+        "few": "🟡 {crm}: у {n} сделок нет примечания",
+        "other": "🟡 {crm}: у {n} сделок нет примечания",
+    },
+    "note_missing_over": "🟢 {crm}: все примечания записаны",
+    "task_missing": {
+        "one": "🟡 {crm}: у {n} сделки нет задачи позвонить",
+        "few": "🟡 {crm}: у {n} сделок нет задачи позвонить",
+        "other": "🟡 {crm}: у {n} сделок нет задачи позвонить",
+    },
+    "task_missing_over": "🟢 {crm}: все задачи поставлены",
+    "extra_missing_todo": "С {time}. CRM их не принимает, сами сделки на месте. Пробую дальше.",
     "field_removed_count": {
         "one": "С {time} · {n} лид доставлен без него, поле дописано в примечание",
         "few": "С {time} · {n} лида доставлены без него, поле дописано в примечание",
@@ -335,6 +348,14 @@ EN: Mapping[str, Entry] = {
     "field_removed_refused": '🟡 {crm} refuses the field "{field}"',
     "field_removed_mandatory": '🟡 The field "{field}" has become mandatory in {crm}',
     "field_removed_mapping": '🟡 A mapping is wrong: {crm}, field "{field}"',
+    "note_missing": {"one": "🟡 {crm}: {n} deal has no note", "other": "🟡 {crm}: {n} deals have no note"},
+    "note_missing_over": "🟢 {crm}: all notes are written",
+    "task_missing": {
+        "one": "🟡 {crm}: {n} deal has no call task",
+        "other": "🟡 {crm}: {n} deals have no call task",
+    },
+    "task_missing_over": "🟢 {crm}: all call tasks are made",
+    "extra_missing_todo": "Since {time}. The CRM does not take them; the deals are there. Still trying.",
     "field_removed_count": {
         "one": "Since {time} · {n} lead delivered without it, the field is in the note",
         "other": "Since {time} · {n} leads delivered without it, the field is in the note",

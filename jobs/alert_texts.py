@@ -24,6 +24,8 @@ from leads.redact import redact
 
 SHOWN_PEOPLE = 5
 SHOWN_EVENTS = 10
+EXTRAS = ("note", "task")
+"""Parts of a delivery that may be missing like a field, but are none."""
 SIGNS = ("🔴", "🟠", "🟡", "🟢")
 """What a headline begins with, the worst first."""
 Lines = list[str]
@@ -145,6 +147,11 @@ def _lead_doubled(incident: Incident, style: Style, now: datetime) -> Lines:
 
 
 def _field_removed(incident: Incident, style: Style, now: datetime) -> Lines:
+    if _field(incident) in EXTRAS:
+        return [
+            style.say(f"{_field(incident)}_missing", n=max(1, incident.count), crm=_crm(incident, style)),
+            style.say("extra_missing_todo", time=style.time(incident.opened_at, now)),
+        ]
     what = incident.cause.partition(":")[0]
     key = f"field_removed_{what}" if what in ("field", "refused", "mandatory", "mapping") else "field_removed"
     mapping = incident.data.get("mapping")
@@ -259,7 +266,7 @@ def _over(incident: Incident, style: Style, now: datetime) -> Lines:
     if not style.has(f"{kind}_over"):
         return _open(incident, style, now)
     ended = incident.recovered_at or incident.resolved_at or now
-    key = f"{kind}_over"
+    key = f"{_field(incident)}_missing_over" if _field(incident) in EXTRAS else f"{kind}_over"
     key = _named(key, incident) if style.has(f"{key}_anywhere") else key
     head = style.say(key, crm=_crm(incident, style), name=_name(incident), field=_field(incident))
     own = f"{kind}_period"

@@ -44,6 +44,8 @@ Owed = tuple[int, datetime | None]
 """How many, and since when the oldest of them."""
 DRAINED_WITHIN = timedelta(minutes=2)
 """So long the end of an outage waits for the leads that waited."""
+EXTRAS_MISSING = timedelta(minutes=15)
+"""A note or task that is missing for longer is told of."""
 
 
 @dataclass(slots=True)
@@ -165,6 +167,8 @@ class Watch:
         by_field: dict[str, tuple[int, datetime, str]] = {}
         for entries, settled_at in conn.execute(query.order_by(t_delivery.c.settled_at)):
             for entry in entries:
+                if entry["field"] in ("note", "task") and now - settled_at < EXTRAS_MISSING:
+                    continue  # written anew by itself, mostly within a minute or two
                 count, since, where = by_field.get(entry["field"], (0, settled_at, entry.get("where", "")))
                 by_field[entry["field"]] = (count + 1, since, where)
         kept = set()

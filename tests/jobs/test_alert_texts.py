@@ -321,6 +321,16 @@ def test_a_hub_that_was_restarted_again_tells_of_the_last_time_it_was_away() -> 
     assert lines[1] == f"Не работал {first}–{last}."
 
 
+def test_a_note_that_cannot_be_written_is_not_told_of_as_a_field() -> None:
+    missing = incident("field_removed", "field:note", 3, field="note")
+    assert text(missing, RU_STYLE) == (
+        "🟡 amoCRM «Продажи»: у 3 сделок нет примечания\n"
+        "С 14:02. CRM их не принимает, сами сделки на месте. Пробую дальше."
+    )
+    over = resolve(incident("field_removed", "field:task", 1, field="task"), NOW, {"done": 1})
+    assert text(over, EN_STYLE).startswith('🟢 amoCRM "Продажи": all call tasks are made')
+
+
 def test_good_news_alone_are_not_told_under_a_red_sign() -> None:
     over = [render(resolve(incident("connection_down"), NOW), RU_STYLE, NOW) for _ in range(3)]
     assert bundle(over, RU_STYLE).headline == "<b>🟢 Сразу 3 события</b>"

@@ -188,6 +188,10 @@ async def test_a_note_or_task_that_fails_never_fails_the_lead(path: str) -> None
         await h.until(lambda: h.delivery(lead_id).state == "delivered", 120.0)
         assert h.delivery(lead_id).error_kind == "incomplete"
         assert len(h.amocrm.deals) == 2
+        await h.wait(60.0)
+        assert not any("🟡" in text for text in h.told())
+        await h.wait(15 * 60.0)
+        assert sum("нет примечания" in text or "нет задачи" in text for text in h.told()) >= 1
         h.calm()
         await h.until(lambda: h.delivery(lead_id).error_kind == "", 3700.0)
         assert (len(h.notes("amo")), len(h.tasks("amo"))) == (2, 2)
