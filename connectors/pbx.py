@@ -13,7 +13,7 @@ from connectors.trees import moment
 from leads.normalize import clean_text
 
 NEVER = datetime(2100, 1, 1, tzinfo=UTC)
-ZONE_STEP = timedelta(minutes=15)  # zones of the world differ by multiples of it
+ZONE_STEP = timedelta(minutes=30)  # zones of the world differ by multiples of it, but for two small ones
 ZONE_MAX = timedelta(hours=14, minutes=30)
 ON_ITS_WAY = timedelta(minutes=3)  # from what happened to the arrival of its event, a clock that is wrong included
 LINK_MAX = 2_000  # characters
