@@ -74,8 +74,8 @@ def means_nothing(value: str) -> bool:
 def fields_of(inbound: Inbound, *, inside: str = "") -> Fields:
     """The body's fields, then those of the address that the body leaves out. Raises UnreadableBody.
 
-    `inside` is an object of the body whose fields count as its own (`params` of JSON-RPC). Nothing at all, which is
-    how some vendors test an address, is no fields.
+    `inside` is an object of the body whose fields count as its own (`params` of JSON-RPC, whose `id` is only that of
+    the request). Nothing at all, which is how some vendors test an address, is no fields.
     """
     pairs = [(plain_path(name), value) for name, value in inbound.query]
     values = values_of(pairs)
@@ -88,8 +88,9 @@ def fields_of(inbound: Inbound, *, inside: str = "") -> Fields:
                 return Fields(values)
             raise
         of_body = flatten(body.tree) if body.kind == "json" else body.pairs
-        if inside:
-            of_body = [(name.removeprefix(f"{inside}."), value) for name, value in of_body]
+        if inside and any(name.startswith(f"{inside}.") for name, _ in of_body):
+            outer = [(name, value) for name, value in of_body if name not in ("id", "jsonrpc")]
+            of_body = [(name.removeprefix(f"{inside}."), value) for name, value in outer]
         values = {**values, **values_of(of_body)}
     return Fields(values)
 

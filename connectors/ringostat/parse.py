@@ -27,7 +27,7 @@ from connectors.ringostat.settings import RingostatSettings
 # Names that Ringostat's own export and examples use; what the customer chose otherwise stands in the settings.
 _NAMES: Final[dict[str, str]] = {
     "call_id": "uniqueid unique_id call_id callid id linkedid",
-    "event": "event event_type event_name webhook moment",
+    "event": "event event_type event_name webhook moment method",
     "direction": "direction call_type calltype type call_direction",
     "client": "caller caller_number callernumber caller_phone client client_number client_phone phone from callerid",
     "line": "dst did line called callee destination to called_number dst_number",
