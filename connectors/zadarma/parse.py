@@ -31,8 +31,12 @@ def parse(settings: ZadarmaSettings, inbound: Inbound, region: str) -> Parsed:
         return Parsed(reply=Reply(200, inbound.param("zd_echo").encode("utf-8", "replace"), "text/plain"))
     if inbound.body.strip() and b"=" not in inbound.body:
         raise Unreadable("not a form")
-    fields = {decode(name)[0]: clean_text(decode(value)[0]) for name, value in first_fields(inbound).items()}
-    region, event = settings.region or region, fields.get("event", "").upper()
+    sent = first_fields(inbound)
+    event = sent.get(b"event", b"").decode(
+        "latin-1"
+    )  # to the letter: what differs in one was not checked as this event
+    fields = {decode(name)[0]: clean_text(decode(value)[0]) for name, value in sent.items()}
+    region = settings.region or region
     if event == "SMS":
         return _sms(fields, region, inbound.received_at)
     if event not in _OF_CALLS or not fields.get("pbx_call_id"):

@@ -219,6 +219,12 @@ def test_an_unknown_event_is_let_through_when_signed_and_makes_nothing() -> None
         taken("zadarma", replace(signed(fields, "x"), headers={}))
 
 
+@pytest.mark.parametrize("event", ["notify_end", "NOTIFY_END ", " NOTIFY_END", "NOTIFY_END\0", "sms", "Sms"])
+def test_an_event_that_is_not_spelled_as_the_vendor_does_cannot_slip_past_the_signature(event: str) -> None:
+    fields = {"event": event, "pbx_call_id": "in_1", "caller_id": "1", "disposition": "answered", "result": RESULT}
+    assert taken("zadarma", signed(fields, "forged")) == Parsed()
+
+
 def test_nothing_at_all_is_refused_where_a_secret_is_set() -> None:
     for body in ("", "zd=1", "{}", "\xff"):
         with pytest.raises(Refused):
