@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from pydantic import Field, SecretStr
 
-from connectors.bodies import Body, Pairs, UnreadableBody, flatten, read_body
+from connectors.bodies import MAX_FIELDS, Body, Pairs, UnreadableBody, flatten, read_body
 from connectors.doors import DoorSettings, Inbound, ParsedLead, Refused, same_secret
 from connectors.webform.fields import OwnNames, meaning_of
 from connectors.webform.gather import values_of
@@ -141,11 +141,16 @@ def lead_of_answers(
     own = {name.casefold(): ours for name, ours in settings.fields.items()}
     values: dict[str, str] = {}
     named: dict[str, str] = {}
+    labels = Labels()
+    left_out = 0
     for answer in answers:
         value = clean_text(answer.value)
         if not value:
             continue
-        label = _free_label(answer.label or answer.ref or "field", values)
+        if len(values) >= MAX_FIELDS:
+            left_out += 1
+            continue
+        label = labels.free(answer.label or answer.ref)
         values[label] = value
         ours = own.get(answer.ref.casefold()) or own.get(answer.label.casefold()) or answer.ours or asked(label)
         if not ours and answer.ref and meaning_of(label).meaning == "extra":
@@ -153,6 +158,8 @@ def lead_of_answers(
             ours = by_ref.meaning if by_ref.sure and by_ref.meaning in _BY_REF else ""
         if ours:
             named[label] = ours
+    if left_out:
+        extra = {**extra, "fields left out": str(left_out)}
     return lead_of(
         settings, inbound, region, values, own_names=named, lead_uid=lead_uid, form=form, extra=extra, flags=flags
     )
@@ -182,14 +189,24 @@ def asked(label: str) -> str:
     return next((ours for ours, pattern in _ASKED if pattern.search(text)), "")
 
 
-def _free_label(label: str, taken: Mapping[str, str]) -> str:
-    """One line without brackets, which mean nesting in names of fields, and not yet taken."""
-    text = " ".join(clean_text(label).replace("[", "(").replace("]", ")").split())[:LABEL_MAX].strip() or "field"
-    free, number = text, 1
-    while free in taken:
-        number += 1
-        free = f"{text} ({number})"
-    return free
+class Labels:
+    """Names for fields whose labels repeat: `More?`, `More? (2)`."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, int] = {}
+
+    def free(self, label: str) -> str:
+        """One line without brackets, which mean nesting in names of fields; another one each time."""
+        plain = clean_text(label[: 2 * LABEL_MAX]).replace("[", "(").replace("]", ")")
+        text = " ".join(plain.split())[:LABEL_MAX].strip() or "field"
+        times = self._seen.get(text, 0)
+        while True:
+            times += 1
+            free = text if times == 1 else f"{text} ({times})"
+            if times == 1 or free not in self._seen:
+                self._seen[text] = times
+                self._seen.setdefault(free, 1)
+                return free
 
 
 def plain_values(pairs: Pairs, without: Iterable[str] = ()) -> dict[str, str]:

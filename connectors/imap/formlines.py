@@ -7,9 +7,9 @@ from connectors.webform.fields import meaning_of
 LABEL_MAX = 80  # characters
 LABEL_WORDS = 9
 
-_LINE = re.compile(r"[\s*•·>\-–]*(?P<label>[^:\t\n]{1,80}?)[\s*]*[:\t][\s*]*(?P<value>.*)")
-_DASHED = re.compile(r"(?P<label>[^:\n]{2,40}?)\s+[-–—]\s+(?P<value>\S.*)")
-_RULED = re.compile(r"-{2,}\s*(?P<label>[^-\n].{0,78}?)\s*-{2,}")
+_LINE = re.compile(r"[\s*•·>\-–]{0,10}(?P<label>[^:\t\n]{1,80}?)[\s*]{0,10}[:\t][\s*]{0,10}")
+_DASHED = re.compile(r"(?P<label>[^:\n]{2,40}?)\s{1,10}[-–—]\s{1,10}(?=\S)")
+_RULED = re.compile(r"-{2,20}\s{0,9}(?P<label>[^-\n].{0,78}?)\s{0,9}-{2,20}")
 _LETTERS = re.compile(r"[^\W\d_]")
 _KNOWN = frozenset(
     (
@@ -38,7 +38,7 @@ def form_lines(text: str) -> tuple[Fields, str]:
         line = raw.strip()
         if not line:
             continue
-        if _FOOTER.fullmatch(line):
+        if len(line) < 500 and _FOOTER.fullmatch(line):
             open_label = ""
             rest.append(line)
             continue
@@ -67,12 +67,12 @@ def _labelled(line: str) -> tuple[str, str] | None:
     ruled = _RULED.fullmatch(line)
     if ruled:
         return ruled["label"], ""
-    match = _LINE.fullmatch(line)
-    if match and _is_label(match["label"]) and not match["value"].startswith("//"):
-        return match["label"].strip(), match["value"].strip()
-    dashed = _DASHED.fullmatch(line)
+    match = _LINE.match(line)
+    if match and _is_label(match["label"]) and not line.startswith("//", match.end()):
+        return match["label"].strip(), line[match.end() :].strip(" *")
+    dashed = _DASHED.match(line)
     if dashed and _known(dashed["label"]):
-        return dashed["label"].strip(), dashed["value"].strip()
+        return dashed["label"].strip(), line[dashed.end() :].strip()
     plain = line.strip("* ")
     return (plain, "") if len(plain) <= 40 and _known(plain) else None
 

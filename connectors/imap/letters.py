@@ -5,9 +5,9 @@ import re
 from dataclasses import replace
 from datetime import datetime
 
-from connectors.bodies import plain_path
+from connectors.bodies import MAX_FIELDS
 from connectors.doors import ParsedLead, Unreadable
-from connectors.formfields import asked
+from connectors.formfields import Labels, asked
 from connectors.imap.formlines import Fields, form_lines, looks_like_form
 from connectors.imap.mime import Mail, read_mail
 from connectors.imap.settings import ImapSettings
@@ -68,9 +68,10 @@ def _of_mail(mail: Mail, settings: ImapSettings, region: str, now: datetime) -> 
     sender_name, sender = next(iter(mail.addresses("from")), ("", ""))
     from_form = _is_among(sender, settings.form_senders)
     ours = _is_ours(sender, settings)
-    fields, rest = form_lines(written(mail.text).text)
-    if from_form or ((ours or _is_robot(sender)) and looks_like_form(fields)):
-        return _of_form(mail, fields, rest, settings, region, now)
+    if from_form or ours or _is_robot(sender):
+        fields, rest = form_lines(written(mail.text).text)
+        if from_form or looks_like_form(fields):
+            return _of_form(mail, fields, rest, settings, region, now)
     if ours:
         return _of_forwarded(mail, sender, settings, region, now)
     if not sender or _is_robot(sender) or _is_mailing(mail):
@@ -134,12 +135,13 @@ def _of_form(
         return None
     values: dict[str, str] = {}
     own_names: dict[str, str] = {}
-    for label, value in fields:
-        name = _free(plain_path(label.replace("[", "(").replace("]", ")")), values)
+    labels = Labels()
+    for label, value in fields[:MAX_FIELDS]:
         if label.casefold() in _SENDER_LABELS:  # "From: Ivan <ivan@example.ru>", as Contact Form 7 begins its letter
             person, address = next(iter(_addresses(value)), ("", ""))
             values |= {key: text for key, text in (("name", person), ("email", address)) if text and key not in values}
             continue
+        name = labels.free(label)
         values[name] = value
         question = asked(name)
         if question:
@@ -162,14 +164,6 @@ def _of_form(
     comment = lead.comment or (rest.replace("\t", " ") if not fields else "")
     extra = {**lead.extra, **({"letter text": clean_text(rest, 2_000)} if rest and fields else {})}
     return replace(lead, form=lead.form or person_name(subject), comment=clean_text(comment, COMMENT_MAX), extra=extra)
-
-
-def _free(label: str, taken: dict[str, str]) -> str:
-    name, number = label, 1
-    while name in taken:
-        number += 1
-        name = f"{label} ({number})"
-    return name
 
 
 # --- who writes ----------------------------------------------------------------------------

@@ -15,7 +15,8 @@ from leads.normalize import clean_text, person_name
 from leads.normalize import email as read_email
 
 MAX_PARTS = 200
-MAX_TEXT = 200_000  # characters of one letter that are looked at
+MAX_TEXT = 100_000  # characters of one letter that are looked at
+MAX_LINES = 4_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +148,8 @@ def header_text(value: object) -> str:
 
 def clean_lines(text: str) -> str:
     """Clean text whose lines have no space at their ends, and no more than one empty line in a row."""
-    lines = [line.strip(" \r") for line in clean_text(text.replace("\xa0", " ").replace("\t", "\ue000")).split("\n")]
+    plain = clean_text(text[: 2 * MAX_TEXT].replace("\xa0", " ").replace("\t", "\ue000"))
+    lines = [line.strip(" \r") for line in plain.split("\n")[:MAX_LINES]]
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).replace("\ue000", "\t").strip()
 
 
@@ -165,14 +167,14 @@ class _Text(HTMLParser):
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
         self.lines: list[str] = [""]
-        self._unread: list[str] = []
+        self._unread = 0
         self._quotes = 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag in _UNREAD:
-            self._unread.append(tag)
+            self._unread += 1
         elif tag == "body":
-            self._unread.clear()
+            self._unread = 0
         elif tag == "br":
             self._break(always=True)
         elif tag in ("td", "th"):
@@ -185,8 +187,8 @@ class _Text(HTMLParser):
             self._break()
 
     def handle_endtag(self, tag: str) -> None:
-        if tag in _UNREAD and tag in self._unread:
-            self._unread.remove(tag)
+        if tag in _UNREAD and self._unread:
+            self._unread -= 1
         if tag == "blockquote" and self._quotes:
             self._quotes -= 1
         if tag in _BREAKS:
@@ -213,7 +215,7 @@ def html_text(html: str) -> str:
     """HTML of a letter -> its lines."""
     parser = _Text()
     try:
-        parser.feed(html[: 10 * MAX_TEXT])
+        parser.feed(html[: 4 * MAX_TEXT])
         parser.close()
     except (AssertionError, ValueError):
         pass  # what was read before the fault still counts

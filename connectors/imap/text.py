@@ -27,6 +27,7 @@ _FAREWELL = re.compile(
     re.IGNORECASE,
 )
 _YANDEX_HEAD = re.compile(r".{0,60}\d{1,2}[.:]\d{2}.{0,40},\s*(?P<from>[^,]*<[^<>]+>)\s*:?")
+LONGEST_MARK = 400  # characters; a longer line is nobody's "On Monday … wrote:"
 SIGNATURE_LINES = 12  # a farewell further from the end is no signature
 
 
@@ -65,6 +66,8 @@ def written(text: str) -> Written:
 
 def _begins_quote(lines: list[str], number: int) -> bool:
     line = lines[number].strip()
+    if len(line) > LONGEST_MARK:
+        return False
     if _ORIGINAL.fullmatch(line):
         return True
     if _WROTE.fullmatch(line) or _WROTE.fullmatch(" ".join(one.strip() for one in lines[number : number + 2])):
@@ -74,12 +77,12 @@ def _begins_quote(lines: list[str], number: int) -> bool:
 
 def _parted(lines: list[str]) -> Written:
     """At `-- `, else at a farewell near the end. The line that a telephone adds is dropped."""
-    lines = [line for line in lines if not _SENT_FROM.fullmatch(line.strip())]
+    lines = [line for line in lines if len(line) > LONGEST_MARK or not _SENT_FROM.fullmatch(line.strip())]
     for number, line in enumerate(lines):
         if line.rstrip() == "--":
             return Written(_text(lines[:number]), _text(lines[number + 1 :]))
     for number in range(max(0, len(lines) - SIGNATURE_LINES), len(lines)):
-        if _FAREWELL.fullmatch(lines[number].strip()) and any(line.strip() for line in lines[:number]):
+        if _FAREWELL.fullmatch(lines[number].strip()[:LONGEST_MARK]) and any(line.strip() for line in lines[:number]):
             return Written(_text(lines[:number]), _text(lines[number:]))
     return Written(_text(lines))
 
@@ -89,6 +92,8 @@ def forwarded(text: str) -> Forwarded | None:
     lines = text.split("\n")
     for number, line in enumerate(lines):
         plain = line.lstrip("> ").strip()
+        if len(plain) > LONGEST_MARK:
+            continue
         marked = bool(plain) and bool(_FORWARDED.fullmatch(plain))
         parted = marked or bool(plain and _ORIGINAL.fullmatch(plain))
         start = number + 1 if parted else number
