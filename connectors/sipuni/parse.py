@@ -22,6 +22,7 @@ _UNANSWERED: Final[dict[str, Disposition]] = {
 }
 _TAIL: Final = re.compile(r"_id\d+$")
 INTERNAL = "2"
+ACCOUNT_MIN = 4  # digits; a shorter one might be the beginning of an extension
 
 
 def parse(settings: SipuniSettings, inbound: Inbound, region: str) -> Parsed:
@@ -34,8 +35,8 @@ def parse(settings: SipuniSettings, inbound: Inbound, region: str) -> Parsed:
 
 
 def _call(event: str, fields: Fields, settings: SipuniSettings, region: str, received_at: datetime) -> ParsedCall:
-    account = settings.user or fields.get("user_id", "")
-    source, target = (_side(fields, side, account, region) for side in ("src", "dst"))
+    accounts = (fields.get("user_id", ""), settings.user)
+    source, target = (_side(fields, side, accounts, region) for side in ("src", "dst"))
     direction = _direction(fields, source, target)
     called = line_or_client(fields.get("pbxdstnum", ""), region)
     at = moment(fields.get("timestamp", ""), received_at)
@@ -70,12 +71,15 @@ def _call(event: str, fields: Fields, settings: SipuniSettings, region: str, rec
     )
 
 
-def _side(fields: Fields, side: str, account: str, region: str) -> Number:
+def _side(fields: Fields, side: str, accounts: tuple[str, str], region: str) -> Number:
     """One end: a colleague by his short number, whose long one begins with the account's."""
     long, short = (_TAIL.sub("", fields.get(name, "")) for name in (f"{side}_num", f"short_{side}_num"))
     if fields.get(f"{side}_type") == INTERNAL:
         own = short or long
-        own = own.removeprefix(account) if account and own != account else own
+        for account in accounts:
+            bare = account.lstrip("0")  # in YAML without quotes 070001 is the number 70001
+            if len(bare) >= ACCOUNT_MIN:
+                own = re.sub(rf"^0*{re.escape(bare)}(?=\d)", "", own)
         return Number(extension=own, raw=own) if own else NOBODY
     return line_or_client(long or short, region)
 

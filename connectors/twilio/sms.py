@@ -11,6 +11,7 @@ from connectors.pbx import told, web_link, whole_seconds
 from leads.normalize import person_name
 
 MEDIA_MAX = 20  # Twilio sends at most ten
+_BEARS_PHONES: Final = frozenset(("sms", "whatsapp"))
 _KINDS: Final[dict[str, Literal["image", "audio", "video"]]] = {"image": "image", "audio": "audio", "video": "video"}
 
 
@@ -23,7 +24,7 @@ def message_of(fields: dict[str, str], region: str, received_at: datetime) -> Pa
     channel, address = _channel(sender)
     number = line_or_client(address, region)
     ours = line_or_client(_channel(line)[1], region)
-    phone = number.e164 if channel in ("sms", "whatsapp") else ""
+    phone = number.e164 if channel in _BEARS_PHONES else ""
     person = address.lstrip("+") if channel != "sms" else "" if phone else address
     words = fields.get("Body", "")
     name = person_name(fields.get("ProfileName", ""))

@@ -1,6 +1,6 @@
 """Calls of Twilio. A call whose TwiML ran is `completed` though nobody may have talked: only a Dial tells that."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Final
 
@@ -50,7 +50,7 @@ def status(fields: Fields, region: str, received_at: datetime, completed_is_answ
         extension=ends.extension,
         employee=ends.employee,
         at=at,
-        started_at=at if said in _RINGS and not parent else None,
+        started_at=_started(said, at, seconds) if not parent else None,
         answered_at=at if state == "talking" else None,
         ended_at=at if over and not parent else None,
         talk_s=seconds if talked else None,
@@ -151,6 +151,12 @@ def _disposition(said: str, talked: bool, direction: Direction, fields: Fields) 
     if said == "completed" and direction == "in":
         return ""
     return _unanswered(said, direction)
+
+
+def _started(said: str, at: datetime, seconds: int | None) -> datetime | None:
+    if said in _RINGS:
+        return at
+    return at - timedelta(seconds=seconds) if said == "completed" and seconds else None
 
 
 def _unanswered(said: str, direction: Direction) -> Disposition:
