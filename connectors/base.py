@@ -15,8 +15,9 @@ from pydantic import BaseModel
 
 from leads.clock import Clock
 
-Kind = Literal["contact", "company", "deal", "note", "task"]
-KINDS: tuple[Kind, ...] = ("contact", "company", "deal", "note", "task")
+Kind = Literal["contact", "company", "deal", "note", "task", "call"]
+KINDS: tuple[Kind, ...] = ("contact", "company", "deal", "note", "task", "call")
+Disposition = Literal["answered", "missed", "no_answer", "busy", "failed", "voicemail"]
 
 
 # --- drafts: what is to be written, already resolved to the vendor's ids -----------------
@@ -85,12 +86,37 @@ class TaskDraft:
     responsible: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class CallDraft:
+    """A call that is over, for the CRM's own form of calls: on the deal, or where `deal_id` is "" on the contact.
+
+    `key` is our id of the call, `phone` the client's number (E.164), `line` our own number or "". `talk_s` is how long
+    two people talked, `ring_s` how long it rang before. `responsible` is a CRM user id or "", `employee` who talked
+    as text. `text` is one line for people: what the vendor's form may have no field for.
+    """
+
+    key: str
+    deal_id: str
+    contact_id: str
+    direction: Literal["in", "out"]
+    phone: str
+    line: str
+    started_at: datetime
+    talk_s: int
+    ring_s: int
+    disposition: Disposition
+    recording_url: str = ""
+    responsible: str = ""
+    employee: str = ""
+    text: str = ""
+
+
 def same_name(one: str, other: str) -> bool:
     """Whether two names of companies are the same but for case and spaces."""
     return " ".join(one.split()).casefold() == " ".join(other.split()).casefold() != ""
 
 
-Draft = ContactDraft | CompanyDraft | DealDraft | NoteDraft | TaskDraft
+Draft = ContactDraft | CompanyDraft | DealDraft | NoteDraft | TaskDraft | CallDraft
 
 
 @dataclass(frozen=True, slots=True)

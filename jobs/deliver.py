@@ -390,5 +390,6 @@ def kind_of(draft: Draft) -> Kind:
         "DealDraft": "deal",
         "NoteDraft": "note",
         "TaskDraft": "task",
+        "CallDraft": "call",
     }
     return kinds[type(draft).__name__]

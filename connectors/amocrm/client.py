@@ -15,6 +15,7 @@ from connectors.amocrm.metadata import ENTITY_OF, pipeline_rows, read_metadata
 from connectors.amocrm.payloads import (
     KEY_FIELD,
     Body,
+    call_body,
     company_body,
     contact_body,
     deal_body,
@@ -42,6 +43,7 @@ from connectors.amocrm.records import (
 from connectors.amocrm.settings import AmocrmSettings, capabilities
 from connectors.amocrm.writer import Writer
 from connectors.base import (
+    CallDraft,
     CompanyDraft,
     ContactDraft,
     DealDraft,
@@ -175,6 +177,8 @@ class AmocrmClient:
                 return await (self._deal_notes if draft.deal_id else self._contact_notes).create(note_body(draft))
             case TaskDraft():
                 return await self._tasks.create(task_body(draft))
+            case CallDraft():
+                return await (self._deal_notes if draft.deal_id else self._contact_notes).create(call_body(draft))
             case _:
                 assert_never(draft)
 
@@ -193,6 +197,8 @@ class AmocrmClient:
                 return await self._lookup.note(draft)
             case TaskDraft():
                 return await self._lookup.task(draft)
+            case CallDraft():
+                return await self._lookup.call(draft)
             case _:
                 assert_never(draft)
 

@@ -7,7 +7,7 @@ from connectors.amocrm.account import AccountFields
 from connectors.amocrm.api import AmocrmApi, Params
 from connectors.amocrm.payloads import text_marker
 from connectors.amocrm.records import Row, is_person, key_of, made_before, newest_first, rows_of
-from connectors.base import CompanyDraft, ContactDraft, DealDraft, Hint, NoteDraft, TaskDraft
+from connectors.base import CallDraft, CompanyDraft, ContactDraft, DealDraft, Hint, NoteDraft, TaskDraft
 from connectors.errors import ConnectorError, PermanentError
 
 CLOCK_MARGIN = timedelta(seconds=3900)
@@ -80,6 +80,15 @@ class Lookup:
             return isinstance(params, dict) and marker in str(params.get("text") or "")
 
         return await self._marked("find note", f"/api/v4/{entity}/{entity_id}/notes", "notes", NEWEST, matches)
+
+    async def call(self, draft: CallDraft) -> str | None:
+        entity, entity_id = ("leads", draft.deal_id) if draft.deal_id else ("contacts", draft.contact_id)
+
+        def matches(row: Row) -> bool:
+            params = row.get("params")
+            return isinstance(params, dict) and str(params.get("uniq") or "") == draft.key
+
+        return await self._marked("find call", f"/api/v4/{entity}/{entity_id}/notes", "notes", NEWEST, matches)
 
     async def task(self, draft: TaskDraft) -> str | None:
         entity, entity_id = ("leads", draft.deal_id) if draft.deal_id else ("contacts", draft.contact_id)

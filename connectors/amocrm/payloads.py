@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any
 
-from connectors.base import CompanyDraft, ContactDraft, DealDraft, NoteDraft, TaskDraft
+from connectors.base import CallDraft, CompanyDraft, ContactDraft, DealDraft, Disposition, NoteDraft, TaskDraft
 from connectors.errors import PermanentError
 
 OWN_PREFIX = "LEADHUB_"
@@ -16,6 +16,16 @@ SOURCE_FIELD = "LEADHUB_SOURCE"
 NAME_MAX = 255
 """Not documented for v4, but no name longer than this has been seen to be kept."""
 TASK_FOLLOW_UP = 1
+CALL_SOURCE = "leadhub"
+CALL_STATUS: Mapping[Disposition, int] = {
+    "answered": 4,
+    "missed": 6,
+    "no_answer": 6,
+    "failed": 6,
+    "busy": 7,
+    "voicemail": 1,
+}
+"""The vendor's outcomes: 1 left a message, 4 talked, 6 no connection, 7 busy (Kommo docs, "Calls")."""
 TRACKING = {
     "utm_source": "UTM_SOURCE",
     "utm_medium": "UTM_MEDIUM",
@@ -189,6 +199,35 @@ def note_body(draft: NoteDraft) -> Body:
     entity, entity_id = ("leads", draft.deal_id) if draft.deal_id else ("contacts", draft.contact_id)
     text = f"{draft.text.rstrip()}\n{text_marker(draft.key)}"
     json = {"entity_id": number(entity_id, "deal_id"), "note_type": "common", "params": {"text": text}}
+    return Body(json, path=f"/api/v4/{entity}/{entity_id}/notes")
+
+
+def call_body(draft: CallDraft) -> Body:
+    """A call note. `uniq` holds our key: it is not unique to the vendor, but it is shown, so it is what we look up.
+
+    `link` goes along empty, as the vendor's own client sends it; seconds of ringing have no field.
+    """
+    entity, entity_id = ("leads", draft.deal_id) if draft.deal_id else ("contacts", draft.contact_id)
+    params: dict[str, Any] = {
+        "uniq": draft.key,
+        "duration": draft.talk_s,
+        "source": CALL_SOURCE,
+        "link": draft.recording_url,
+        "phone": draft.phone,
+        "call_status": CALL_STATUS[draft.disposition],
+    }
+    if draft.text:
+        params["call_result"] = draft.text
+    json: dict[str, Any] = {
+        "entity_id": number(entity_id, "deal_id"),
+        "note_type": f"call_{draft.direction}",
+        "params": params,
+        "created_at": int(draft.started_at.timestamp()),
+    }
+    _put_number(params, "call_responsible", draft.responsible, "responsible")
+    _put_number(json, "responsible_user_id", draft.responsible, "responsible")
+    if draft.employee and not draft.responsible:
+        params["call_responsible"] = draft.employee
     return Body(json, path=f"/api/v4/{entity}/{entity_id}/notes")
 
 

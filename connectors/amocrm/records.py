@@ -18,6 +18,10 @@ _NAME_MARKER = re.compile(r"\[lh-([^\]\s]+)\]")
 _CUSTOM_PATH = re.compile(r"custom_fields_values(?:\.(\d+))?")
 ATTRIBUTES = {
     "responsible_user_id": "responsible",
+    "call_responsible": "responsible",
+    "link": "recording_url",
+    "phone": "phone",
+    "created_at": "started_at",
     "status_id": "stage",
     "pipeline_id": "pipeline",
     "price": "price",

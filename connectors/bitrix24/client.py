@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from connectors.base import (
+    CallDraft,
     Capabilities,
     CompanyDraft,
     ContactDraft,
@@ -25,6 +26,7 @@ from connectors.base import (
 )
 from connectors.bitrix24.account import Account
 from connectors.bitrix24.answers import MethodMissingError, RefusedError
+from connectors.bitrix24.calls import Calls
 from connectors.bitrix24.contacts import Contacts
 from connectors.bitrix24.describe import Describer
 from connectors.bitrix24.payloads import TYPE_IDS, Entity, entity_of, moment
@@ -81,6 +83,7 @@ class Bitrix24Client:
         self._describer = Describer(self.portal, self._account)
         self._contacts = Contacts(self.portal, self._rows)
         self._writer = Writer(self.portal, self._rows, self._account, self._describer)
+        self._calls = Calls(self.portal, self._account, self._writer, opening.clock)
 
     # --- the portal ---------------------------------------------------------------------------
 
@@ -99,7 +102,7 @@ class Bitrix24Client:
         return await self._describer.missing(needed, create=create)
 
     def record_url(self, kind: Kind, record_id: str) -> str:
-        """Notes and tasks are shown with their deal: "" for them."""
+        """Notes, tasks and calls are shown with their deal: "" for them."""
         if kind == "deal":
             entity, plain = entity_of(record_id, self._account.usual)
         elif kind in ("contact", "company"):
@@ -141,6 +144,8 @@ class Bitrix24Client:
                 return await self._writer.note(draft)
             case TaskDraft():
                 return await self._writer.task(draft)
+            case CallDraft():
+                return await self._calls.create(draft)
 
     async def find_created(self, draft: Draft, hint: Hint) -> str | None:
         match draft:
@@ -153,7 +158,9 @@ class Bitrix24Client:
             case NoteDraft():
                 return await self._writer.find_note(draft)
             case TaskDraft():
-                return await self._writer.find_task(draft)
+                return await self._writer.find_activity(draft)
+            case CallDraft():
+                return await self._calls.find(draft)
 
     async def enrich_contact(self, contact_id: str, draft: ContactDraft) -> None:
         await self._contacts.enrich(contact_id, draft, self._describer.labels)

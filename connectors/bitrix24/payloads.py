@@ -1,10 +1,11 @@
 """Drafts -> Bitrix24 fields. Pure."""
 
 import re
-from datetime import UTC, datetime
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-from connectors.base import CompanyDraft, ContactDraft, DealDraft, NoteDraft, TaskDraft
+from connectors.base import CallDraft, CompanyDraft, ContactDraft, DealDraft, Disposition, NoteDraft, TaskDraft
 from connectors.bitrix24.persons import NAME_CHARS, ORIGINATOR, multifields, number
 
 Entity = Literal["lead", "deal", "contact", "company"]
@@ -12,6 +13,15 @@ TYPE_IDS: dict[Entity, int] = {"lead": 1, "deal": 2, "contact": 3, "company": 4}
 TAGS_FIELD = "UF_CRM_LEADHUB_TAGS"
 TITLE_CHARS = 255
 PING_MINUTES = (0, 15)
+CALL_CODES: Mapping[Disposition, str] = {
+    "answered": "200",
+    "missed": "304",
+    "no_answer": "480",
+    "busy": "486",
+    "failed": "503",
+    "voicemail": "304",
+}
+"""STATUS_CODE of `telephony.externalCall.finish` [telephony/telephony-external-call-finish]."""
 
 _LETTERS: dict[Entity, str] = {"lead": "L", "deal": "D"}
 _SPOKEN_PHONE = re.compile(r"\+?\d[\d\s()-]{8,18}\d")
@@ -153,6 +163,70 @@ def activity_params(draft: TaskDraft, entity: Entity, owner_id: str) -> dict[str
         fields["COMMUNICATIONS"] = [
             {"VALUE": phone[0], "ENTITY_TYPE_ID": TYPE_IDS[person[0]], "ENTITY_ID": number(person[1])}
         ]
+    if draft.responsible:
+        fields["RESPONSIBLE_ID"] = number(draft.responsible)
+    return {"fields": fields}
+
+
+def register_params(draft: CallDraft, usual: Entity) -> dict[str, Any]:
+    """Parameters of `telephony.externalCall.register`, which knows contacts and leads but no deals.
+
+    It neither makes a lead nor opens the call's card on somebody's screen.
+    """
+    params: dict[str, Any] = {
+        "USER_ID": number(draft.responsible),
+        "PHONE_NUMBER": draft.phone,
+        "TYPE": 2 if draft.direction == "in" else 1,
+        "CALL_START_DATE": moment(draft.started_at),
+        "CRM_CREATE": 0,
+        "SHOW": 0,
+        "EXTERNAL_CALL_ID": draft.key,
+    }
+    if draft.line:
+        params["LINE_NUMBER"] = draft.line
+    entity, owner_id = entity_of(draft.deal_id, usual)
+    if draft.contact_id:
+        entity, owner_id = "contact", draft.contact_id
+    if owner_id and entity != "deal":
+        params |= {"CRM_ENTITY_TYPE": entity.upper(), "CRM_ENTITY_ID": number(owner_id)}
+    return params
+
+
+def finish_params(draft: CallDraft, call_id: str) -> dict[str, Any]:
+    """Parameters of `telephony.externalCall.finish`."""
+    return {
+        "CALL_ID": call_id,
+        "USER_ID": number(draft.responsible),
+        "DURATION": draft.talk_s,
+        "STATUS_CODE": CALL_CODES[draft.disposition],
+        "ADD_TO_CHAT": 0,
+    }
+
+
+def call_text(draft: CallDraft) -> str:
+    """What a person reads where the call has no form of its own."""
+    return "\n".join(line for line in (draft.text, draft.recording_url) if line)
+
+
+def call_activity_params(draft: CallDraft, entity: Entity, owner_id: str) -> dict[str, Any]:
+    """Parameters of `crm.activity.add` for a call that is over."""
+    person: tuple[Entity, str] = ("contact", draft.contact_id) if draft.contact_id else (entity, owner_id)
+    fields: dict[str, Any] = {
+        "OWNER_TYPE_ID": TYPE_IDS[entity],
+        "OWNER_ID": number(owner_id),
+        "TYPE_ID": 2,
+        "SUBJECT": _first_line(draft.text or draft.phone),
+        "DESCRIPTION": f"{call_text(draft)}\n\n{marker(draft.key)}",
+        "DIRECTION": 1 if draft.direction == "in" else 2,
+        "COMMUNICATIONS": [
+            {"VALUE": draft.phone, "ENTITY_TYPE_ID": TYPE_IDS[person[0]], "ENTITY_ID": number(person[1])}
+        ],
+        "START_TIME": moment(draft.started_at),
+        "END_TIME": moment(draft.started_at + timedelta(seconds=draft.ring_s + draft.talk_s)),
+        "COMPLETED": "Y",
+        "ORIGINATOR_ID": ORIGINATOR,
+        "ORIGIN_ID": draft.key,
+    }
     if draft.responsible:
         fields["RESPONSIBLE_ID"] = number(draft.responsible)
     return {"fields": fields}

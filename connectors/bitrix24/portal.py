@@ -94,6 +94,11 @@ class Portal:
         self._broken = 0
         self._items_until: dict[str, float] = {}
 
+    @property
+    def by_webhook(self) -> bool:
+        """Not as an application: the methods that are for applications only are refused."""
+        return self._tokens is None
+
     def _batcher(self, max_batch: int) -> Batcher[Command, Answer]:
         return Batcher(self.limiter, self._together, max_batch=max_batch, operation="batch")
 

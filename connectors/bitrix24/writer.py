@@ -4,7 +4,7 @@ import asyncio
 import logging
 from typing import Any
 
-from connectors.base import CompanyDraft, ContactDraft, DealDraft, NoteDraft, TaskDraft
+from connectors.base import CallDraft, CompanyDraft, ContactDraft, DealDraft, NoteDraft, TaskDraft
 from connectors.bitrix24.account import Account
 from connectors.bitrix24.answers import MethodMissingError, RefusedError
 from connectors.bitrix24.describe import Describer
@@ -70,20 +70,20 @@ class Writer:
         return made
 
     async def note(self, draft: NoteDraft) -> str:
-        entity, owner_id = self._owner(draft)
+        entity, owner_id = self.owner(draft)
         answer = await self._portal.call(
             "crm.timeline.comment.add", comment_params(draft, entity, owner_id), writes=True
         )
-        return _id_of(answer.result, "crm.timeline.comment.add")
+        return id_of(answer.result, "crm.timeline.comment.add")
 
     async def task(self, draft: TaskDraft) -> str:
-        entity, owner_id = self._owner(draft)
+        entity, owner_id = self.owner(draft)
         try:
             answer = await self._portal.call("crm.activity.todo.add", todo_params(draft, entity, owner_id), writes=True)
-            return _id_of(answer.result, "crm.activity.todo.add")
+            return id_of(answer.result, "crm.activity.todo.add")
         except MethodMissingError:
             answer = await self._portal.call("crm.activity.add", activity_params(draft, entity, owner_id), writes=True)
-            return _id_of(answer.result, "crm.activity.add")
+            return id_of(answer.result, "crm.activity.add")
 
     async def _add(self, entity: Entity, fields: dict[str, Any], draft: RecordDraft) -> str:
         method = f"crm.{entity}.add"
@@ -105,7 +105,7 @@ class Writer:
                 log.warning("refused but written", extra={"event": "bitrix24.refused_but_written", "method": method})
                 return made
             raise await self._refusal(entity, draft, refused) from refused
-        return _id_of(answer.result, method)
+        return id_of(answer.result, method)
 
     async def _made_all_the_same(self, entity: Entity, key: str, refused: RefusedError) -> str | None:
         """An error does not prove that nothing was written: robots and checks after the save add errors too."""
@@ -164,8 +164,8 @@ class Writer:
         found, elsewhere = await asyncio.gather(self.find_record(usual, draft.key), self._find_other(other, draft.key))
         return found or (typed_id(other, elsewhere, usual) if elsewhere else None)
 
-    async def find_note(self, draft: NoteDraft) -> str | None:
-        entity, owner_id = self._owner(draft)
+    async def find_note(self, draft: NoteDraft | CallDraft) -> str | None:
+        entity, owner_id = self.owner(draft)
         params = {
             "filter": {"ENTITY_TYPE": entity, "ENTITY_ID": number(owner_id)},
             "select": ["ID", "COMMENT"],
@@ -173,8 +173,8 @@ class Writer:
         }
         return await self._find_marked("crm.timeline.comment.list", params, "COMMENT", draft.key)
 
-    async def find_task(self, draft: TaskDraft) -> str | None:
-        entity, owner_id = self._owner(draft)
+    async def find_activity(self, draft: TaskDraft | CallDraft) -> str | None:
+        entity, owner_id = self.owner(draft)
         params = {
             "filter": {"OWNER_TYPE_ID": TYPE_IDS[entity], "OWNER_ID": number(owner_id)},
             "select": ["ID", "DESCRIPTION", "ORIGIN_ID"],
@@ -204,13 +204,14 @@ class Writer:
         ]
         return str(min(found)) if found else None
 
-    def _owner(self, draft: NoteDraft | TaskDraft) -> tuple[Entity, str]:
+    def owner(self, draft: NoteDraft | TaskDraft | CallDraft) -> tuple[Entity, str]:
+        """What the draft hangs on."""
         if draft.deal_id:
             return entity_of(draft.deal_id, self._account.usual)
         return "contact", draft.contact_id
 
 
-def _id_of(result: Any, method: str) -> str:
+def id_of(result: Any, method: str) -> str:
     made = record_id(result)
     if not made:
         raise UnknownOutcomeError("no id in the answer", method, 200)

@@ -1,4 +1,4 @@
-"""HubSpot: contacts, companies, deals, notes and tasks of one account."""
+"""HubSpot: contacts, companies, deals, notes, tasks and calls of one account."""
 
 from pydantic import BaseModel
 

@@ -14,7 +14,14 @@ from connectors.hubspot.records import next_page, owner_to_user, record_id, resu
 from connectors.hubspot.settings import HubSpotSettings
 
 FIELD_KINDS: tuple[Kind, ...] = ("contact", "company", "deal")
-RECORD_TYPE: Mapping[Kind, str] = {"contact": "0-1", "company": "0-2", "deal": "0-3", "note": "0-46", "task": "0-27"}
+RECORD_TYPE: Mapping[Kind, str] = {
+    "contact": "0-1",
+    "company": "0-2",
+    "deal": "0-3",
+    "note": "0-46",
+    "task": "0-27",
+    "call": "0-48",
+}
 
 
 class AccountReader:
@@ -83,8 +90,8 @@ class AccountReader:
 
     async def ensure_fields(self, needed: tuple[NeededField, ...], *, create: bool) -> list[NeededField]:
         kinds = list(dict.fromkeys(field.kind for field in needed))
-        there = {kind: {item.get("name") for item in await self._book.definitions(kind)} for kind in kinds}
-        missing = [field for field in needed if field.code not in there[field.kind]]
+        there = {kind: await self._names(kind) for kind in kinds}
+        missing = [field for field in needed if (names := there[field.kind]) is not None and field.code not in names]
         if create and missing:
             for field in missing:
                 await self._book.make(field)
@@ -92,6 +99,15 @@ class AccountReader:
                 asked_at = self._api.clock.monotonic()
                 self._book.note(kind, await self._book.definitions(kind), asked_at)
         return missing
+
+    async def _names(self, kind: Kind) -> set[Any] | None:
+        """Names of the kind's properties; None for an activity that the account does not have: it needs none."""
+        try:
+            return {item.get("name") for item in await self._book.definitions(kind)}
+        except PermanentError as error:
+            if error.status == 404 and kind not in FIELD_KINDS:
+                return None
+            raise
 
     def record_url(self, kind: Kind, record_id: str) -> str:
         """Empty while the number of the account is not known: it is after `ping` or `metadata`, or by `portal_id`."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from connectors.base import CompanyDraft, ContactDraft, DealDraft, Draft, Hint, Kind, NoteDraft, TaskDraft
+from connectors.base import CallDraft, CompanyDraft, ContactDraft, DealDraft, Draft, Hint, Kind, NoteDraft, TaskDraft
 from connectors.errors import AuthError, PermanentError, RetryableError, TooEarlyError, UnknownOutcomeError
 from connectors.hubspot.answers import CONFLICTS, Refusal, existing_id, holder_of
 from connectors.hubspot.api import HubSpotApi
@@ -101,7 +101,7 @@ class Creation:
                 self._lost[kind, row.key] = self._clock.now()
             raise
         except AuthError as error:
-            if error.status == 403 and kind in ("note", "task"):
+            if error.status == 403 and kind in ("note", "task", "call"):
                 # An extra that the token may not write is no reason to stop the deals.
                 raise PermanentError(error.message, error.operation, 403, error.request_id) from error
             raise
@@ -174,6 +174,10 @@ class Creation:
                 return await first_of([self._lookups.by_phone(phone) for phone in draft.phones])
             case NoteDraft() | TaskDraft():
                 return await self._links.find_ours(draft, "deal", draft.deal_id or (hint.deal_id if hint else ""))
+            case CallDraft():
+                if draft.deal_id:
+                    return await self._links.find_ours(draft, "deal", draft.deal_id)
+                return await self._links.find_ours(draft, "contact", draft.contact_id)
             case DealDraft():
                 contact_id = draft.contact_id or (hint.contact_id if hint else "")
                 bare = TEXT_PROPERTY["deal"] not in self._book.taken("deal")

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from connectors.base import Draft
+from connectors.base import CallDraft, Draft
 from connectors.errors import PermanentError
 from connectors.hubspot.answers import Refusal
 from connectors.hubspot.payloads import OWN_PREFIX
@@ -54,7 +54,7 @@ def draft_names(names: Iterable[str], draft: Draft) -> tuple[str, ...]:
         if name.startswith(f"{OWN_PREFIX}utm_"):
             return "utm"
         if name == "hs_timestamp":
-            return "due_at"
+            return "started_at" if isinstance(draft, CallDraft) else "due_at"
         return ATTRIBUTES.get(name, name)
 
     return tuple(dict.fromkeys(one(name) for name in names))

@@ -8,9 +8,11 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from connectors.base import (
+    CallDraft,
     CompanyDraft,
     ContactDraft,
     DealDraft,
+    Disposition,
     Draft,
     Kind,
     NoteDraft,
@@ -23,6 +25,7 @@ TYPES: Mapping[Kind, str] = {
     "deal": "deals",
     "note": "notes",
     "task": "tasks",
+    "call": "calls",
 }
 KEY_PROPERTY: Mapping[Kind, str] = {
     "contact": "leadhub_external_id",
@@ -30,18 +33,46 @@ KEY_PROPERTY: Mapping[Kind, str] = {
     "deal": "leadhub_external_id",
     "note": "leadhub_activity_id",
     "task": "leadhub_activity_id",
+    "call": "leadhub_activity_id",
 }
-TEXT_PROPERTY: Mapping[Kind, str] = {"deal": "description", "note": "hs_note_body", "task": "hs_task_body"}
+TEXT_PROPERTY: Mapping[Kind, str] = {
+    "deal": "description",
+    "note": "hs_note_body",
+    "task": "hs_task_body",
+    "call": "hs_call_body",
+}
 """Where our mark goes when there is no unique property."""
 
 OWN_PREFIX = "leadhub_"
 OPTIONAL = frozenset(
-    {"description", "mobilephone", "hs_task_body", "hs_task_priority", "hs_task_type", "hs_task_status"}
+    {
+        *("description", "mobilephone", "hs_task_body", "hs_task_priority", "hs_task_type", "hs_task_status"),
+        *("hs_call_title", "hs_call_body", "hs_call_direction", "hs_call_status", "hs_call_duration"),
+        *("hs_call_from_number", "hs_call_to_number", "hs_call_recording_url", "hs_call_disposition"),
+    }
 )
 """Built-in properties that a record can do without; so can it without all of ours except the key."""
 
 CONTACT_TO_COMPANY, DEAL_TO_CONTACT, DEAL_TO_COMPANY = 279, 3, 341
 NOTE_TO_CONTACT, NOTE_TO_DEAL, TASK_TO_CONTACT, TASK_TO_DEAL = 202, 214, 204, 216
+CALL_TO_CONTACT, CALL_TO_DEAL = 194, 206
+
+CALL_STATUS: Mapping[Disposition, str] = {
+    "answered": "COMPLETED",
+    "missed": "NO_ANSWER",
+    "no_answer": "NO_ANSWER",
+    "busy": "BUSY",
+    "failed": "FAILED",
+    "voicemail": "COMPLETED",
+}
+CALL_DISPOSITION: Mapping[Disposition, str] = {
+    "answered": "f240bbac-87c9-4f6e-bf70-924b57d47db7",
+    "missed": "73a0d17f-1163-4015-bdd5-ec830791da20",
+    "no_answer": "73a0d17f-1163-4015-bdd5-ec830791da20",
+    "busy": "9d9162e7-6cf3-4944-bf63-4dff82258764",
+    "voicemail": "b2cf5968-551e-4856-9783-52b3da59a7d0",
+}
+"""Every account's own outcomes, by the ids that are the same in all; none of them means "failed"."""
 
 MAX_TEXT = 65_536
 MAX_SUBJECT = 250
@@ -82,6 +113,8 @@ def kind_of(draft: Draft) -> Kind:
             return "note"
         case TaskDraft():
             return "task"
+        case CallDraft():
+            return "call"
 
 
 def key_of(draft: Draft) -> str:
@@ -110,6 +143,9 @@ def create_body(draft: Draft, *, now: datetime, taken: Taken, marked: bool, defa
         case TaskDraft():
             properties = _task(draft, marked=marked)
             links = [(draft.deal_id, TASK_TO_DEAL), (draft.contact_id, TASK_TO_CONTACT)]
+        case CallDraft():
+            properties = _call(draft, marked=marked)
+            links = [(draft.deal_id, CALL_TO_DEAL), (draft.contact_id, CALL_TO_CONTACT)]
     properties[KEY_PROPERTY[kind_of(draft)]] = key_of(draft)
     return {
         "properties": {name: value for name, value in properties.items() if value != "" and name in taken},
@@ -179,7 +215,7 @@ def _deal(draft: DealDraft, taken: Taken, *, marked: bool, default: tuple[str, s
 
 
 def _task(draft: TaskDraft, *, marked: bool) -> dict[str, str]:
-    subject = next((line.strip() for line in draft.text.splitlines() if line.strip()), "") or draft.key
+    subject = _first_line(draft.text) or draft.key
     return {
         "hs_timestamp": iso(draft.due_at),
         "hs_task_subject": subject[:MAX_SUBJECT],
@@ -189,6 +225,29 @@ def _task(draft: TaskDraft, *, marked: bool) -> dict[str, str]:
         "hs_task_type": "CALL",
         "hubspot_owner_id": draft.responsible,
     }
+
+
+def _call(draft: CallDraft, *, marked: bool) -> dict[str, str]:
+    """Only a recording under https can be heard in HubSpot; any other goes into the text."""
+    incoming, playable = draft.direction == "in", draft.recording_url.startswith("https://")
+    lines = [draft.text, "" if playable else draft.recording_url]
+    return {
+        "hs_timestamp": iso(draft.started_at),
+        "hs_call_title": (_first_line(draft.text) or draft.phone)[:MAX_SUBJECT],
+        "hs_call_body": _html("\n".join(line for line in lines if line), draft.key if marked else ""),
+        "hs_call_direction": "INBOUND" if incoming else "OUTBOUND",
+        "hs_call_status": CALL_STATUS[draft.disposition],
+        "hs_call_disposition": CALL_DISPOSITION.get(draft.disposition, ""),
+        "hs_call_duration": str(draft.talk_s * 1000),
+        "hs_call_from_number": draft.phone if incoming else draft.line,
+        "hs_call_to_number": draft.line if incoming else draft.phone,
+        "hs_call_recording_url": draft.recording_url if playable else "",
+        "hubspot_owner_id": draft.responsible,
+    }
+
+
+def _first_line(text: str) -> str:
+    return next((line.strip() for line in text.splitlines() if line.strip()), "")
 
 
 def _html(text: str, key: str) -> str:

@@ -14,6 +14,7 @@ STAPLE: Mapping[Kind, str] = {
     "deal": "dealname",
     "note": "hs_note_body",
     "task": "hs_task_subject",
+    "call": "hs_call_title",
 }
 """A list of properties without this one is not the whole list."""
 
@@ -164,8 +165,9 @@ GROUPS: Mapping[Kind, str] = {
     "deal": "dealinformation",
     "note": "note",
     "task": "task",
+    "call": "call",
 }
-"""Where a property goes when the account's groups cannot be read; those of notes and tasks are a guess."""
+"""Where a property goes when the account's groups cannot be read; those of notes, tasks and calls are a guess."""
 
 
 def choose_group(kind: Kind, answer: Any) -> str:

@@ -3,12 +3,25 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from typing import Any, get_args
 
 import pytest
 
-from connectors.base import KINDS, CompanyDraft, ContactDraft, DealDraft, Draft, Kind, NoteDraft, TaskDraft
+from connectors.base import (
+    KINDS,
+    CallDraft,
+    CompanyDraft,
+    ContactDraft,
+    DealDraft,
+    Disposition,
+    Draft,
+    Kind,
+    NoteDraft,
+    TaskDraft,
+)
 from connectors.errors import (
     AuthError,
     PermanentError,
@@ -35,6 +48,12 @@ def deal_of(contact_id: str, key: str = LEAD, **more: str) -> DealDraft:
     return DealDraft(key, "Заявка с сайта", contact_id=contact_id, source="site", **more)  # type: ignore[arg-type]  # texts only
 
 
+def call_of(deal_id: str, contact_id: str, key: str = "c-1", **more: Any) -> CallDraft:
+    facts = {"direction": "in", "phone": PHONE, "line": "+74951234567", "started_at": DUE, "talk_s": 62, "ring_s": 9}
+    facts |= {"disposition": "answered", "recording_url": "https://rec.example.ru/1.mp3", "text": "Ответила Анна, 101"}
+    return CallDraft(key, deal_id, contact_id, **{**facts, **more})
+
+
 async def draft_of(crm: Connected, kind: Kind) -> tuple[Draft, str, str]:
     """(draft, contact id, deal id) in an account that is set up, with what the draft hangs on already made."""
     if kind not in crm.capabilities.creates:
@@ -50,6 +69,8 @@ async def draft_of(crm: Connected, kind: Kind) -> tuple[Draft, str, str]:
     deal_id = await crm.target.create(deal_of(contact_id))
     if kind == "note":
         return NoteDraft(f"{LEAD}-note", "Заявка с сайта\nНужны 3 окна", deal_id, contact_id), contact_id, deal_id
+    if kind == "call":
+        return call_of(deal_id, contact_id), contact_id, deal_id
     return TaskDraft(f"{LEAD}-task", "Позвонить: Иван", DUE, deal_id, contact_id), contact_id, deal_id
 
 
@@ -192,6 +213,39 @@ async def test_a_look_up_finds_nothing_where_nothing_was_written(crm: Connected,
         await crm.target.create(draft)
     assert set(crm.rows(kind)) == before
     assert await crm.target.find_created(draft, hint) is None
+
+
+async def test_calls_of_one_deal_are_not_mistaken_for_each_other(crm: Connected) -> None:
+    draft, contact_id, deal_id = await draft_of(crm, "call")
+    assert isinstance(draft, CallDraft)
+    other = call_of(deal_id, contact_id, f"{draft.key}0")
+    first = await crm.target.create(other)
+    hint = replace(crm.hint(contact_id, deal_id), elapsed_s=3600.0)
+    assert await crm.target.find_created(draft, hint) is None
+    second = await crm.target.create(draft)
+    assert await crm.target.find_created(draft, hint) == second
+    assert await crm.target.find_created(other, hint) == first
+
+
+async def test_a_call_without_a_deal_hangs_on_the_contact(crm: Connected) -> None:
+    _, contact_id, _ = await draft_of(crm, "call")
+    draft = call_of("", contact_id)
+    hint = crm.hint(contact_id)
+    crm.fail("reset_after", crm.vendor.create["call"].replace("leads", "contacts"))
+    with pytest.raises(UnknownOutcomeError):
+        await crm.target.create(draft)
+    found = await crm.target.find_created(draft, hint)
+    assert list(crm.rows("call")) == [found]
+
+
+@pytest.mark.parametrize("direction", ["in", "out"])
+@pytest.mark.parametrize("disposition", get_args(Disposition))
+async def test_every_end_of_a_call_is_taken(crm: Connected, direction: str, disposition: str) -> None:
+    """The sandboxes refuse what their vendors would."""
+    _, contact_id, deal_id = await draft_of(crm, "call")
+    bare = {"line": "", "talk_s": 0, "ring_s": 0, "recording_url": "", "text": ""}
+    made = await crm.target.create(call_of(deal_id, contact_id, direction=direction, disposition=disposition, **bare))
+    assert list(crm.rows("call")) == [made]
 
 
 # --- refusals ----------------------------------------------------------------------------------

@@ -46,6 +46,7 @@ VENDORS: Final[Mapping[str, Vendor]] = {
             "deal": "deals",
             "note": "notes",
             "task": "tasks",
+            "call": "calls",
         },
         create={
             "contact": "POST /api/v4/contacts",
@@ -53,6 +54,7 @@ VENDORS: Final[Mapping[str, Vendor]] = {
             "deal": "POST /api/v4/leads",
             "note": "POST /api/v4/leads",
             "task": "POST /api/v4/tasks",
+            "call": "POST /api/v4/leads",
         },
         hide_users=lambda crm: setattr(crm.box, "admin", False),
         delete_contact=lambda box, id_: box.contacts.pop(id_),
@@ -67,6 +69,7 @@ VENDORS: Final[Mapping[str, Vendor]] = {
             "deal": "deals",
             "note": "comments",
             "task": "activities",
+            "call": "activities",
         },
         create={
             "contact": "crm.contact.add",
@@ -74,6 +77,7 @@ VENDORS: Final[Mapping[str, Vendor]] = {
             "deal": "crm.deal.add",
             "note": "crm.timeline.comment.add",
             "task": "crm.activity.todo.add",
+            "call": "crm.activity.add",
         },
         hide_users=lambda crm: crm.box.without.add("user.get"),
         delete_contact=lambda box, id_: box.contacts.pop(id_),
@@ -88,6 +92,7 @@ VENDORS: Final[Mapping[str, Vendor]] = {
             "deal": "deals",
             "note": "notes",
             "task": "tasks",
+            "call": "calls",
         },
         create={
             "contact": "POST /crm/objects/2026-03/contacts",
@@ -95,6 +100,7 @@ VENDORS: Final[Mapping[str, Vendor]] = {
             "deal": "POST /crm/objects/2026-03/deals",
             "note": "POST /crm/objects/2026-03/notes",
             "task": "POST /crm/objects/2026-03/tasks",
+            "call": "POST /crm/objects/2026-03/calls",
         },
         hide_users=lambda crm: crm.fail("500", "/crm/owners/", times=-1),
         delete_contact=lambda box, id_: box.records.archive("contacts", id_),
