@@ -3,6 +3,7 @@
 from ipaddress import ip_address
 
 from connectors.doors import Door, Inbound, Refused, check_token
+from connectors.formfields import dict_of, object_of, text_of
 from connectors.yookassa.parse import parse
 from connectors.yookassa.settings import YookassaSettings
 
@@ -10,10 +11,17 @@ __all__ = ["SOURCE", "YookassaSettings"]
 
 
 def verify(settings: YookassaSettings, inbound: Inbound) -> None:
-    """Token and sender's address, each where it is set. Raises Refused (403)."""
+    """Token, sender's address and number of the shop, each where it is set. Raises Refused (403), UnreadableBody."""
     check_token(settings, inbound)
-    if not settings.trusted_ip:
-        return
+    if settings.trusted_ip:
+        _check_address(settings, inbound)
+    if settings.shop_id and inbound.body.strip():
+        recipient = dict_of(dict_of(object_of(inbound).get("object")).get("recipient"))
+        if text_of(recipient.get("account_id")) not in ("", settings.shop_id):
+            raise Refused("the event is of another shop", 403)
+
+
+def _check_address(settings: YookassaSettings, inbound: Inbound) -> None:
     try:
         address = ip_address(inbound.remote_ip)
     except ValueError:

@@ -2,7 +2,7 @@
 
 from typing import Any, Final, Literal
 
-from connectors.doors import Inbound, Parsed, ParsedLead, Refused
+from connectors.doors import Inbound, Parsed, ParsedLead
 from connectors.events import Errand, ParsedPayment
 from connectors.formfields import currency, dict_of, lead_of, moment, money, object_of, text_of
 from connectors.yookassa.settings import YookassaSettings
@@ -17,14 +17,11 @@ _ORDER_NAMES: Final = ("order_id", "orderId", "order", "order_number", "orderNum
 
 
 def parse(settings: YookassaSettings, inbound: Inbound, region: str) -> Parsed:
-    """Raises UnreadableBody, or Refused for another shop's event. Payouts, deals and the like make nothing."""
+    """Raises UnreadableBody. Payouts, deals and the like make nothing."""
     if not inbound.body.strip():
         return Parsed()
     notice = object_of(inbound)
     event, thing = text_of(notice.get("event")), dict_of(notice.get("object"))
-    shop = text_of(dict_of(thing.get("recipient")).get("account_id"))
-    if settings.shop_id and shop and shop != settings.shop_id:
-        raise Refused("the event is of another shop", 403)
     object_id = text_of(thing.get("id"))
     if event not in _STATUS or not object_id:
         return Parsed()

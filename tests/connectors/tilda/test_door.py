@@ -118,6 +118,14 @@ def test_utm_fields_of_the_form_count_more_than_the_cookie() -> None:
     assert found.utm["utm_source"] == "google"
 
 
+def test_utm_of_the_cookie_never_mix_with_those_of_the_pages_address() -> None:
+    page = "https://a.example.test/?utm_source=google&utm_medium=cpc"
+    fields = {"Phone": "+79991002030", "COOKIES": f"TILDAUTM={quote(COOKIE)}", "page": page, **KEY}
+    assert lead(form(fields)).utm == {"utm_source": "google", "utm_medium": "cpc"}
+    same = lead(form({**fields, "page": "https://a.example.test/?utm_source=vk"}))
+    assert same.utm == {"utm_source": "vk", "utm_medium": "cpc", "utm_campaign": "лето"}
+
+
 def test_a_json_body_of_a_marketplace_integration_is_read_by_content() -> None:
     body = json.dumps({"Name": "Олег", "Phone": "+7 (999) 100-20-30", "tranid": "1:2", "api_key": "fake-tilda-key-1"})
     request = doors.posted("tilda", body, headers={"Content-Type": "application/x-www-form-urlencoded"})
