@@ -29,7 +29,7 @@ class CallsOfChannels:
     def __init__(self, settings: AsteriskSettings, region: str) -> None:
         self._settings = settings
         self._region = settings.region or region
-        self._extension = re.compile(settings.extensions)
+        self._extension = re.compile(settings.extension_pattern)
         self._calls: OrderedDict[str, ChannelCall] = OrderedDict()
         self._of_channel: dict[str, str] = {}
 

@@ -27,7 +27,7 @@ SAMPLES = Path(__file__).parent.parent / "samples"
 KEYS: dict[str, dict[str, Any]] = json.loads((SAMPLES / "keys.json").read_text(encoding="utf-8"))
 
 _MODULES = (asterisk, beeline, callibri, calltouch, envybox, jivo, onlinepbx, ringostat, roistat, telphin)
-DOORS: dict[str, Door] = {module.SOURCE.name: module.SOURCE for module in _MODULES}  # type: ignore[attr-defined]  # each has one
+DOORS: dict[str, Door] = {module.SOURCE.name: module.SOURCE for module in _MODULES}
 NAMES = sorted(f"{path.parent.name}/{path.stem}" for vendor in DOORS for path in (SAMPLES / vendor).glob("*.http"))
 
 
@@ -71,10 +71,10 @@ def fields(name: str) -> dict[str, str]:
     return dict(parse_qsl(sample(name).body.decode(), keep_blank_values=True))
 
 
-def changed(name: str, /, *, received_at: datetime = NOW, **more: str) -> Parsed:
+def changed(name: str, /, **more: str) -> Parsed:
     """What the door makes of a sample whose form has other values."""
     vendor = name.partition("/")[0]
-    return parsed_form(vendor, {**fields(name), **more}, received_at=received_at)
+    return parsed_form(vendor, {**fields(name), **more})
 
 
 def parsed_form(

@@ -76,8 +76,8 @@ def test_an_outgoing_call_without_answer(cause: str, disposition: str) -> None:
 
 
 def test_a_call_of_a_queue_came_by_the_queues_number() -> None:
-    queue = "<xsi:acdCallInfo><xsi:acdName>Sales</xsi:acdName><xsi:acdNumber>tel:+74951112233</xsi:acdNumber></xsi:acdCallInfo>"
-    made = call(parsed(event("CallReceivedEvent", queue)))
+    queue = "<xsi:acdName>Sales</xsi:acdName><xsi:acdNumber>tel:+74951112233</xsi:acdNumber>"
+    made = call(parsed(event("CallReceivedEvent", f"<xsi:acdCallInfo>{queue}</xsi:acdCallInfo>")))
     assert (made.line, made.extra) == ("+74951112233", {"queue": "Sales"})
 
 

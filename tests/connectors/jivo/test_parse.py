@@ -68,7 +68,7 @@ def test_two_messages_of_one_second_are_two() -> None:
 
 
 def test_a_chat_told_again_with_more_messages_keeps_the_ids_of_the_first_ones() -> None:
-    one, two = (dict(timestamp=1767600000 + n, type="visitor", message=f"m{n}") for n in range(2))
+    one, two = ({"timestamp": 1767600000 + n, "type": "visitor", "message": f"m{n}"} for n in range(2))
     assert messages(one, two).messages[0].message_id == messages(one).messages[0].message_id
 
 
