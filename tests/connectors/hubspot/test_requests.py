@@ -9,7 +9,7 @@ import httpx
 import pytest
 import respx
 
-from connectors.base import ContactDraft, DealDraft, Hint, NeededField, Opening, TaskDraft
+from connectors.base import CallDraft, ContactDraft, DealDraft, Hint, NeededField, Opening, TaskDraft
 from connectors.errors import PermanentError, RateLimitedError, RetryableError, UnknownOutcomeError
 from connectors.hubspot import HubSpotClient, HubSpotSettings
 from leads.clock import SystemClock
@@ -40,6 +40,10 @@ async def mock() -> AsyncIterator[respx.MockRouter]:
         router.get(f"/crm/properties/{D}/notes").respond(json=definitions("hs_note_body", key="leadhub_activity_id"))
         answer = definitions("hs_task_subject", *tasks, key="leadhub_activity_id")
         router.get(f"/crm/properties/{D}/tasks").respond(json=answer)
+        calls = [f"hs_call_{name}" for name in ("body", "direction", "status", "disposition", "duration")]
+        calls += [f"hs_call_{name}" for name in ("from_number", "to_number", "recording_url")]
+        answer = definitions("hs_call_title", *calls, key="leadhub_activity_id")
+        router.get(f"/crm/properties/{D}/calls").respond(json=answer)
         router.route(path__regex=r"^/crm/v[34]/", name="plain").respond(404)
         yield router
 
@@ -149,6 +153,51 @@ async def test_create_task(mock: respx.MockRouter, client: HubSpotClient) -> Non
             {"to": {"id": "5"}, "types": [{"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": 204}]},
         ],
     }
+
+
+async def test_create_call(mock: respx.MockRouter, client: HubSpotClient) -> None:
+    route = mock.post(f"/crm/objects/{D}/calls").respond(201, json=RECORD)
+    draft = CallDraft(
+        *("C-1", "7", "5", "out", "+79161234567", "+74951234567", AT, 62, 9, "answered"),
+        recording_url="https://rec.example.ru/1.mp3",
+        responsible="80510101",
+        text="Звонил Пётр, 101 <линия 2>",
+    )
+    await client.create(draft)
+    assert sent(route) == {
+        "properties": {
+            "hs_timestamp": "2026-11-24T11:02:00.000Z",
+            "hs_call_title": "Звонил Пётр, 101 <линия 2>",
+            "hs_call_body": "Звонил Пётр, 101 &lt;линия 2&gt;",
+            "hs_call_direction": "OUTBOUND",
+            "hs_call_status": "COMPLETED",
+            "hs_call_disposition": "f240bbac-87c9-4f6e-bf70-924b57d47db7",
+            "hs_call_duration": "62000",
+            "hs_call_from_number": "+74951234567",
+            "hs_call_to_number": "+79161234567",
+            "hs_call_recording_url": "https://rec.example.ru/1.mp3",
+            "hubspot_owner_id": "80510101",
+            "leadhub_activity_id": "c-1",
+        },
+        "associations": [
+            {"to": {"id": "7"}, "types": [{"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": 206}]},
+            {"to": {"id": "5"}, "types": [{"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": 194}]},
+        ],
+    }
+
+
+async def test_a_token_without_rights_on_calls_does_not_stop_the_connection(
+    mock: respx.MockRouter, client: HubSpotClient
+) -> None:
+    mock.post(f"/crm/objects/{D}/calls").respond(403, json={"category": "MISSING_SCOPES"})
+    with pytest.raises(PermanentError):
+        await client.create(CallDraft("c", "7", "", "in", "+79161234567", "", AT, 0, 9, "missed"))
+
+
+async def test_an_account_without_calls_is_set_up_all_the_same(mock: respx.MockRouter, client: HubSpotClient) -> None:
+    mock.get(f"/crm/properties/{D}/calls").respond(404, json={"category": "OBJECT_NOT_FOUND"})
+    key = NeededField("call", "leadhub_activity_id", "Ключ", "Key", unique=True)
+    assert await client.ensure_fields((key,), create=True) == []
 
 
 async def test_find_contact_asks_by_key_email_and_phone(mock: respx.MockRouter, client: HubSpotClient) -> None:
