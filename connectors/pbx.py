@@ -5,10 +5,10 @@ from ipaddress import ip_address, ip_network
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
 from connectors.bodies import read_body
-from connectors.doors import DoorSettings, Inbound, Refused, Unreadable, check_token, same_secret
+from connectors.doors import DoorSettings, Inbound, Refused, Seconds, Unreadable, check_token, same_secret
 from connectors.trees import moment
 from leads.normalize import clean_text
 
@@ -38,8 +38,27 @@ def _is_zone(name: str) -> str:
 Zone = Annotated[str, AfterValidator(_is_zone)]
 
 
+class Line(BaseModel):
+    """What a number of ours stands for."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    title: str = Field("", description="how people call it, e.g. Billboard in the Tverskaya street")
+    utm: dict[str, str] = Field(
+        default_factory=dict, description="what its callers count as, e.g. utm_source: billboard"
+    )
+
+
 class PbxSettings(DoorSettings):
-    """What every PBX may set."""
+    """What every source of calls may set."""
+
+    lines: dict[str, Line] = Field(
+        default_factory=dict, description="our number, e.g. +74951112233 -> its title and utm: where its callers saw it"
+    )
+    extensions: dict[str, str] = Field(
+        default_factory=dict, description="extension or login -> CRM user (id, e-mail or name) who is responsible"
+    )
+    callback_within: Seconds = Field(900.0, description="working time in which a missed call is to be called back")
 
     allowed_ips: tuple[Annotated[str, AfterValidator(_is_network)], ...] = Field(
         (), description="addresses or networks that the vendor sends from; empty: any"

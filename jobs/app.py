@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import httpx
 
 from connectors.base import Connector, Opening, Target
+from connectors.pbx import PbxSettings
 from connectors.registry import CONNECTORS, SOURCES
 from jobs import alerting, wakeups, watch
 from jobs.alert_channel import ChannelState
@@ -28,7 +30,7 @@ from jobs.leasing import LeaseKeeper
 from jobs.metadata import MetadataCache
 from jobs.owner import ConnectionOwner
 from jobs.pace import NORMAL, Pace
-from jobs.planning import Planning
+from jobs.planning import CallRules, Planning
 from jobs.routing import Router
 from jobs.secret import secret_keys
 from jobs.timetable import daily
@@ -203,6 +205,11 @@ def build_hub(
         for name, one in settings.sources.items()
     }
     named = {name: Named(name, source.door.name, source.settings.title or name) for name, source in sources.items()}
+    calls = {
+        name: CallRules(source.settings.extensions, timedelta(seconds=source.settings.callback_within))
+        for name, source in sources.items()
+        if isinstance(source.settings, PbxSettings)
+    }
     router = Router(settings.routes, named, hub_view, clock)
     spool = Spool(settings.hub.spool_dir, clock, inline=inline_spool)
     channels = alerting.open_channels(settings, clock, transport)
@@ -218,6 +225,7 @@ def build_hub(
         tokens = StoredTokens(db, sealer, name, clock, checkpoint)
         target = connector.open(Opening(name, configured.settings, clock, tokens, transport(configured.type)))
         metadata = MetadataCache(target, clock, name)
+        capabilities = connector.capabilities(configured.settings)
         planning = Planning(
             db=db,
             clock=clock,
@@ -227,11 +235,13 @@ def build_hub(
             sources=named,
             mappings=_mappings(settings, router, name, configured.type),
             metadata=metadata,
+            calls=calls,
+            creates=frozenset(capabilities.creates),
         )
         owner = ConnectionOwner(
             name=name,
             target=target,
-            capabilities=connector.capabilities(configured.settings),
+            capabilities=capabilities,
             db=db,
             clock=clock,
             planner=planning.plan,
@@ -240,9 +250,7 @@ def build_hub(
             checkpoint=checkpoint,
             hub_id=hub_id,
             pace=pace,
-            follow_ups=ConnectionFollowUps(
-                name, target, db, clock, connector.capabilities(configured.settings), planning.plan, metadata
-            ),
+            follow_ups=ConnectionFollowUps(name, target, db, clock, capabilities, planning.plan, metadata),
             on_owned=metadata.warm,
             on_fields_refused=metadata.expire,
         )

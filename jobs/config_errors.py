@@ -12,7 +12,7 @@ SHOWN_CHARS = 60
 """A value quoted in a message is cut to so many characters."""
 
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]+\Z")
-_MANY = 40
+_MANY = 60
 
 
 @dataclass(frozen=True, slots=True)

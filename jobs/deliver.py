@@ -29,7 +29,7 @@ from connectors.base import (
 from connectors.errors import AuthError, ConnectorError, PermanentError, UnknownOutcomeError
 from jobs.checkpoints import Checkpoint
 from jobs.companies import Companies
-from jobs.progress import Progress, SentTimes, next_look
+from jobs.progress import Progress, SentTimes, kind_of, next_look
 from leads.clock import Clock
 from store.delivery_records import Claimed
 
@@ -81,6 +81,8 @@ class Drafts:
     """(deal id, what was dropped) -> the note."""
     task: Callable[[str, str], Draft | None]
     """(deal id, its responsible) -> the call task."""
+    call: Callable[[str, str], Draft] | None = None
+    """(deal id, its responsible) -> the phone call that the lead is; None where it is none, or the CRM logs none."""
     company: CompanyDraft | None = None
     company_id: str = ""
     """The company's record, when it is known already."""
@@ -186,7 +188,10 @@ class Run:
             deal_id = progress.deal_id
             if progress.mode == "reopen" and not progress.step("note").id:
                 await self.target.reopen_deal(deal_id, *self.planner.reopen_to())
-        await self._extras(drafts, deal_id)
+        if not await self._extras(drafts, deal_id) and progress.mode != "new":
+            # The CRM takes nothing on the open deal: a deal of its own, else the enquiry would be nowhere.
+            progress.mode, progress.deal_id = "new", ""
+            return await self._deliver()
         if progress.found_contact:
             await self._enrich(contact_id, drafts.contact)
         return self._result(deal_id)
@@ -227,11 +232,16 @@ class Run:
         await self._extras(drafts, deal_id)
         return drafts
 
-    async def _extras(self, drafts: Drafts, deal_id: str) -> None:
-        await self._ensure_extra(drafts.note(deal_id, tuple(self._dropped)))
-        self.arrived_at = self.arrived_at or self.clock.now()
+    async def _extras(self, drafts: Drafts, deal_id: str) -> bool:
+        """Call, note and task; False when the deal shows nothing of this lead. A call on an open deal needs no note."""
+        told = await self._ensure_extra(drafts.call(deal_id, self.progress.user)) if drafts.call else ""
+        if not told or self.progress.mode == "new" or self._dropped:
+            told = await self._ensure_extra(drafts.note(deal_id, tuple(self._dropped))) or told
+        if told:
+            self.arrived_at = self.arrived_at or self.clock.now()
         if (task := drafts.task(deal_id, self.progress.user)) is not None:
             await self._ensure_extra(task)
+        return bool(told)
 
     async def _company(self, draft: CompanyDraft) -> str:
         """The company's record; leads of one company that are delivered at the same time make it once."""
@@ -381,15 +391,3 @@ class Run:
 
     def _link(self, kind: str, our_id: str, vendor_id: str) -> None:
         self._links.append((kind, our_id, vendor_id))
-
-
-def kind_of(draft: Draft) -> Kind:
-    kinds: dict[str, Kind] = {
-        "ContactDraft": "contact",
-        "CompanyDraft": "company",
-        "DealDraft": "deal",
-        "NoteDraft": "note",
-        "TaskDraft": "task",
-        "CallDraft": "call",
-    }
-    return kinds[type(draft).__name__]

@@ -2,14 +2,14 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import Connection, select
 
-from connectors.base import DealState, Draft, Metadata, NoteDraft, TaskDraft
+from connectors.base import CallDraft, DealState, Disposition, Draft, Kind, Metadata, NoteDraft, TaskDraft
 from jobs.deliver import Drafts, Dropped, Hold
 from jobs.metadata import MetadataCache
 from jobs.progress import Progress
@@ -17,6 +17,8 @@ from jobs.resolve import Resolved, resolve
 from jobs.routing import Route, Router
 from leads import assignment, attribution
 from leads.assignment import AssignFacts, AssignSettings, CrmUserRef, Decision
+from leads.call_text import call_line
+from leads.calls import Call
 from leads.clock import Clock
 from leads.hours import Schedule, add_working_minutes, schedule_of
 from leads.ids import new_id
@@ -38,6 +40,17 @@ NO_POLICY = RepeatPolicy()
 
 
 @dataclass(frozen=True, slots=True)
+class CallRules:
+    """What a source of calls says of its colleagues: extension or login -> CRM user, and when to call back."""
+
+    extensions: Mapping[str, str] = field(default_factory=dict)
+    callback_within: timedelta = timedelta(minutes=15)
+
+
+NO_CALLS = CallRules()
+
+
+@dataclass(frozen=True, slots=True)
 class Planning:
     """What all deliveries of one connection share. `mappings`: route name -> its mapping; "" the preset."""
 
@@ -49,6 +62,10 @@ class Planning:
     sources: Mapping[str, Named]
     mappings: Mapping[str, LeadMapping]
     metadata: MetadataCache
+    calls: Mapping[str, CallRules] = field(default_factory=dict)
+    """Source -> its rules for calls."""
+    creates: frozenset[Kind] = frozenset()
+    """What the CRM can be given."""
 
     def plan(self, held: Held, claimed: Claimed) -> "LeadPlan":
         return LeadPlan(self, held, claimed)
@@ -94,7 +111,8 @@ class LeadPlan:
     # --- the responsible user -----------------------------------------------------------------
 
     async def user_for(self, deal: DealState | None) -> tuple[str, str]:
-        settings = self._assign
+        answered_by = self._answered_by()
+        settings = self._assign or (_only(answered_by) if answered_by else None)
         if settings is None:
             return "", ""
         made = await self._shared.db.read(self._made_before)
@@ -135,6 +153,14 @@ class LeadPlan:
             raise Hold(decided[0].hold_until, choice.reason)
         return choice.user_id, choice.reason
 
+    def _answered_by(self) -> str:
+        """The colleague who took the call: as the source's `extensions` name him, else the vendor's own word."""
+        call = self._claimed.lead.call
+        if call is None or not call.answered:
+            return ""
+        known = self._shared.calls.get(self._claimed.lead.source, NO_CALLS).extensions
+        return known.get(call.extension) or known.get(call.employee) or call.employee
+
     def _made_before(self, conn: Connection) -> tuple[str, str] | None:
         """The turn that an earlier try of this delivery took; a held one is decided anew."""
         query = select(t_assignment.c.user_id, t_assignment.c.reason, t_assignment.c.data).where(
@@ -153,6 +179,7 @@ class LeadPlan:
             users=users,
             load=loads.load,
             previous_user=loads.previous_user,
+            answered_by=self._answered_by(),
             place=place_of(lead.phones[0]) if lead.phones else NOWHERE,
             matches=partial(self._matches, self._facts(now)),
             timezone=self._shared.hub.timezone,
@@ -178,7 +205,9 @@ class LeadPlan:
         company_key = _company_key(lead.company)
         if progress.step("contact").id or company_key:
             number, company_id = await shared.db.read(partial(self._known, company_key=company_key))
-        due_at = add_working_minutes(self._schedule(), now, mapping.due.total_seconds() / 60)
+        call, rules = lead.call, shared.calls.get(lead.source, NO_CALLS)
+        within = rules.callback_within if call else mapping.due
+        due_at = add_working_minutes(self._schedule(), now, within.total_seconds() / 60)
         facts = replace(
             self._facts(now),
             assigned=Assigned(progress.user, await self._user_name(progress.user), progress.user_reason),
@@ -190,11 +219,14 @@ class LeadPlan:
         resolved = resolve(drafted, directory, keys=keys, responsible=progress.user)
         self._resolved = resolved
         with_task = progress.mode == "new" or self._policy.task
+        if call is not None:  # there is somebody to call back only when nobody talked
+            with_task = call.direction == "in" and not call.answered
         return Drafts(
             contact=resolved.contact,
             deal=resolved.deal,
             note=partial(self._note, resolved, progress),
             task=partial(self._task, drafted.task if with_task else None, due_at, progress),
+            call=partial(self._call, call, progress) if call and self._logs_calls else None,
             company=resolved.company,
             company_id=company_id,
             dropped=resolved.dropped,
@@ -204,6 +236,29 @@ class LeadPlan:
     def _note(self, resolved: Resolved, progress: Progress, deal_id: str, dropped: tuple[Dropped, ...]) -> Draft:
         text = resolved.note(dropped)
         return NoteDraft(f"{self._claimed.lead.id}-note", text, deal_id, progress.step("contact").id)
+
+    @property
+    def _logs_calls(self) -> bool:
+        return "call" in self._shared.creates
+
+    def _call(self, call: Call, progress: Progress, deal_id: str, user: str) -> Draft:
+        lead = self._claimed.lead
+        return CallDraft(
+            key=f"{lead.id}-call",
+            deal_id=deal_id,
+            contact_id=progress.step("contact").id,
+            direction="out" if call.direction == "out" else "in",
+            phone=call.client,
+            line=call.line,
+            started_at=call.started_at or lead.received_at,
+            talk_s=call.talk_s or 0,
+            ring_s=call.ring_s or 0,
+            disposition=cast(Disposition, call.disposition),
+            recording_url=call.recording_url,
+            responsible=user,
+            employee=call.employee or call.extension,
+            text=call_line(call, self._shared.hub.locale),
+        )
 
     def _task(
         self, task: DraftedTask | None, due_at: datetime, progress: Progress, deal_id: str, user: str
@@ -252,6 +307,10 @@ class LeadPlan:
             first_touch=first,
             last_touch=lead.touch,
         )
+
+
+def _only(user: str) -> AssignSettings:
+    return AssignSettings.model_validate({"strategy": "fixed", "users": [user]})
 
 
 def _company_key(name: str) -> str:

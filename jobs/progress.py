@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from connectors.base import KINDS, Kind
+from connectors.base import KINDS, Draft, Kind
 from leads.clock import Clock
 from store.tables import from_us, to_us
 
@@ -133,3 +133,15 @@ def next_look(elapsed_s: float, look_again_s: tuple[float, ...]) -> float | None
 def earliest_look(sent_at: datetime, look_again_s: tuple[float, ...]) -> datetime:
     """When the first look is worth making."""
     return sent_at + timedelta(seconds=min(look_again_s, default=0.0))
+
+
+def kind_of(draft: Draft) -> Kind:
+    kinds: dict[str, Kind] = {
+        "ContactDraft": "contact",
+        "CompanyDraft": "company",
+        "DealDraft": "deal",
+        "NoteDraft": "note",
+        "TaskDraft": "task",
+        "CallDraft": "call",
+    }
+    return kinds[type(draft).__name__]

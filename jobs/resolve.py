@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeVar
 
 from connectors.base import (
+    CallDraft,
     CompanyDraft,
     ContactDraft,
     DealDraft,
@@ -45,6 +46,7 @@ _ATTRIBUTES: Final[Mapping[type, tuple[str, ...]]] = {
         "name",
     ),
     TaskDraft: ("responsible",),
+    CallDraft: ("recording_url", "responsible"),
 }
 """What a draft can do without, in the order in which a note tells of it."""
 _NOT_BARE: Final = ("pipeline", "stage", "price", "tags", "utm", "responsible")

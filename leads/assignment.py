@@ -48,7 +48,8 @@ class AssignFacts:
 
     `users`: the CRM's users; None when they could not be read, and then an id counts as an active user:
     a lead never waits for a list of users. `load`: user id -> leads within `load_window`.
-    `previous_user`: id of who had this person's last lead, or "". `place`: where the phone is from.
+    `previous_user`: id of who had this person's last lead, or "". `answered_by`: who talked with him on the phone,
+    as a colleague may be named (`resolve_user`), or "". `place`: where the phone is from.
     `matches` evaluates a rule's `when`; it must not raise. `timezone`: of the hub, where the settings name none.
     """
 
@@ -56,6 +57,7 @@ class AssignFacts:
     users: Sequence[CrmUserRef] | None = None
     load: Mapping[str, int] = field(default_factory=dict)
     previous_user: str = ""
+    answered_by: str = ""
     place: Place = NOWHERE
     matches: Callable[[str], bool] = _never
     timezone: str = "UTC"
@@ -65,7 +67,7 @@ class AssignFacts:
 class Decision:
     """`user_id` "" = nobody (see `reason`); with `hold_until` decide again then.
 
-    `reason` is returning, fixed, round_robin, weighted, least_loaded, duty, fallback, hold or nobody;
+    `reason` is answered, returning, fixed, round_robin, weighted, least_loaded, duty, fallback, hold or nobody;
     `explain(decision, locale)` says it in words, from `params` (texts for people only). `considered`: (user,
     why not) of those who were passed over; `why` is unknown, inactive, absent, off_shift, capped or no_rule.
     """
@@ -175,6 +177,9 @@ class _Queue:
     # --- the order of the questions ---------------------------------------------------------------
 
     def decide(self) -> Decision:
+        answered = self._answered()
+        if answered:
+            return answered
         if not self.open and self.settings.outside_hours != "assign":
             if self.settings.outside_hours == "duty":
                 return self._on_duty("closed") or self._fallback("closed") or self._nobody("closed")
@@ -193,11 +198,26 @@ class _Queue:
         )
 
     def without_rule(self) -> Decision:
-        """No rule applies: the known person's user, fallback, duty."""
+        """No rule applies: who answered, the known person's user, fallback, duty."""
         self.considered.append(("", "no_rule"))
-        return self._returning() or self._fallback("no_rule") or self._on_duty("no_rule") or self._nobody("no_rule")
+        return (
+            self._answered()
+            or self._returning()
+            or self._fallback("no_rule")
+            or self._on_duty("no_rule")
+            or self._nobody("no_rule")
+        )
 
     # --- ways to a user ---------------------------------------------------------------------------
+
+    def _answered(self) -> Decision | None:
+        """Who talked with the client is at work, whatever the schedule says."""
+        user = resolve_user(self.facts.answered_by, self.facts.users) if self.facts.answered_by else None
+        if user is None or not user.active:
+            if self.facts.answered_by:
+                self.considered.append((self.facts.answered_by, "inactive" if user else "unknown"))
+            return None
+        return self._chosen(user, "answered", self.pool)
 
     def _returning(self) -> Decision | None:
         """A known person's user, in this queue or not; he may be over his cap: it is his client."""

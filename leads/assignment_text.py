@@ -17,6 +17,7 @@ class Explained(Protocol):
 
 
 _HOW = {
+    "answered": ("ответил на звонок", "answered the call"),
     "returning": ("вёл предыдущее обращение", "had this person's last enquiry"),
     "fixed": ("назначен в настройках", "set in the configuration"),
     "round_robin": ("по кругу", "in turn"),

@@ -37,7 +37,7 @@ LONGEST = 400
 LONGER = {
     "store/tables.py": (450, "one schema, read as a whole"),
     "connectors/sandbox/telegram.py": (500, "one vendor's methods, each a few lines"),
-    "jobs/alert_catalog.py": (450, "texts of every kind of incident in two languages"),
+    "jobs/alert_catalog.py": (500, "texts of every kind of incident in two languages"),
 }
 """Modules over LONGEST lines, how long they may become, and why they are one idea all the same."""
 

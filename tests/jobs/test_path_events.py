@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 
+from connectors.sandbox.base import SandboxRequest, SandboxResponse
 from tests.support.hub_on_virtual_time import VirtualHub, config, hub, virtual
 from tests.support.requests import from_http_file
 
@@ -132,3 +133,59 @@ async def test_an_outgoing_call_is_an_enquiry_only_of_somebody_we_know() -> None
             await replay(h, "mango", name)
         await h.wait(5.0)
         assert h.leads() == []
+
+
+@virtual
+async def test_a_missed_call_gets_a_task_to_call_back_and_the_call_in_the_crm_s_own_form() -> None:
+    async with hub(config(ALL, sources=MANGO)) as h:
+        for name in samples("mango", "in-missed"):
+            await replay(h, "mango", name)
+        await h.quiet()
+        assert [call["note_type"] for call in h.amocrm.calls.values()] == ["call_in"]
+        assert len(h.tasks("amo")) == 1
+
+
+@virtual
+async def test_who_answered_is_responsible_and_needs_no_task() -> None:
+    source = MANGO.replace('"type": "mango"', '"type": "mango", "extensions": {"101": "1010101"}')
+    async with hub(config(ALL, sources=source)) as h:
+        for name in samples("mango", "in-answered"):
+            await replay(h, "mango", name)
+        await h.quiet()
+        (deal,) = h.amocrm.deals.values()
+        assert deal["responsible_user_id"] == 1010101
+        assert h.tasks("amo") == []
+        assert h.delivery(h.leads()[0].id).assigned_to == "1010101"
+
+
+@virtual
+async def test_calls_of_and_to_somebody_known_are_logged_on_his_open_deal() -> None:
+    async with hub(config(ALL, sources=f"{MANGO}, site: {{type: webform}}")) as h:
+        await h.post("site", {"phone": "+79990001122", "comment": "жду звонка"})
+        await h.post("site", {"phone": "+79990005566", "comment": "и я"})
+        await h.quiet()
+        for name in (*samples("mango", "in-answered"), *samples("mango", "out")):
+            await replay(h, "mango", name)
+        await h.quiet()
+        assert (len(h.amocrm.deals), len(h.amocrm.contacts)) == (2, 2)
+        assert sorted(call["note_type"] for call in h.amocrm.calls.values()) == ["call_in", "call_out"]
+        assert {call["entity_id"] for call in h.amocrm.calls.values()} == {int(one) for one in h.amocrm.deals}
+
+
+@virtual
+async def test_a_repeat_of_which_the_open_deal_takes_nothing_gets_a_deal_of_its_own() -> None:
+    async with hub() as h:
+        await h.post("site", {"name": "Иван", "phone": "+79161234567", "lead_uid": "1"})
+        await h.quiet()
+        real = h.amocrm.handle
+
+        def refuse(request: SandboxRequest) -> SandboxResponse:
+            if request.method == "POST" and request.path.endswith(("/notes", "/tasks")):
+                return SandboxResponse(400, {"title": "Bad Request", "status": 400, "detail": "no more of these"})
+            return real(request)
+
+        h.amocrm.handle = refuse  # type: ignore[method-assign]  # the account's own trouble
+        lead_id = await h.post("site", {"name": "Иван", "phone": "+79161234567", "lead_uid": "2"})
+        await h.until(lambda: h.delivery(lead_id).state == "delivered", 60.0)
+        assert len(h.amocrm.deals) == 2
+        assert h.delivery(lead_id).outcome == "created"

@@ -1,0 +1,47 @@
+"""A call in one line, for people: in the note, in the CRM's list of calls, in the console."""
+
+from leads.calls import Call
+
+_WORDS = {
+    "ru": {
+        "in": "Входящий звонок",
+        "out": "Исходящий звонок",
+        "answered": "разговор",
+        "missed": "пропущен",
+        "no_answer": "не ответили",
+        "busy": "занято",
+        "failed": "не состоялся",
+        "voicemail": "голосовая почта",
+        "line": "на номер",
+        "rang": "звонил",
+        "s": "с",
+    },
+    "en": {
+        "in": "Incoming call",
+        "out": "Outgoing call",
+        "answered": "talked",
+        "missed": "missed",
+        "no_answer": "no answer",
+        "busy": "busy",
+        "failed": "failed",
+        "voicemail": "voicemail",
+        "line": "to",
+        "rang": "rang",
+        "s": "s",
+    },
+}
+
+
+def call_line(call: Call, locale: str, line_title: str = "") -> str:
+    """`Входящий звонок: разговор 1:27, на номер +74951112233 (Билборд)`; locale "ru", else English."""
+    words = _WORDS["ru" if locale.startswith("ru") else "en"]
+    parts = [words.get(call.disposition, call.disposition)]
+    if call.disposition == "answered" and call.talk_s is not None:
+        parts[0] += f" {call.talk_s // 60}:{call.talk_s % 60:02}"
+    elif call.ring_s:
+        parts.append(f"{words['rang']} {call.ring_s} {words['s']}")
+    if call.line:
+        parts.append(f"{words['line']} {call.line}" + (f" ({line_title})" if line_title else ""))
+    if who := call.employee or call.extension:
+        parts.append(who)
+    return f"{words.get(call.direction, words['in'])}: {', '.join(parts)}"
