@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import lru_cache, partial
@@ -47,6 +47,8 @@ from store.leases import Held
 from store.sealing import Sealer
 from store.spool import Spool
 from store.tokens import StoredTokens
+
+RESTART_S = 1.0
 
 log = logging.getLogger(__name__)
 
@@ -98,18 +100,18 @@ class Hub:
         """Starts the work of these roles; the web server itself is started by whoever serves."""
         again = partial(watch.again_and_again, clock=self.clock)
         if "web" in roles:
-            self._start("spool", watch.drain_spool(self.intake, self.spool, self.clock))
-            self._start("spool alert", again(self.watch.mind_the_spool, self.pace.clock_s, name="spool"))
+            self._start("spool", partial(watch.drain_spool, self.intake, self.spool, self.clock))
+            self._start("spool alert", partial(again, self.watch.mind_the_spool, self.pace.clock_s, name="spool"))
             if self.spool.waiting:
                 self.intake.spooling.set()
         if "worker" in roles:
             for connection in self.connections.values():
-                self._start(f"owner {connection.name}", connection.owner.run())
+                self._start(f"owner {connection.name}", connection.owner.run)
             if self.listens:
-                self._start("wake-ups", wakeups.listen(self.settings.database_url, self.wake, self.clock))
+                self._start("wake-ups", partial(wakeups.listen, self.settings.database_url, self.wake, self.clock))
         if "scheduler" in roles:
-            self._start("scheduler", self.scheduler.run(self._schedule))
-        self._start("clock", again(self.watch.mind_the_clock, self.pace.clock_s, name="clock"))
+            self._start("scheduler", partial(self.scheduler.run, self._schedule))
+        self._start("clock", partial(again, self.watch.mind_the_clock, self.pace.clock_s, name="clock"))
 
     async def _schedule(self, _held: Held) -> None:
         """What exactly one process does: alerts and looks."""
@@ -142,10 +144,18 @@ class Hub:
         """Whether the dead man's switch may be told that all is well: the alert loops turn."""
         return not self.channels or self.clock.monotonic() - self.alerts.round_at < ALERTS_SILENT_S
 
-    def _start(self, name: str, work: Any) -> None:
-        task = asyncio.get_running_loop().create_task(work, name=name)
-        task.add_done_callback(_tell_of_end)
-        self._tasks.append(task)
+    def _start(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        self._tasks.append(asyncio.get_running_loop().create_task(self._keep_going(name, work), name=name))
+
+    async def _keep_going(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        """A fault of ours that ends a part must not end it for good: nobody would notice before leads are late."""
+        while True:
+            try:
+                await work()
+                return
+            except Exception:
+                log.critical("a part of the hub died", exc_info=True, extra={"event": "hub.part_died", "part": name})
+            await self.clock.sleep(RESTART_S)
 
     def wake(self, names: Collection[str]) -> None:
         """Something of these connections became due; of any of them, when none is named."""
@@ -177,13 +187,6 @@ class Hub:
             await state.channel.close()
         self.spool.close()
         await self.db.close()
-
-
-def _tell_of_end(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and (error := task.exception()) is not None:
-        log.critical(
-            "a part of the hub died", exc_info=error, extra={"event": "hub.part_died", "part": task.get_name()}
-        )
 
 
 def build_hub(

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.pool import NullPool, QueuePool
 
 Result = TypeVar("Result")
@@ -25,6 +25,8 @@ Work = Callable[[Connection], Result]
 BatchWork = Callable[[Connection, list[Any]], list[Any]]
 
 MAX_GROUP = 512
+TRIES = 3
+"""Of a write that met another's with the same key."""
 BUSY_S = 5.0
 READERS = 4
 
@@ -195,6 +197,14 @@ def run_read(engine: Engine, work: Work[Result]) -> Result:
 
 def run_group(engine: Engine, group: list[_Job]) -> None:
     """One transaction for all; sets `outcome` and `failed` of each job. Never raises."""
+    for _ in range(TRIES):
+        _run_once(engine, group)
+        # Another process or thread stored the same in this moment: tried again it finds what the other stored.
+        if not (len(group) == 1 and isinstance(group[0].outcome, IntegrityError)):
+            return
+
+
+def _run_once(engine: Engine, group: list[_Job]) -> None:
     units = _units(group)
     try:
         with engine.begin() as conn:
@@ -229,7 +239,7 @@ def _units(group: list[_Job]) -> list[list[_Job]]:
     return units
 
 
-def _run_unit(conn: Connection, unit: list[_Job], *, alone: bool) -> None:
+def _run_unit(conn: Connection, unit: list[_Job], *, alone: bool, tries: int = TRIES) -> None:
     savepoint = None if alone else conn.begin_nested()
     try:
         work = unit[0].work
@@ -242,6 +252,9 @@ def _run_unit(conn: Connection, unit: list[_Job], *, alone: bool) -> None:
         if len(unit) > 1:
             for job in unit:
                 _run_unit(conn, [job], alone=False)
+            return
+        if isinstance(exc, IntegrityError) and savepoint is not None and tries > 1:
+            _run_unit(conn, unit, alone=False, tries=tries - 1)
             return
         unit[0].failed, unit[0].outcome = True, exc
         return

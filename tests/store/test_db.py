@@ -1,6 +1,7 @@
 """Group commit: writes that arrive together share a transaction and do not share their faults."""
 
 import asyncio
+import time
 from pathlib import Path
 
 import pytest
@@ -104,3 +105,24 @@ async def test_a_lock_held_too_long_is_unavailable_not_a_crash(tmp_path: Path, m
     assert await db.write(put("later")) == "later"  # type: ignore[arg-type]
     await db.close()
     await other.close()
+
+
+async def test_two_writers_that_store_the_same_at_once_both_end_well(database_url: str) -> None:
+    """As when a lead and its copy in the spool are taken in at the same moment."""
+    one, other = GroupCommitDatabase(database_url), GroupCommitDatabase(database_url)
+
+    def take_in(name: str) -> "object":
+        def work(conn: Connection) -> bool:
+            known = conn.execute(select(t_cursor.c.name).where(t_cursor.c.name == name)).first() is not None
+            if not known:
+                time.sleep(0.01)  # the other looks too before we store
+                conn.execute(insert(t_cursor).values(name=name, value={}))
+            return known
+
+        return work
+
+    for number in range(20):
+        work = take_in(f"n{number}")
+        assert sorted(await asyncio.gather(one.write(work), other.write(work))) == [False, True]  # type: ignore[arg-type]
+    for db in (one, other):
+        await db.close()
