@@ -5,7 +5,7 @@ from ipaddress import ip_address, ip_network
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 
 from connectors.bodies import read_body
 from connectors.doors import DoorSettings, Inbound, Refused, Seconds, Unreadable, check_token, same_secret
@@ -38,23 +38,9 @@ def _is_zone(name: str) -> str:
 Zone = Annotated[str, AfterValidator(_is_zone)]
 
 
-class Line(BaseModel):
-    """What a number of ours stands for."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    title: str = Field("", description="how people call it, e.g. Billboard in the Tverskaya street")
-    utm: dict[str, str] = Field(
-        default_factory=dict, description="what its callers count as, e.g. utm_source: billboard"
-    )
-
-
 class PbxSettings(DoorSettings):
     """What every source of calls may set."""
 
-    lines: dict[str, Line] = Field(
-        default_factory=dict, description="our number, e.g. +74951112233 -> its title and utm: where its callers saw it"
-    )
     extensions: dict[str, str] = Field(
         default_factory=dict, description="extension or login -> CRM user (id, e-mail or name) who is responsible"
     )

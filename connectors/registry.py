@@ -34,8 +34,6 @@ _DOORS: Final[Mapping[str, str]] = {
     "jivo": "jivo",
     "mango": "mango",
     "megafon": "megafon",
-    "meta": "meta",
-    "moysklad": "moysklad",
     "onlinepbx": "onlinepbx",
     "ringostat": "ringostat",
     "roistat": "roistat",
@@ -62,7 +60,11 @@ _DOORS: Final[Mapping[str, str]] = {
     "yookassa": "yookassa",
     "zadarma": "zadarma",
 }
-"""`sources.*.type` -> the package that declares it, imported when it is first asked for: few hubs have all doors."""
+"""`sources.*.type` -> the package that declares it, imported when it is first asked for: few hubs have all doors.
+
+`meta` and `moysklad` are not among them: their requests only name what has to be read at the vendor, and nothing
+reads it yet. A door that answers 200 to a lead that nobody then sees is worse than none.
+"""
 
 
 class _Doors(Mapping[str, Door]):

@@ -30,7 +30,7 @@ class AmiSettings(BaseModel):
 class AsteriskSettings(CallSettings):
     """A source of type `asterisk`: the hangup handler's requests, the AMI stream, or both."""
 
-    ami: AmiSettings | None = Field(None, description="listen to the manager interface")
+    ami: AmiSettings | None = Field(None, description="manager interface; without effect so far: nothing listens yet")
     extension_pattern: str = Field(r"\d{2,5}", description="regular expression of what a colleague's channel is called")
     trunks: tuple[str, ...] = Field((), description="names of trunks that look like extensions, e.g. 88")
     recordings_url: str = Field("", description="web address of the recordings' folder, put in front of file names")

@@ -23,7 +23,7 @@ def in_items(method: str, params: Mapping[str, Any]) -> tuple[str, dict[str, Any
     found = _CLASSIC.fullmatch(method)
     if found is None:
         return None
-    entity: Entity = found[1]  # type: ignore[assignment]
+    entity: Entity = found[1]  # type: ignore[assignment]  # the pattern names no other
     said: dict[str, Any] = {"entityTypeId": TYPE_IDS[entity], "useOriginalUfNames": "Y"}
     if "id" in params:
         said["id"] = params["id"]

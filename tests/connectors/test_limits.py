@@ -141,7 +141,7 @@ def test_items_that_wait_together_leave_in_one_call_and_the_turns_saved_are_free
         batches.append((loop.time(), items))
         return items
 
-    batcher: Batcher[int, int] = Batcher(limiter, send, max_batch=50, operation="create")  # type: ignore[arg-type]
+    batcher: Batcher[int, int] = Batcher(limiter, send, max_batch=50, operation="create")  # type: ignore[arg-type]  # any item
 
     async def work() -> None:
         async with limiter.turn(FRESH):

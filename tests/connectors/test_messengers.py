@@ -102,7 +102,7 @@ def test_a_proof_with_one_changed_character_is_refused(name: str) -> None:
     start = len(given) - 12  # the scheme in front of the secret may be written in either case
     for at in range(start, len(given)):
         other = "0" if given[at] != "0" else "1"
-        forged = with_header(request, PROOF_HEADERS[vendor], lambda v, at=at, o=other: v[:at] + o + v[at + 1 :])  # type: ignore[misc]
+        forged = with_header(request, PROOF_HEADERS[vendor], lambda v, at=at, o=other: v[:at] + o + v[at + 1 :])  # type: ignore[misc]  # bound now
         assert refused(vendor, forged) == 401
     for forge in (str.swapcase, str.upper):
         if forge(given) != given and vendor != "wazzup":
@@ -220,7 +220,7 @@ def places(tree: object) -> list[tuple[dict[str, object] | list[object], object]
     found: list[tuple[dict[str, object] | list[object], object]] = []
     pairs = tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ()
     for key, value in pairs:
-        found.append((tree, key))  # type: ignore[arg-type]
+        found.append((tree, key))  # type: ignore[arg-type]  # a key of this tree
         found += places(value)
     return found
 

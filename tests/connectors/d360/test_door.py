@@ -50,7 +50,7 @@ def test_the_signature_is_taken_in_hex_and_in_base64() -> None:
     secret = KEYS["360dialog"]["platform_secret"].encode()
     digest = hmac.new(secret, request.body, hashlib.sha256).digest()
     for given in (digest.hex(), f"sha256={digest.hex()}", base64.b64encode(digest).decode()):
-        taken("360dialog", with_header(request, "x-360dialog-signature", lambda _, given=given: given))  # type: ignore[misc]
+        taken("360dialog", with_header(request, "x-360dialog-signature", lambda _, given=given: given))  # type: ignore[misc]  # bound now
 
 
 def test_the_vector_of_the_signature() -> None:
