@@ -250,3 +250,5 @@ class Door:
     handshake: Callable[[Any, Inbound], Reply | None] = no_handshake
     reply: Callable[[Any, Inbound, Parsed, Sequence[Receipt]], Reply] = empty_object
     methods: tuple[str, ...] = ("POST",)
+    link: Callable[[Any], Any] | None = None
+    """`connectors.links.LinkOpening` -> `connectors.links.Link`, for vendors whose API is asked as well."""
