@@ -251,4 +251,5 @@ class Door:
     reply: Callable[[Any, Inbound, Parsed, Sequence[Receipt]], Reply] = empty_object
     methods: tuple[str, ...] = ("POST",)
     link: Callable[[Any], Any] | None = None
-    """`connectors.links.LinkOpening` -> `connectors.links.Link`, for vendors whose API is asked as well."""
+    """`connectors.links.LinkOpening` -> `connectors.links.Link`, for vendors whose API is asked as well; None where
+    the settings leave nothing to ask."""

@@ -43,6 +43,10 @@ class AuthError(ConnectorError):
     """Token refused or rights lost: the connection pauses, a person is told, no attempt is spent."""
 
 
+class NoAccessError(AuthError):
+    """The settings give no access to what was to be asked, so nobody was asked; the text names the missing setting."""
+
+
 @dataclass(eq=False)
 class PermanentError(ConnectorError):
     """Refused for what was in it; nothing was written.

@@ -3,7 +3,8 @@
 A door is pure; a link does the I/O. Each ability is a protocol of its own, and a vendor's link has those that its
 API offers: `isinstance(link, Lists)` asks. Methods raise the outcomes of `connectors.errors`, as a CRM's do, and
 what they read comes back as `Parsed`, exactly as a request to the door would have given it: the same ids, so that
-what had arrived already is a repeat.
+what had arrived already is a repeat. A method whose token or other setting is missing raises `NoAccessError`, naming
+it: a source without it works as a door all the same.
 """
 
 from collections.abc import AsyncIterator

@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 
 from connectors.base import Connector, Opening, Target
+from connectors.links import Link
 from connectors.pbx import PbxSettings
 from connectors.registry import CONNECTORS, SOURCES
 from jobs import alerting, wakeups, watch
@@ -27,6 +28,7 @@ from jobs.heartbeat import Heartbeat
 from jobs.incidents import IncidentReporter, StoredIncidents
 from jobs.intake import IntakeService, Source
 from jobs.leasing import LeaseKeeper
+from jobs.links import close_links, open_links
 from jobs.metadata import MetadataCache
 from jobs.owner import ConnectionOwner
 from jobs.pace import NORMAL, Pace
@@ -91,6 +93,8 @@ class Hub:
     alerts: Alerts
     watch: watch.Watch
     scheduler: LeaseKeeper
+    links: dict[str, Link]
+    """Source -> what its vendor can be asked for."""
     pace: Pace = NORMAL
     listens: bool = False
     """Whether other processes' wake-ups are listened to."""
@@ -183,6 +187,7 @@ class Hub:
         for connection in self.connections.values():
             await connection.metadata.close()
             await connection.target.close()
+        await close_links(self.links)
         for state in self.channels:
             await state.channel.close()
         self.spool.close()
@@ -300,6 +305,7 @@ def build_hub(
             spool=spool,
         ),
         scheduler=LeaseKeeper("scheduler", db, clock, pace, hub_id),
+        links=open_links(settings, clock, settings.hub.default_region or "", transport),
         pace=pace,
     )
 
