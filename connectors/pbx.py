@@ -5,12 +5,15 @@ from ipaddress import ip_address, ip_network
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
 from connectors.bodies import read_body
 from connectors.doors import DoorSettings, Inbound, Refused, Seconds, Unreadable, check_token, same_secret
+from connectors.numbers import line_or_client
 from connectors.trees import moment
-from leads.normalize import clean_text
+from leads.lines import Line
+from leads.normalize import clean_text, utm_value
+from leads.records import UTM_KEYS
 
 NEVER = datetime(2100, 1, 1, tzinfo=UTC)
 ZONE_STEP = timedelta(minutes=30)  # zones of the world differ by multiples of it, but for two small ones
@@ -38,17 +41,48 @@ def _is_zone(name: str) -> str:
 Zone = Annotated[str, AfterValidator(_is_zone)]
 
 
+class LineSettings(BaseModel):
+    """One of our own numbers."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    title: str = Field("", description="what the number stands for, as people call it, e.g. Billboard")
+    utm_source: str = Field("", description="UTM of everybody who calls this number")
+    utm_medium: str = Field("", description="the same")
+    utm_campaign: str = Field("", description="the same")
+    utm_content: str = Field("", description="the same")
+    utm_term: str = Field("", description="the same")
+
+    def line(self) -> Line:
+        utm = {key: utm_value(getattr(self, key)) for key in UTM_KEYS}
+        return Line(self.title.strip(), {key: value for key, value in utm.items() if value})
+
+
+def line_number(written: str, region: str) -> str:
+    """A key of `lines` in E.164; "" for what is no number that can be called from outside."""
+    return line_or_client(written, region).e164
+
+
 class PbxSettings(DoorSettings):
     """What every source of calls may set."""
 
     extensions: dict[str, str] = Field(
         default_factory=dict, description="extension or login -> CRM user (id, e-mail or name) who is responsible"
     )
+    lines: dict[str, LineSettings] = Field(
+        default_factory=dict, description="our own number -> what it stands for: title, utm_source, utm_medium, ..."
+    )
     callback_within: Seconds = Field(900.0, description="working time in which a missed call is to be called back")
 
     allowed_ips: tuple[Annotated[str, AfterValidator(_is_network)], ...] = Field(
         (), description="addresses or networks that the vendor sends from; empty: any"
     )
+
+
+def lines_of(settings: PbxSettings, region: str) -> dict[str, Line]:
+    """Number in E.164 -> what it stands for. `region` is the hub's and gives way to that of the source."""
+    read = {line_number(written, settings.region or region): one.line() for written, one in settings.lines.items()}
+    return {number: line for number, line in read.items() if number}
 
 
 def check_sender(settings: PbxSettings, inbound: Inbound) -> str:

@@ -13,7 +13,7 @@ import httpx
 
 from connectors.base import Connector, Opening, Target
 from connectors.links import Link
-from connectors.pbx import PbxSettings
+from connectors.pbx import PbxSettings, lines_of
 from connectors.registry import CONNECTORS, SOURCES
 from jobs import alerting, wakeups, watch
 from jobs.alert_channel import ChannelState
@@ -218,6 +218,12 @@ def build_hub(
         for name, source in sources.items()
         if isinstance(source.settings, PbxSettings)
     }
+    region = settings.hub.default_region or ""
+    lines = {
+        name: lines_of(source.settings, region)
+        for name, source in sources.items()
+        if isinstance(source.settings, PbxSettings)
+    }
     router = Router(settings.routes, named, hub_view, clock)
     spool = Spool(settings.hub.spool_dir, clock, inline=inline_spool)
     channels = alerting.open_channels(settings, clock, transport)
@@ -282,9 +288,10 @@ def build_hub(
             db=db,
             spool=spool,
             clock=clock,
-            region=settings.hub.default_region or "",
+            region=region,
             wake=wake,
             orphans=SOURCES["webform"],
+            lines=lines,
             checkpoint=checkpoint,
         ),
         router=router,

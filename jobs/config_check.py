@@ -5,6 +5,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from connectors.pbx import PbxSettings, line_number
 from jobs.config_errors import Problem, YamlPath, choices, quote
 from jobs.config_validate import Reader
 from mappings.checker import ExpressionError
@@ -35,6 +36,7 @@ def check_whole(settings: "Settings", reader: Reader) -> "Settings":
     _routes(data, mappings, reader)
     _syncs(data.get("syncs"), connections, mappings, reader)
     _fallback(data, reader)
+    _lines(settings, reader)
     _listen(settings, data, reader)
     if sources and connections and not data.get("routes"):
         example = f"routes:\n  - {{from: [{sources[0]}], to: [{connections[0]}]}}"
@@ -103,6 +105,24 @@ def _fallback(data: Mapping[str, Any], reader: Reader) -> None:
     if isinstance(fallback, dict):
         channels = _names(data, "alerts", "channels")
         _refer(fallback.get("to"), ("hub", "fallback", "to"), "alert channel", channels, reader)
+
+
+def _lines(settings: "Settings", reader: Reader) -> None:
+    """Each of our own numbers must be one, and stand there once however it is written."""
+    for name, source in settings.sources.items():
+        if not isinstance(source.settings, PbxSettings):
+            continue
+        region = source.settings.region or settings.hub.default_region or ""
+        seen: dict[str, str] = {}
+        for written in source.settings.lines:
+            path = ("sources", name, "lines", written)
+            number = line_number(written, region)
+            if not number:
+                hint = 'write it with its country: "+74951112233", in quotes'
+                reader.report(path, "is not a phone number", hint, key=True)
+            elif number in seen:
+                reader.report(path, f"is the same number as {quote(seen[number])}", key=True)
+            seen.setdefault(number, written)
 
 
 def _listen(settings: "Settings", data: Mapping[str, Any], reader: Reader) -> None:

@@ -15,6 +15,7 @@ from connectors.events import Errand, ParsedLead, ParsedMessage, ParsedPayment
 from leads.calls import Call, CallEvent
 from leads.clock import Clock
 from leads.ids import new_id
+from leads.lines import Lines, titled, touch_by
 from store import events
 from store.events import Arrival, KnownCall
 from store.intake import Acceptance, Accepted, RawRequest
@@ -42,10 +43,13 @@ class EventIntake:
         clock: Clock,
         accept: Callable[[Connection, Sequence[Acceptance]], list[Accepted]],
         acceptance: MakeAcceptance,
+        lines: Mapping[str, Lines] | None = None,
     ) -> None:
+        """`lines`: source -> its own numbers."""
         self._clock = clock
         self._accept = accept
         self._acceptance = acceptance
+        self._lines = lines or {}
 
     def take(
         self, conn: Connection, source: str, received_at: datetime, raw: RawRequest, parsed: Parsed
@@ -98,7 +102,8 @@ class EventIntake:
             return None
         if call.direction == "out" and not _person_of(conn, "phone", call.client):
             return None
-        return lead_of_call(known.key, call, known.about)
+        lines = self._lines.get(known.source, {})
+        return by_line(lead_of_call(known.key, titled(call, lines), known.about), call, lines, known.received_at)
 
 
 def lead_of_call(key: str, call: Call, about: Mapping[str, Any]) -> ParsedLead:
@@ -107,6 +112,14 @@ def lead_of_call(key: str, call: Call, about: Mapping[str, Any]) -> ParsedLead:
     phones = tuple(dict.fromkeys((*([call.client] if call.client.startswith("+") else []), *lead.phones)))
     flags = lead.flags if phones or lead.emails else tuple(dict.fromkeys((*lead.flags, "no_contact")))
     return replace(lead, lead_uid=f"call:{key}", phones=phones, flags=flags, call=call)
+
+
+def by_line(lead: ParsedLead, call: Call, lines: Lines, at: datetime) -> ParsedLead:
+    """With the UTM of the number that was called, unless somebody tracked the visit before the call."""
+    touch = touch_by(call, lines, at)
+    if touch is None or lead.utm or lead.click_ids or (lead.touch is not None and lead.touch.utm):
+        return lead
+    return replace(lead, utm=dict(touch.utm), touch=touch)
 
 
 def _lead_of_message(message: ParsedMessage) -> ParsedLead | None:

@@ -27,6 +27,7 @@ from jobs.routing import Router
 from jobs.spool_records import from_record, to_record
 from leads.clock import Clock
 from leads.ids import new_id
+from leads.lines import Lines
 from leads.records import Lead
 from store.db import Database, StoreUnavailable
 from store.intake import Acceptance, Accepted, Intake, PlannedDelivery, RawRequest
@@ -94,9 +95,10 @@ class IntakeService:
         region: str,
         wake: Callable[[tuple[str, ...]], None],
         orphans: Door,
+        lines: Mapping[str, Lines] | None = None,
         checkpoint: Checkpoint = passed,
     ) -> None:
-        """`orphans` reads what the spool holds of a source that is not configured any more."""
+        """`orphans` reads what the spool holds of a source that is not configured any more; `lines`: of EventIntake."""
         self._sources = sources
         self._router = router
         self._db = db
@@ -108,7 +110,7 @@ class IntakeService:
         self._checkpoint = checkpoint
         self._intake = Intake(clock)
         self._accept = self._intake.accept
-        self._events = EventIntake(clock, self._accept, self._acceptance_of_event)
+        self._events = EventIntake(clock, self._accept, self._acceptance_of_event, lines)
         self._rates = RateWatch()
         self._store_down_until = 0.0
         self._spooled: dict[str, tuple[str, datetime]] = {}

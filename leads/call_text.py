@@ -32,7 +32,7 @@ _WORDS = {
 }
 
 
-def call_line(call: Call, locale: str, line_title: str = "") -> str:
+def call_line(call: Call, locale: str) -> str:
     """`Входящий звонок: разговор 1:27, на номер +74951112233 (Билборд)`; locale "ru", else English."""
     words = _WORDS["ru" if locale.startswith("ru") else "en"]
     parts = [words.get(call.disposition, call.disposition)]
@@ -41,7 +41,7 @@ def call_line(call: Call, locale: str, line_title: str = "") -> str:
     elif call.ring_s:
         parts.append(f"{words['rang']} {call.ring_s} {words['s']}")
     if call.line:
-        parts.append(f"{words['line']} {call.line}" + (f" ({line_title})" if line_title else ""))
+        parts.append(f"{words['line']} {call.line}" + (f" ({call.line_title})" if call.line_title else ""))
     if who := call.employee or call.extension:
         parts.append(who)
     return f"{words.get(call.direction, words['in'])}: {', '.join(parts)}"

@@ -49,12 +49,16 @@ class CallEvent:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """`disposition` is "" while nobody can say it. `extension` and `employee` are who talked, else who rang last."""
+    """`disposition` is "" while nobody can say it. `extension` and `employee` are who talked, else who rang last.
+
+    `line` is our number; `line_title` what it stands for, where the source's `lines` say so.
+    """
 
     state: str = ""
     direction: str = ""
     client: str = ""
     line: str = ""
+    line_title: str = ""
     extension: str = ""
     employee: str = ""
     started_at: datetime | None = None

@@ -8,7 +8,7 @@ from jinja2 import nodes
 
 from mappings.filters import FILTERS, TESTS
 from mappings.problems import allowed
-from mappings.views import NAMES, TIME_PARTS
+from mappings.views import NAMES, TIME_PARTS, Parts
 
 MAX_DEPTH: Final = 60
 
@@ -77,7 +77,7 @@ def _known(name: str, known: Mapping[str, object], word: str, label: str, offset
         raise ExpressionError(f'unknown {word} "{name}"', offset, allowed(name, sorted(known), label))
 
 
-def kind_of(node: nodes.Node) -> Mapping[str, str] | str | None:
+def kind_of(node: nodes.Node) -> Parts | str | None:
     """What `node` is, as far as its names tell: parts of a view, a kind, or None for "cannot say"."""
     if isinstance(node, nodes.Name):
         return NAMES.get(node.name)
@@ -88,7 +88,7 @@ def kind_of(node: nodes.Node) -> Mapping[str, str] | str | None:
     return None
 
 
-def _part(node: nodes.Node, owner: nodes.Node, part: str, offset: int) -> str | None:
+def _part(node: nodes.Node, owner: nodes.Node, part: str, offset: int) -> Parts | str | None:
     kind = kind_of(owner)
     name = _name_of(owner)
     if isinstance(kind, Mapping):

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, tzinfo
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from leads.calls import Call
 from leads.records import UTM_KEYS, Lead, Touch
 
 TIME_PARTS: Final = ("year", "month", "day", "hour", "minute", "weekday")
@@ -25,7 +26,18 @@ _TOUCH: Final = {
     "click_ids": "map",
 }
 
-NAMES: Final[Mapping[str, Mapping[str, str] | str]] = {
+_CALL: Final = {
+    **dict.fromkeys(("direction", "line", "line_title", "extension", "employee", "disposition"), "text"),
+    "recording_url": "text",
+    "ring_s": "number",
+    "talk_s": "number",
+    "started_at": "time",
+}
+
+Parts = Mapping[str, "str | Mapping[str, str]"]
+"""Each part with its kind, or with parts of its own."""
+
+NAMES: Final[Mapping[str, Parts | str]] = {
     "lead": {
         **dict.fromkeys(("id", "name", "phone", "email", "comment", "form", "company", "source"), "text"),
         **dict.fromkeys(("page_url", "referrer", "lead_uid", "external_id", "link"), "text"),
@@ -39,6 +51,7 @@ NAMES: Final[Mapping[str, Mapping[str, str] | str]] = {
         "utm": "map",
         "click_ids": "map",
         "extra": "map",
+        "call": _CALL,
     },
     "person": {"id": "text", "name": "text", "phones": "list", "emails": "list"},
     "first_touch": _TOUCH,
@@ -185,6 +198,7 @@ def lead_view(lead: Lead, zone: tzinfo = UTC, public_url: str = "") -> View:
         "utm": utm,
         "click_ids": clicks,
         "extra": lead.extra,
+        "call": _call_parts(lead.call, zone),
     }
     for name in UTM_KEYS:
         parts[name] = utm.get(name, "")
@@ -213,14 +227,25 @@ def touch_view(touch: Touch | None, zone: tzinfo = UTC) -> View:
     return View(parts, touch)
 
 
+def _call_parts(call: Call | None, zone: tzinfo) -> Mapping[str, object]:
+    """Nothing, which is false, for a lead that is no call."""
+    if call is None:
+        return {}
+    parts: dict[str, object] = {
+        name: getattr(call, name) or ("" if kind == "text" else 0) for name, kind in _CALL.items()
+    }
+    parts["started_at"] = call.started_at.astimezone(zone) if call.started_at else ""
+    return parts
+
+
 def _named_view(named: Named, name: str = "") -> View:
     own = named.name or name
     return View({"name": own, "type": named.type, "title": named.title or own}, named if own else None)
 
 
-def _empty(kinds: Mapping[str, str]) -> View:
+def _empty(kinds: Parts) -> View:
     blanks: dict[str, object] = {"list": (), "map": {}, "number": 0}
-    return View({name: blanks.get(kind, "") for name, kind in kinds.items()})
+    return View({name: blanks.get(kind, "") if isinstance(kind, str) else {} for name, kind in kinds.items()})
 
 
 _NO_TOUCH: Final = _empty(_TOUCH)
