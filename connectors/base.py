@@ -9,11 +9,14 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from pydantic import BaseModel
 
 from leads.clock import Clock
+
+if TYPE_CHECKING:
+    from connectors.records import Hooks, RecordPort
 
 Kind = Literal["contact", "company", "deal", "note", "task", "call"]
 KINDS: tuple[Kind, ...] = ("contact", "company", "deal", "note", "task", "call")
@@ -358,3 +361,7 @@ class Connector:
     open: Callable[[Opening], Target]
     capabilities: Callable[[BaseModel], Capabilities]
     needed_fields: tuple[NeededField, ...] = ()
+    records: "Callable[[Any], RecordPort] | None" = None
+    """(the open Target) -> its records, for record sync; shares its client and limiter. None: cannot be synced."""
+    hooks: "Hooks | None" = None
+    """Reads the CRM's own webhooks, `POST /hooks/{connection}`. None: it has none that we understand."""
