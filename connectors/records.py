@@ -3,27 +3,30 @@
 A connector that offers it sets `Connector.records`; the port shares the open account's client and limiter, so
 that a fresh lead's calls go first. The engine in `jobs.sync` decides what is written; a port knows how.
 
-Values have one vocabulary for all CRMs where a CRM has such a thing, and the vendor's field id (`FieldInfo.id`)
+Values have one vocabulary for all CRMs where a CRM has such a thing, and the vendor's field id
 for all else:
 
 | key | of | value |
 | --- | --- | --- |
 | `name` | contact, company | text; of a contact the whole name |
-| `first_name`, `last_name`, `middle_name` | contact | text; a CRM that keeps one name splits and joins it |
-| `position` | contact | text |
-| `phones`, `emails` | contact, company | tuple of texts as they are stored, the main one first |
-| `website`, `address`, `inn` | company | text |
-| `title`, `comment` | deal, lead | text |
-| `price` | deal, lead | decimal number as text: `1500`, `1500.5` |
-| `currency` | deal, lead | ISO 4217 |
-| `pipeline`, `stage` | deal, lead | the names that a person sees; a lead has no pipeline |
-| `responsible` | all | the user's e-mail in lower case, `""` for nobody and for who is not known |
+| `first_name`, `last_name`, `middle_name` | contact, lead | text; a CRM that keeps one name gives it as `first_name` |
+| `position`, `birthday` | contact, lead | text; date |
+| `phones`, `emails` | contact, company, lead | tuple of texts as they are stored, the main one first |
+| `website`, `address`, `city`, `country` | contact, company, lead | text |
+| `inn`, `industry` | company | text |
+| `title` | deal, lead | text |
+| `price`, `currency` | deal, lead | decimal number as text, `1500` or `1500.5`; ISO 4217 |
+| `pipeline`, `stage` | deal, lead | the CRM's ids, together; a lead has no pipeline |
+| `company_name` | lead | text |
+| `responsible` | all | the CRM's user id |
+| `comment`, `source`, `utm_source` … `utm_term` | all | text, where the CRM has such a field of its own |
 | `tags` | where the CRM has tags | tuple of texts |
-| `created_at`, `closed_at` | all; deal | aware datetime, UTC |
+| `created_at`, `closed_at` | all; deal, lead | aware datetime, UTC |
 
 Every other field: text as str, number as decimal text, yes or no as bool, a day as date, a moment as aware datetime,
-one choice as the text that a person sees, several choices or values as tuple. Nothing is None, `""` or `()`, all
-alike. What a CRM cannot write (`FieldInfo.read_only`) is read all the same.
+one choice as the id of the choice, several choices or values as tuple. Nothing is None, `""` or `()`, all alike.
+Names of choices, stages and users come with `fields` and the account's metadata; the mapping turns them into ids.
+What a CRM cannot write (`RecordField.read_only`) is read all the same.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -33,13 +36,15 @@ from typing import Any, Final, Literal, NamedTuple, Protocol
 
 from pydantic import BaseModel
 
-from connectors.base import FieldInfo
 from connectors.doors import Inbound
 from connectors.errors import ConnectorError
 from leads.identity import Key
 
 RecordObject = Literal["contact", "company", "deal", "lead"]
 OBJECTS: Final[tuple[RecordObject, ...]] = ("contact", "company", "deal", "lead")
+FieldType = Literal[
+    "text", "number", "money", "bool", "date", "datetime", "phone", "email", "url", "enum", "user", "stage"
+]
 LINKS: Final[Mapping[RecordObject, tuple[RecordObject, ...]]] = {
     "contact": ("company",),
     "company": (),
@@ -49,6 +54,26 @@ LINKS: Final[Mapping[RecordObject, tuple[RecordObject, ...]]] = {
 """Which links a record owns; the other direction is the same link seen from the other end."""
 KEY_KINDS: Final = ("phone", "email", "external", "inn", "domain")
 """What `find` may be asked for: `Key(kind, value)`, canonical (E.164, lower case, digits, bare domain)."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordField:
+    """One key that `values` may have: an attribute's name, or the vendor's field id.
+
+    `enums`: the name of a choice -> its id. `max_chars`, `max_values`: 0 means "no limit known". `decimals` -1: as
+    many as there are.
+    """
+
+    key: str
+    name: str = ""
+    code: str = ""
+    type: FieldType = "text"
+    several: bool = False
+    enums: Mapping[str, str] = field(default_factory=dict)
+    read_only: bool = False
+    max_chars: int = 0
+    max_values: int = 0
+    decimals: int = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,8 +209,8 @@ class RecordPort(Protocol):
         """The CRM's clock now, from the `Date` of an answer; None if it does not say. At most one cheap read."""
         ...
 
-    async def fields(self, object: RecordObject) -> tuple[FieldInfo, ...]:
-        """Every key that `values` may have, those of the table above included (`id` = the key itself)."""
+    async def fields(self, object: RecordObject) -> tuple[RecordField, ...]:
+        """Every key that `values` may have, those of the table above included."""
         ...
 
     async def changed(

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from connectors.base import FieldInfo
 from connectors.errors import PermanentError, RetryableError, UnknownOutcomeError
 from connectors.records import (
     LINKS,
@@ -17,6 +16,7 @@ from connectors.records import (
     Page,
     Record,
     RecordCapabilities,
+    RecordField,
     RecordObject,
     Stub,
     StubPage,
@@ -41,6 +41,7 @@ EVERYTHING = RecordCapabilities(
     tags=frozenset(OBJECTS),
 )
 
+LISTS = ("phones", "emails", "tags")
 FIELDS: Mapping[RecordObject, tuple[str, ...]] = {
     "contact": (
         "name",
@@ -151,9 +152,9 @@ class MemoryCrm:
     async def server_time(self) -> datetime | None:
         return self.time() if self.tells_time else None
 
-    async def fields(self, object: RecordObject) -> tuple[FieldInfo, ...]:
+    async def fields(self, object: RecordObject) -> tuple[RecordField, ...]:
         self._called("fields")
-        return tuple(FieldInfo(id=name, name=name) for name in FIELDS[object])
+        return tuple(RecordField(name, name, several=name in LISTS) for name in FIELDS[object])
 
     async def changed(
         self, object: RecordObject, since: datetime | None, fields: Sequence[str], cursor: str = ""
