@@ -44,7 +44,11 @@ class AuthError(ConnectorError):
 
 
 class NoAccessError(AuthError):
-    """The settings give no access to what was to be asked, so nobody was asked; the text names the missing setting."""
+    """The settings give no access to what was to be asked, so nobody was asked; the text names what they lack."""
+
+    @classmethod
+    def lacks(cls, setting: str, source: str) -> "NoAccessError":
+        return cls(f"no {setting} in the settings of source {source}")
 
 
 @dataclass(eq=False)

@@ -35,6 +35,7 @@ from jobs.pace import NORMAL, Pace
 from jobs.planning import CallRules, Planning
 from jobs.routing import Router
 from jobs.secret import secret_keys
+from jobs.source_worker import SourceWorker, make_workers
 from jobs.timetable import daily
 from leads.clock import Clock
 from leads.ids import new_id
@@ -95,6 +96,8 @@ class Hub:
     scheduler: LeaseKeeper
     links: dict[str, Link]
     """Source -> what its vendor can be asked for."""
+    workers: dict[str, SourceWorker]
+    """By the name of the lease, under which each is woken as well."""
     pace: Pace = NORMAL
     listens: bool = False
     """Whether other processes' wake-ups are listened to."""
@@ -111,6 +114,8 @@ class Hub:
         if "worker" in roles:
             for connection in self.connections.values():
                 self._start(f"owner {connection.name}", connection.owner.run)
+            for worker in self.workers.values():
+                self._start(f"source {worker.name}", worker.run)
             if self.listens:
                 self._start("wake-ups", partial(wakeups.listen, self.settings.database_url, self.wake, self.clock))
         if "scheduler" in roles:
@@ -162,21 +167,27 @@ class Hub:
             await self.clock.sleep(RESTART_S)
 
     def wake(self, names: Collection[str]) -> None:
-        """Something of these connections became due; of any of them, when none is named."""
-        for name in names or self.connections:
+        """Something of these connections and workers of sources became due; of any of them, when none is named."""
+        for name in names or (*self.connections, *self.workers):
             if (connection := self.connections.get(name)) is not None:
                 connection.owner.wake()
+            elif (worker := self.workers.get(name)) is not None:
+                worker.wake()
 
     def try_now(self, names: Collection[str]) -> None:
-        """A person wants these connections tried at once, whatever their breakers say."""
+        """A person wants these connections and sources tried at once, whatever was said of them before."""
         for name in names:
             if (connection := self.connections.get(name)) is not None:
                 connection.owner.try_now()
+            elif (worker := self.workers.get(name)) is not None:
+                worker.try_now()
 
     async def stop(self) -> None:
         """Finishes or hands back what is in flight, then closes everything."""
-        owners = [task for task in self._tasks if task.get_name().startswith("owner ")]
+        owners = [task for task in self._tasks if task.get_name().startswith(("owner ", "source "))]
         self.scheduler.stop()
+        for worker in self.workers.values():
+            worker.stop()
         for connection in self.connections.values():
             connection.owner.stop()
         if owners:
@@ -271,29 +282,30 @@ def build_hub(
         connections[name] = Connection(name, connector, target, metadata, owner)
 
     def wake(names: tuple[str, ...]) -> None:
-        for name in names:
-            if name in connections:
-                connections[name].owner.wake()
+        if names:
+            hub.wake(names)
 
+    intake = IntakeService(
+        sources=sources,
+        router=router,
+        db=db,
+        spool=spool,
+        clock=clock,
+        region=region,
+        wake=wake,
+        orphans=SOURCES["webform"],
+        lines=lines,
+        checkpoint=checkpoint,
+    )
+    links = open_links(settings, clock, region, transport)
     fallback = settings.hub.fallback
-    return Hub(
+    hub = Hub(
         settings=settings,
         clock=clock,
         db=db,
         sealer=sealer,
         spool=spool,
-        intake=IntakeService(
-            sources=sources,
-            router=router,
-            db=db,
-            spool=spool,
-            clock=clock,
-            region=region,
-            wake=wake,
-            orphans=SOURCES["webform"],
-            lines=lines,
-            checkpoint=checkpoint,
-        ),
+        intake=intake,
         router=router,
         connections=connections,
         channels=channels,
@@ -312,9 +324,21 @@ def build_hub(
             spool=spool,
         ),
         scheduler=LeaseKeeper("scheduler", db, clock, pace, hub_id),
-        links=open_links(settings, clock, settings.hub.default_region or "", transport),
+        links=links,
+        workers=make_workers(
+            sources=sources,
+            links=links,
+            db=db,
+            clock=clock,
+            intake=intake,
+            policy=RetryPolicy(max_age=settings.hub.max_age),
+            hub_id=hub_id,
+            checkpoint=checkpoint,
+            pace=pace,
+        ),
         pace=pace,
     )
+    return hub
 
 
 def _about(name: str, settings: Settings) -> dict[str, Any]:

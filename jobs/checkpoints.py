@@ -11,6 +11,7 @@ NAMES: Final = (
     "intended",  # what will be sent is stored, not one byte left
     "written",  # the CRM answered, we have not stored it
     "settling",  # everything is written, the outcome not stored
+    "fetched",  # a vendor told what an errand stands for, nothing of it is stored
     "refreshing",  # the vendor gave a new token, it is not stored
 )
 

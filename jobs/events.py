@@ -2,8 +2,9 @@
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any
 
@@ -16,7 +17,7 @@ from leads.calls import Call, CallEvent
 from leads.clock import Clock
 from leads.ids import new_id
 from leads.lines import Lines, titled, touch_by
-from store import events
+from store import errands, events
 from store.events import Arrival, KnownCall
 from store.intake import Acceptance, Accepted, RawRequest
 from store.tables import t_identity
@@ -33,6 +34,19 @@ _CALL_FIELDS = {one.name for one in fields(CallEvent)}
 
 MakeAcceptance = Callable[[str, datetime, RawRequest, ParsedLead, str], Acceptance]
 """(source, received at, raw request, lead, id) -> how it is stored and where it goes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of the events of one request. `due`: connections and workers of sources where something is due.
+
+    `leads` are the ids of those that are new; `fresh` is kind -> how many calls, conversations or payments nobody
+    knew of before.
+    """
+
+    due: tuple[str, ...] = ()
+    leads: tuple[str, ...] = ()
+    fresh: Mapping[str, int] = field(default_factory=dict)
 
 
 class EventIntake:
@@ -52,9 +66,15 @@ class EventIntake:
         self._lines = lines or {}
 
     def take(
-        self, conn: Connection, source: str, received_at: datetime, raw: RawRequest, parsed: Parsed
-    ) -> tuple[str, ...]:
-        """Stores all events of a request; returns the connections where something became due."""
+        self,
+        conn: Connection,
+        source: str,
+        received_at: datetime,
+        raw: RawRequest,
+        parsed: Parsed,
+        flags: tuple[str, ...] = (),
+    ) -> Taken:
+        """Stores all events of a request; `flags` are given to leads of what nobody knew of before."""
         arrivals = [*_of_calls(parsed), *_of_messages(parsed), *_of_payments(parsed), *_of_errands(parsed)]
         fresh = events.append(
             conn,
@@ -62,7 +82,11 @@ class EventIntake:
             self._clock,
         )
         calls = events.fold_calls(conn, [(one.source, one.key) for one in fresh if one.kind == "call"], self._clock)
-        leads = [(call, lead) for call in calls if (lead := self._lead_of(conn, call)) is not None]
+        leads = [
+            (call, flagged(lead, flags if call.is_new else ()))
+            for call in calls
+            if (lead := self._lead_of(conn, call)) is not None
+        ]
         accepted = self._take_leads(conn, source, received_at, raw, [lead for _, lead in leads])
         for (call, _), result in zip(leads, accepted, strict=True):
             events.became_lead(conn, call.id, result.lead_id)
@@ -70,10 +94,18 @@ class EventIntake:
         for message in parsed.messages:
             lead = _lead_of_message(message) if (message.chat_id, _event_key(message)) in new else None
             if lead is not None:
-                (first,) = self._take_leads(conn, source, received_at, raw, [lead])
+                (first,) = self._take_leads(conn, source, received_at, raw, [flagged(lead, flags)])
                 more = _with_contact(conn, lead) if first.duplicate else None
                 accepted += [first, *self._take_leads(conn, source, received_at, raw, [more] if more else [])]
-        return tuple(dict.fromkeys(name for result in accepted for name in result.connections))
+        workers = errands.owe(conn, [one for one in fresh if one.kind == "errand"])
+        due = dict.fromkeys([*(name for result in accepted for name in result.connections), *workers])
+        return Taken(
+            due=tuple(due),
+            leads=tuple(result.lead_id for result in accepted if not result.duplicate),
+            fresh=Counter(
+                [*("call" for call in calls if call.is_new), *(one.kind for one in fresh if one.kind != "call")]
+            ),
+        )
 
     def judge(self, conn: Connection) -> tuple[str, ...]:
         """Ends calls whose last event has not come in time; returns the connections where something became due."""
@@ -104,6 +136,10 @@ class EventIntake:
             return None
         lines = self._lines.get(known.source, {})
         return by_line(lead_of_call(known.key, titled(call, lines), known.about), call, lines, known.received_at)
+
+
+def flagged(lead: ParsedLead, flags: tuple[str, ...]) -> ParsedLead:
+    return replace(lead, flags=tuple(dict.fromkeys((*lead.flags, *flags)))) if flags else lead
 
 
 def lead_of_call(key: str, call: Call, about: Mapping[str, Any]) -> ParsedLead:

@@ -3,10 +3,11 @@
 import asyncio
 import json
 import logging
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
 
 from connectors.doors import (
     Door,
@@ -14,7 +15,6 @@ from connectors.doors import (
     Inbound,
     Parsed,
     ParsedLead,
-    RateLimit,
     Receipt,
     Refused,
     Reply,
@@ -22,7 +22,8 @@ from connectors.doors import (
     content_key,
 )
 from jobs.checkpoints import Checkpoint, passed
-from jobs.events import EventIntake
+from jobs.events import EventIntake, Taken, flagged
+from jobs.rates import RateWatch
 from jobs.routing import Router
 from jobs.spool_records import from_record, to_record
 from leads.clock import Clock
@@ -51,7 +52,6 @@ KEPT_HEADERS = (
 )
 REFUSED_BODY_BYTES = 64_000
 SPAM_FLAGS = frozenset({"spam_honeypot", "spam_rate"})
-MAX_WATCHED_ADDRESSES = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,24 +61,6 @@ class Source:
     name: str
     door: Door
     settings: DoorSettings
-
-
-@dataclass(slots=True)
-class RateWatch:
-    """Counts leads per source and address in a sliding window; forgets the longest silent first."""
-
-    _seen: dict[tuple[str, str], deque[float]] = field(default_factory=dict)
-
-    def over(self, source: str, address: str, limit: RateLimit | None, monotonic: float) -> bool:
-        if limit is None:
-            return False
-        times = self._seen.pop((source, address), None) or deque(maxlen=limit.calls)
-        over = len(times) == limit.calls and monotonic - times[0] < limit.per_s
-        times.append(monotonic)
-        self._seen[source, address] = times
-        if len(self._seen) > MAX_WATCHED_ADDRESSES:
-            del self._seen[next(iter(self._seen))]
-        return over
 
 
 class IntakeService:
@@ -199,16 +181,16 @@ class IntakeService:
             remote_ip=inbound.remote_ip,
         )
         items = [
-            self._acceptance(source, inbound, raw, lead, lead_id, over_rate=over_rate, spooled=spooled)
+            self._acceptance(source, inbound.received_at, raw, lead, lead_id, over_rate=over_rate, spooled=spooled)
             for lead, lead_id in zip(parsed.leads, ids, strict=True)
         ]
         if parsed.has_events:
-            due = await self._db.write(
+            taken = await self._db.write(
                 lambda conn: self._events.take(conn, source.name, inbound.received_at, raw, parsed)
             )
             log.info("events taken in", extra={"event": "intake.events", "source": source.name})
-            if due:
-                self._wake(due)
+            if taken.due:
+                self._wake(taken.due)
         if not items:
             return []
         if len(items) == 1:
@@ -232,18 +214,18 @@ class IntakeService:
     def _acceptance(
         self,
         source: Source,
-        inbound: Inbound,
+        received_at: datetime,
         raw: RawRequest,
         parsed: ParsedLead,
         lead_id: str,
         *,
-        over_rate: bool,
-        spooled: bool,
+        over_rate: bool = False,
+        spooled: bool = False,
     ) -> Acceptance:
-        lead = to_lead(parsed, lead_id, source.name, inbound.received_at, over_rate=over_rate)
+        lead = to_lead(parsed, lead_id, source.name, received_at, over_rate=over_rate)
         routed = self._router.route(lead)
         held = bool(SPAM_FLAGS.intersection(lead.flags))
-        keys, since = dedup_keys(source, parsed, inbound.received_at)
+        keys, since = dedup_keys(source, parsed, received_at)
         return Acceptance(
             lead=lead,
             raw=raw,
@@ -270,6 +252,27 @@ class IntakeService:
             status="pending" if routed.connections else "failed",
             status_why=routed.why,
         )
+
+    def take_in(
+        self, conn: Connection, source: Source, raw: RawRequest, parsed: Parsed, flags: tuple[str, ...] = ()
+    ) -> Taken:
+        """What was read from a vendor, as if it had come to the door now, inside the caller's transaction.
+
+        `flags` are given to leads of what nobody knew of before. The caller wakes `due` after the commit.
+        """
+        now = self._clock.now()
+        taken = self._events.take(conn, source.name, now, raw, parsed, flags)
+        items = [self._acceptance(source, now, raw, flagged(lead, flags), new_id(self._clock)) for lead in parsed.leads]
+        results = self._accept(conn, items) if items else []
+        leads = tuple(result.lead_id for result in results if not result.duplicate)
+        self.accepted += len(leads)
+        due = dict.fromkeys([*taken.due, *(name for result in results for name in result.connections)])
+        return replace(taken, due=tuple(due), leads=(*taken.leads, *leads))
+
+    def wake(self, due: Sequence[str]) -> None:
+        """Connections and workers of sources where something became due."""
+        if due:
+            self._wake(tuple(due))
 
     async def judge_calls(self) -> None:
         """Calls whose last event never came are ended. Raises StoreUnavailable."""

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 from pydantic import ConfigDict
-from sqlalchemy import JSON, BigInteger, Text, false, text
+from sqlalchemy import JSON, BigInteger, Table, Text, false, text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Field, SQLModel
@@ -90,3 +90,8 @@ def number_column(default: int = 0) -> Any:
 
 def no_by_default() -> Any:
     return Field(default=False, nullable=False, sa_column_kwargs={"server_default": false()})
+
+
+def table_of(model: type[SQLModel]) -> Table:
+    """The model's table, for Core statements: those are what the hot path is made of."""
+    return cast(Table, model.__table__)  # type: ignore[attr-defined]  # SQLModel sets it on table models

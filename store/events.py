@@ -1,7 +1,7 @@
 """What came in beside leads, append-only, and the calls that their events make."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -16,7 +16,10 @@ from store.tables import t_call, t_event, t_raw_request
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """One event as intake hands it over. `event_key` tells it from others of its subject; `data` is what it says."""
+    """One event as intake hands it over. `event_key` tells it from others of its subject; `data` is what it says.
+
+    `id` is "" until it is stored.
+    """
 
     source: str
     kind: str
@@ -25,6 +28,7 @@ class Arrival:
     received_at: datetime
     data: dict[str, Any]
     raw: RawRequest
+    id: str = ""
 
     @property
     def dedup_key(self) -> str:
@@ -33,7 +37,10 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class KnownCall:
-    """A call as stored. `lead_id` is "" while it has made no lead; `about` is what its events know of the client."""
+    """A call as stored. `lead_id` is "" while it has made no lead; `about` is what its events know of the client.
+
+    `is_new`: no event of it was known before.
+    """
 
     id: str
     source: str
@@ -42,10 +49,11 @@ class KnownCall:
     lead_id: str
     call: Call
     about: dict[str, Any]
+    is_new: bool = False
 
 
 def append(conn: Connection, arrivals: Sequence[Arrival], clock: Clock) -> list[Arrival]:
-    """Stores what is new and returns it: a repeat leaves no trace."""
+    """Stores what is new and returns it, each with its id: a repeat leaves no trace."""
     keys = list({one.dedup_key: None for one in arrivals})
     known = set(conn.execute(select(t_event.c.dedup_key).where(t_event.c.dedup_key.in_(keys))).scalars())
     fresh: list[Arrival] = []
@@ -53,8 +61,8 @@ def append(conn: Connection, arrivals: Sequence[Arrival], clock: Clock) -> list[
         if one.dedup_key in known:
             continue
         known.add(one.dedup_key)
-        fresh.append(one)
         event_id = new_id(clock)
+        fresh.append(replace(one, id=event_id))
         conn.execute(
             insert(t_event).values(
                 id=event_id,
@@ -111,7 +119,7 @@ def _fold(conn: Connection, source: str, key: str, clock: Clock) -> KnownCall:
         call_id, received_at = new_id(clock), rows[0].received_at
         row_of = {"id": call_id, "source": source, "key": key, "received_at": received_at, **values}
         conn.execute(insert(t_call).values(row_of))
-        return KnownCall(call_id, source, key, received_at, "", call, about)
+        return KnownCall(call_id, source, key, received_at, "", call, about, is_new=True)
     conn.execute(update(t_call).where(t_call.c.id == stored.id).values(values))
     return KnownCall(stored.id, source, key, stored.received_at, stored.lead_id, call, about)
 

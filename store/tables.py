@@ -1,10 +1,10 @@
 """The tables. What each row means is said here; who may change it, in the module that writes it."""
 
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 
-from sqlalchemy import Column, Index, LargeBinary, Table, Text, UniqueConstraint, text
-from sqlmodel import Field, SQLModel
+from sqlalchemy import Column, Index, LargeBinary, Text, UniqueConstraint, text
+from sqlmodel import Field
 
 from store.columns import Instant as Instant
 from store.columns import (
@@ -13,6 +13,7 @@ from store.columns import (
     json_column,
     no_by_default,
     number_column,
+    table_of,
     text_column,
     words_column,
 )
@@ -382,29 +383,24 @@ class Cursor(Row, table=True):
     value: dict[str, Any] = json_column()
 
 
-def _table(model: type[SQLModel]) -> Table:
-    """The model's table, for Core statements: those are what the hot path is made of."""
-    return cast(Table, model.__table__)  # type: ignore[attr-defined]  # SQLModel sets it on table models
-
-
-t_lead = _table(Lead)
-t_raw_request = _table(RawRequest)
-t_refused_request = _table(RefusedRequest)
-t_event = _table(Event)
-t_call = _table(CallRow)
-t_person = _table(Person)
-t_identity = _table(Identity)
-t_touch = _table(Touch)
-t_delivery = _table(Delivery)
-t_attempt = _table(Attempt)
-t_assignment = _table(Assignment)
-t_assign_state = _table(AssignState)
-t_link = _table(Link)
-t_follow_up = _table(FollowUp)
-t_incident = _table(Incident)
-t_audit_entry = _table(AuditEntry)
-t_user = _table(User)
-t_api_token = _table(ApiToken)
-t_token = _table(Token)
-t_lease = _table(Lease)
-t_cursor = _table(Cursor)
+t_lead = table_of(Lead)
+t_raw_request = table_of(RawRequest)
+t_refused_request = table_of(RefusedRequest)
+t_event = table_of(Event)
+t_call = table_of(CallRow)
+t_person = table_of(Person)
+t_identity = table_of(Identity)
+t_touch = table_of(Touch)
+t_delivery = table_of(Delivery)
+t_attempt = table_of(Attempt)
+t_assignment = table_of(Assignment)
+t_assign_state = table_of(AssignState)
+t_link = table_of(Link)
+t_follow_up = table_of(FollowUp)
+t_incident = table_of(Incident)
+t_audit_entry = table_of(AuditEntry)
+t_user = table_of(User)
+t_api_token = table_of(ApiToken)
+t_token = table_of(Token)
+t_lease = table_of(Lease)
+t_cursor = table_of(Cursor)

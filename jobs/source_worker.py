@@ -1,0 +1,93 @@
+"""One worker per source whose vendor can be asked: at any time one process does it, under a lease."""
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from connectors.http import MAY_WRITE
+from connectors.links import Fetches, Link
+from jobs.checkpoints import Checkpoint, passed
+from jobs.errands import ErrandRuns
+from jobs.intake import IntakeService, Source
+from jobs.leasing import LeaseKeeper
+from jobs.pace import NORMAL, Pace
+from leads import retry
+from leads.clock import Clock
+from store.db import Database
+from store.errands import lease_of
+from store.leases import Held
+
+
+class Part(Protocol):
+    """Something that is done while the lease is ours."""
+
+    async def run(self, held: Held) -> None:
+        """Until cancelled. Raises LostLease, StoreUnavailable."""
+        ...
+
+    def wake(self) -> None: ...
+
+    def try_now(self) -> None: ...
+
+
+@dataclass(slots=True)
+class SourceWorker:
+    """Call `run` once; `wake` when something became due; `stop` to hand everything back and return."""
+
+    name: str
+    keeper: LeaseKeeper
+    parts: list[Part] = field(default_factory=list)
+    _stopping: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def wake(self) -> None:
+        for part in self.parts:
+            part.wake()
+
+    def try_now(self) -> None:
+        for part in self.parts:
+            part.try_now()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self.keeper.stop()
+
+    async def run(self) -> None:
+        await self.keeper.run(self._own)
+
+    async def _own(self, held: Held) -> None:
+        """Ends when told to stop, or with the first error of a part."""
+        MAY_WRITE.set(self.keeper.surely_ours)
+        tasks: list[asyncio.Future[Any]] = [asyncio.ensure_future(part.run(held)) for part in self.parts]
+        tasks.append(asyncio.ensure_future(self._stopping.wait()))
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def make_workers(
+    *,
+    sources: dict[str, Source],
+    links: dict[str, Link],
+    db: Database,
+    clock: Clock,
+    intake: IntakeService,
+    policy: retry.RetryPolicy,
+    hub_id: str,
+    checkpoint: Checkpoint = passed,
+    pace: Pace = NORMAL,
+) -> dict[str, SourceWorker]:
+    """Name of the lease -> worker, for each source with a link of which something is to be done."""
+    workers: dict[str, SourceWorker] = {}
+    for name, link in links.items():
+        source, parts = sources[name], list[Part]()
+        if isinstance(link, Fetches):
+            parts.append(ErrandRuns(source, link, db, clock, intake, policy, checkpoint, pace))
+        if parts:
+            lease = lease_of(name)
+            workers[lease] = SourceWorker(name, LeaseKeeper(lease, db, clock, pace, hub_id), parts)
+    return workers
