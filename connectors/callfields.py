@@ -200,6 +200,11 @@ def outcome(direction: Direction, answered: bool, status: str = "") -> Dispositi
     return "failed" if word in _FAILED else "no_answer"
 
 
+def final_id(call_id: str, disposition: str) -> str:
+    """Id of the event that ends a call, the same from a request and from a vendor's list: answered once, or not."""
+    return f"{call_id}:{'answered' if disposition == 'answered' else 'unanswered'}"
+
+
 def direction_of(text: str) -> Direction:
     """A vendor's word for the direction; "" when it tells nothing. A callback was asked for by the client: `in`."""
     word = plain_status(text)

@@ -9,6 +9,7 @@ from connectors.callfields import (
     after,
     call_lead,
     fields_of,
+    final_id,
     moment,
     outcome,
     plain_status,
@@ -89,10 +90,11 @@ def _call(settings: CalltouchSettings, inbound: Inbound, region: str, fields: Fi
     ended = state == "ended"
     answered = phase != "calllost" and (says_answered(status) or (not status and bool(talk_s))) and talk_s != 0
     ended_at = after(started_at, length) if ended and talk_s is not None else None
+    disposition = outcome("in", answered, status) if ended else ""
     return ParsedCall(
         call_id=call_id,
         event=phase or state,
-        event_id=f"{call_id}:{phase or state}:{plain_status(status)}",
+        event_id=final_id(call_id, disposition) if ended else f"{call_id}:{phase or state}:{plain_status(status)}",
         state=state,
         direction="in",
         client=line_or_client(caller, region).outside,
@@ -104,7 +106,7 @@ def _call(settings: CalltouchSettings, inbound: Inbound, region: str, fields: Fi
         ended_at=ended_at,
         ring_s=ring_s,
         talk_s=(talk_s if answered else 0) if ended else None,
-        disposition=outcome("in", answered, status) if ended else "",
+        disposition=disposition,
         recording_url=web_link(fields.get("reclink", "recordlink", "record")),
         lead=_visitor(fields, started_at or now),
     )

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from connectors.bodies import read_body
+from connectors.callfields import final_id
 from connectors.doors import Inbound, Parsed, Unreadable
 from connectors.events import CallState, Direction, Disposition, ParsedCall
 from connectors.mango.settings import MangoSettings
@@ -19,7 +20,7 @@ _WHOLE_CALL_ENDS: Final = frozenset(("1110", "1120"))
 _BUSY: Final = frozenset(("1121", "1122", "1123"))
 _FAILED: Final = ("113", "115", "2", "3", "4", "5")
 """Beginnings of reasons for which a call could not be made: unavailable, blacklisted, money, parameters, platform."""
-_ZONE_AHEAD: Final = timedelta(hours=3)
+ZONE_AHEAD: Final = timedelta(hours=3)
 _ZONE_SLACK: Final = timedelta(minutes=30)
 
 
@@ -74,7 +75,7 @@ def _call(tree: Tree, region: str, received_at: datetime) -> ParsedCall:
     )
 
 
-def _summary(tree: Tree, region: str, received_at: datetime) -> ParsedCall:
+def summary(tree: Tree, region: str, received_at: datetime) -> ParsedCall:
     """`events/summary`: the last word on a call. Somebody talked if and only if there is a time of talk."""
     ends = _Ends(tree, region)
     direction = _DIRECTIONS.get(text(tree, "call_direction")) or ends.direction
@@ -83,10 +84,11 @@ def _summary(tree: Tree, region: str, received_at: datetime) -> ParsedCall:
     started, forwarded, talk = (_past(tree.get(name), ahead) for name in ("create_time", "forward_time", "talk_time"))
     rings_from = forwarded or started
     reason = text(tree, "disconnect_reason")
+    disposition: Disposition = "answered" if talk else _never_talked(direction, reason)
     return ParsedCall(
         call_id=text(tree, "entry_id"),
         event="summary",
-        event_id=f"summary:{text(tree, 'entry_id')}",
+        event_id=final_id(f"summary:{text(tree, 'entry_id')}", disposition),
         state="ended",
         direction=direction,
         client=ends.client(direction),
@@ -98,7 +100,7 @@ def _summary(tree: Tree, region: str, received_at: datetime) -> ParsedCall:
         ended_at=ended,
         ring_s=_between(rings_from, talk or ended),
         talk_s=_between(talk, ended) if talk else 0,
-        disposition="answered" if talk else _never_talked(direction, reason),
+        disposition=disposition,
         extra=told(disconnect_reason=reason, dynamic_number=ends.dynamic),
     )
 
@@ -118,7 +120,7 @@ def _recording(tree: Tree, region: str, received_at: datetime) -> ParsedCall:
     )
 
 
-def _record_added(tree: Tree, region: str, received_at: datetime) -> ParsedCall:
+def record_added(tree: Tree, region: str, received_at: datetime) -> ParsedCall:
     """`events/record/added`: the file can be fetched."""
     user = text(tree, "user_id")
     return ParsedCall(
@@ -134,9 +136,9 @@ def _record_added(tree: Tree, region: str, received_at: datetime) -> ParsedCall:
 _Maker = Callable[[Tree, str, datetime], ParsedCall]
 _MAKERS: Final[dict[str, _Maker]] = {
     "events/call": _call,
-    "events/summary": _summary,
+    "events/summary": summary,
     "events/recording": _recording,
-    "events/record/added": _record_added,
+    "events/record/added": record_added,
 }
 
 
@@ -190,12 +192,12 @@ def _never_talked(direction: Direction, reason: str) -> Disposition:
 def _is_ahead(value: Any, received_at: datetime) -> bool:
     """An event that lies three hours ahead of its own arrival was counted in Moscow's time."""
     far = moment(value, received_at) - received_at
-    return abs(far - _ZONE_AHEAD) < _ZONE_SLACK
+    return abs(far - ZONE_AHEAD) < _ZONE_SLACK
 
 
 def _time(value: Any, default: datetime, received_at: datetime) -> datetime:
     at = moment(value, default)
-    return at - _ZONE_AHEAD if _is_ahead(value, received_at) else at
+    return at - ZONE_AHEAD if _is_ahead(value, received_at) else at
 
 
 def _past(value: Any, ahead: bool) -> datetime | None:
@@ -203,7 +205,7 @@ def _past(value: Any, ahead: bool) -> datetime | None:
     at = moment(value, NEVER)
     if at == NEVER:
         return None
-    return at - _ZONE_AHEAD if ahead else at
+    return at - ZONE_AHEAD if ahead else at
 
 
 def _between(start: datetime | None, end: datetime) -> int | None:

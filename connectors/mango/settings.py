@@ -11,6 +11,10 @@ class MangoSettings(PbxSettings):
 
     vpbx_api_key: Secret | None = Field(None, description="unique code of the PBX, from its API page")
     vpbx_api_salt: Secret | None = Field(None, description="key for the signature, from the same page")
+    line_number: str = Field(
+        "", coerce_numbers_to_str=True, description="our number for calls made from the hub; empty: the employee's own"
+    )
+    api_url: str = Field("https://app.mango-office.ru/vpbx/", description="where the API of the PBX lives")
 
     @model_validator(mode="after")
     def _go_together(self) -> "MangoSettings":

@@ -4,6 +4,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from connectors.callfields import final_id
 from connectors.doors import Inbound, Parsed, Reply
 from connectors.events import CallState, Direction, Disposition, ParsedCall
 from connectors.megafon.settings import MegafonSettings
@@ -80,7 +81,7 @@ def _history(fields: Fields, region: str, received_at: datetime) -> ParsedCall:
     return ParsedCall(
         call_id=fields["callid"],
         event="history",
-        event_id=f"{fields['callid']}:history",
+        event_id=final_id(fields["callid"], disposition) if disposition else f"{fields['callid']}:history",
         state="ended",
         direction=direction,
         client=_client(fields, direction, region),

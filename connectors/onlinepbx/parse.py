@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Final
 
-from connectors.callfields import Fields, ago, direction_of, fields_of, less, moment, outcome, seconds
+from connectors.callfields import Fields, ago, direction_of, fields_of, final_id, less, moment, outcome, seconds
 from connectors.doors import Inbound, Parsed
 from connectors.events import CallState, Direction, ParsedCall
 from connectors.numbers import Number, line_or_client
@@ -61,10 +61,12 @@ def _call(
     cause = fields.get("hangup_cause")
     if cause:
         extra = {**extra, "hangup_cause": cause}
+    disposition = outcome(direction, bool(talk_s), cause) if ended else ""
+    rings_at = colleague.raw if state == "ringing" else ""
     return ParsedCall(
         call_id=call_id,
         event=event,
-        event_id=f"{call_id}:{event}:{colleague.raw if state == 'ringing' else ''}",
+        event_id=final_id(call_id, disposition) if disposition else f"{call_id}:{event}:{rings_at}",
         state=state,
         direction=direction,
         client=client.outside,
@@ -76,7 +78,7 @@ def _call(
         ended_at=at if ended else None,
         ring_s=less(whole_s, talk_s),
         talk_s=talk_s,
-        disposition=outcome(direction, bool(talk_s), cause) if ended else "",
+        disposition=disposition,
         recording_url=web_link(fields.get("download_url")) if talk_s else "",
         extra=extra,
     )

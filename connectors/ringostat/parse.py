@@ -10,6 +10,7 @@ from connectors.callfields import (
     call_lead,
     direction_of,
     fields_of,
+    final_id,
     less,
     moment,
     outcome,
@@ -73,12 +74,13 @@ def parse(settings: RingostatSettings, inbound: Inbound, region: str) -> Parsed:
         "ringostat", ours.get("client"), ours.get("line"), ours.get("started_at")
     )
     marks = {name: value for name, value in rest.items() if name not in _TOUCH}
+    disposition = outcome(direction, answered, status) if ended else ""
     return Parsed(
         calls=(
             ParsedCall(
                 call_id=call_id,
                 event=event or state,
-                event_id=f"{call_id}:{plain_status(event) or state}",
+                event_id=final_id(call_id, disposition) if ended else f"{call_id}:{plain_status(event) or state}",
                 state=state,
                 direction=direction,
                 client=client.outside,
@@ -91,7 +93,7 @@ def parse(settings: RingostatSettings, inbound: Inbound, region: str) -> Parsed:
                 ended_at=ended_at,
                 ring_s=ring_s if ended else None,
                 talk_s=talk_s if ended else None,
-                disposition=outcome(direction, answered, status) if ended else "",
+                disposition=disposition,
                 recording_url=web_link(ours.get("recording_url")),
                 lead=call_lead(
                     marks,

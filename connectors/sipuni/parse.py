@@ -4,6 +4,7 @@ import re
 from datetime import datetime
 from typing import Final
 
+from connectors.callfields import final_id
 from connectors.doors import Inbound, Parsed
 from connectors.events import CallState, Direction, Disposition, ParsedCall
 from connectors.numbers import NOBODY, Number, line_or_client
@@ -48,7 +49,9 @@ def _call(event: str, fields: Fields, settings: SipuniSettings, region: str, rec
     return ParsedCall(
         call_id=fields["call_id"],
         event=f"event {event}",
-        event_id=":".join((fields["call_id"], event, fields.get("timestamp", ""), target.raw)),
+        event_id=final_id(fields["call_id"], disposition)
+        if disposition
+        else ":".join((fields["call_id"], event, fields.get("timestamp", ""), target.raw)),
         state=_STATES[event],
         direction=direction,
         client={"in": source, "out": target if target.outside else called}.get(direction, NOBODY).outside,

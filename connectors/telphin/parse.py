@@ -9,6 +9,7 @@ from connectors.callfields import (
     caller_name,
     direction_of,
     fields_of,
+    final_id,
     moment,
     outcome,
     plain_status,
@@ -51,13 +52,14 @@ def parse(settings: TelphinSettings, inbound: Inbound, region: str) -> Parsed:
     tells = state == "ended" and (answered or direction != "in" or bool(fields.get("bridged")))
     name = caller_name(fields.get("calleridname")) if direction == "in" else ""
     leg = fields.get("subcallid") or call_id
+    disposition = outcome(direction, answered, status) if tells else ""
     extra = {"status": status, "extension_id": fields.get(f"{_side(direction)}extensionid")}
     return Parsed(
         calls=(
             ParsedCall(
                 call_id=call_id,
                 event=event,
-                event_id=f"{leg}:{event}",
+                event_id=final_id(call_id, disposition) if disposition else f"{leg}:{event}",
                 state=state,
                 direction=direction,
                 client=client.outside,
@@ -68,7 +70,7 @@ def parse(settings: TelphinSettings, inbound: Inbound, region: str) -> Parsed:
                 answered_at=at if state == "talking" else ago(at, talk_s) if answered else None,
                 ended_at=at if state == "ended" else None,
                 talk_s=talk_s,
-                disposition=outcome(direction, answered, status) if tells else "",
+                disposition=disposition,
                 recording_id=fields.get("recid"),
                 command_id=fields.get("callapiid") if direction == "out" else "",
                 lead=call_lead({}, at, name=name) if name else None,

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Final
 
+from connectors.callfields import final_id
 from connectors.doors import ParsedLead
 from connectors.events import CallState, Direction, Disposition, ParsedCall
 from connectors.numbers import NOBODY, Number, line_or_client
@@ -39,10 +40,12 @@ def status(fields: Fields, region: str, received_at: datetime, completed_is_answ
         state = "talking"
     asks = not parent and not over and not any(name in fields for name in ("CallbackSource", "SequenceNumber"))
     event = ASKS if asks else f"leg {said}" if parent else said
+    disposition = _disposition(said, talked, ends.direction, fields) if over and (talked or not parent) else ""
+    event_id = ":".join((fields["CallSid"], event, said, fields.get("SequenceNumber", "")))
     return ParsedCall(
         call_id=parent or fields["CallSid"],
         event=event,
-        event_id=":".join((fields["CallSid"], event, said, fields.get("SequenceNumber", ""))),
+        event_id=final_id(fields["CallSid"], disposition) if disposition and not parent else event_id,
         state=state,
         direction=ends.direction,
         client=ends.client,
@@ -54,7 +57,7 @@ def status(fields: Fields, region: str, received_at: datetime, completed_is_answ
         answered_at=at if state == "talking" else None,
         ended_at=at if over and not parent else None,
         talk_s=seconds if talked else None,
-        disposition=_disposition(said, talked, ends.direction, fields) if over and (talked or not parent) else "",
+        disposition=disposition,
         lead=_who(fields) if ends.direction == "in" and not parent else None,
         extra=told(status=said, sip_code=fields.get("SipResponseCode", ""), forwarded=fields.get("ForwardedFrom", "")),
     )
@@ -67,10 +70,11 @@ def dial_action(fields: Fields, region: str, received_at: datetime) -> ParsedCal
     seconds = whole_seconds(fields.get("DialCallDuration", ""))
     talked = said in ("completed", "answered") and (seconds != 0 or fields.get("DialBridged") == "true")
     at = _time(fields.get("Timestamp", ""), received_at)
+    disposition: Disposition = "answered" if talked else _unanswered(said, ends.direction)
     return ParsedCall(
         call_id=fields["CallSid"],
         event=f"dial {said}",
-        event_id=":".join((fields["CallSid"], "dial", fields.get("DialCallSid", ""), said)),
+        event_id=final_id(f"{fields['CallSid']}:dial", disposition),
         state="ended",
         direction=ends.direction,
         client=ends.client,
@@ -79,7 +83,7 @@ def dial_action(fields: Fields, region: str, received_at: datetime) -> ParsedCal
         employee=ends.employee,
         at=at,
         talk_s=seconds if talked else 0,
-        disposition="answered" if talked else _unanswered(said, ends.direction),
+        disposition=disposition,
         recording_id=fields.get("RecordingSid", ""),
         recording_url=web_link(fields.get("RecordingUrl", "")),
         lead=_who(fields) if ends.direction == "in" else None,

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from connectors.callfields import final_id
 from connectors.doors import Inbound, Parsed, ParsedLead
 from connectors.events import CallState, Direction, Disposition, ParsedCall
 from connectors.numbers import Number, line_or_client
@@ -68,8 +69,9 @@ def _call(kind: Kind | None, fields: Fields, settings: UisSettings, region: str,
     ended = at if kind in ("ended", "lost") else None
     disposition = _disposition(kind, talk, direction)
     started = local_time(fields.get("start_time", ""), received_at, settings.timezone, usual=USUAL_ZONE)
-    if started is None and ended and total is not None:
-        started = ended - timedelta(seconds=total)
+    length = total if total is not None else wait if kind == "lost" else None
+    if started is None and ended and length is not None:
+        started = ended - timedelta(seconds=length)
     answered = ended - timedelta(seconds=talk) if ended and talk else at if kind == "talking" else None
     employee = line_or_client(fields.get("employee_phone_number", ""), region)
     name = next(
@@ -78,10 +80,7 @@ def _call(kind: Kind | None, fields: Fields, settings: UisSettings, region: str,
     return ParsedCall(
         call_id=fields["call_session_id"],
         event=name,
-        event_id=":".join(
-            fields.get(part, "") for part in ("call_session_id", "leg_id", "leg_ids", "notification_time")
-        )
-        + f":{name}",
+        event_id=final_id(fields["call_session_id"], disposition) if disposition else _event_id(fields, name),
         state=_STATES.get(kind or "", ""),
         direction=direction,
         client=_client(fields, direction, region),
@@ -106,6 +105,11 @@ def _call(kind: Kind | None, fields: Fields, settings: UisSettings, region: str,
             tags=fields.get("tag_names", ""),
         ),
     )
+
+
+def _event_id(fields: Fields, name: str) -> str:
+    parts = ("call_session_id", "leg_id", "leg_ids", "notification_time")
+    return ":".join([*(fields.get(part, "") for part in parts), name])
 
 
 def _time(fields: Fields, settings: UisSettings, received_at: datetime) -> datetime:

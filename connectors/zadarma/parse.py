@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from connectors.bodies import decode, read_body
+from connectors.callfields import final_id
 from connectors.chats import hints, link_touch
 from connectors.doors import Inbound, Parsed, ParsedLead, Reply, Unreadable
 from connectors.events import Direction, Disposition, ParsedCall, ParsedMessage
@@ -58,7 +59,9 @@ def _call(event: str, fields: Fields, settings: ZadarmaSettings, region: str, re
     return ParsedCall(
         call_id=fields["pbx_call_id"],
         event=event.lower(),
-        event_id=":".join((fields["pbx_call_id"], event.lower(), extension, fields.get("call_id_with_rec", ""))),
+        event_id=final_id(fields["pbx_call_id"], disposition)
+        if disposition
+        else ":".join((fields["pbx_call_id"], event.lower(), extension, fields.get("call_id_with_rec", ""))),
         state="ended" if final else "ringing" if event in _RINGING else "talking",
         direction=direction,
         client=number.outside if direction != "internal" else "",

@@ -88,7 +88,7 @@ EXPECTED = {
     "in-answered-6-summary": ParsedCall(
         call_id=ANSWERED,
         event="summary",
-        event_id=f"summary:{ANSWERED}",
+        event_id=f"summary:{ANSWERED}:answered",
         state="ended",
         direction="in",
         client="+79990001122",
@@ -137,7 +137,7 @@ EXPECTED = {
     "in-missed-3-summary": ParsedCall(
         call_id=MISSED,
         event="summary",
-        event_id=f"summary:{MISSED}",
+        event_id=f"summary:{MISSED}:unanswered",
         state="ended",
         direction="in",
         client="+79990003344",
@@ -179,7 +179,7 @@ EXPECTED = {
     "out-3-summary": ParsedCall(
         call_id=OUT,
         event="summary",
-        event_id=f"summary:{OUT}",
+        event_id=f"summary:{OUT}:answered",
         state="ended",
         direction="out",
         client="+79990005566",

@@ -50,7 +50,7 @@ EXPECTED = {
     "in-answered-3-history": ParsedCall(
         call_id=FIRST,
         event="history",
-        event_id=f"{FIRST}:history",
+        event_id=f"{FIRST}:answered",
         state="ended",
         direction="in",
         client="+79990004401",
@@ -68,7 +68,7 @@ EXPECTED = {
     "in-missed-history": ParsedCall(
         call_id=MISSED,
         event="history",
-        event_id=f"{MISSED}:history",
+        event_id=f"{MISSED}:unanswered",
         state="ended",
         direction="in",
         client="+79990004402",

@@ -13,7 +13,7 @@ START = datetime(2026, 1, 5, 15, 0, tzinfo=UTC)
 
 def test_an_answered_call() -> None:
     made = call(replayed("ringostat/in-after-call"))
-    assert (made.call_id, made.event_id) == ("ua1_-1767625200.55", "ua1_-1767625200.55:ended")
+    assert (made.call_id, made.event_id) == ("ua1_-1767625200.55", "ua1_-1767625200.55:answered")
     assert (made.state, made.direction, made.client, made.line) == ("ended", "in", "+380440000101", "+380440000202")
     assert (made.disposition, made.talk_s, made.started_at) == ("answered", 44, START)
     assert made.recording_url == "https://app.example.test/recordings/ua1_-1767625200.55.mp3"

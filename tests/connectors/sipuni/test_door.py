@@ -63,7 +63,7 @@ EXPECTED = {
     "in-answered-4-hangup": ParsedCall(
         call_id=FIRST,
         event="event 2",
-        event_id=f"{FIRST}:2:1767621670:78120000202",
+        event_id=f"{FIRST}:answered",
         state="ended",
         direction="in",
         client="+79990007788",
@@ -82,7 +82,7 @@ EXPECTED = {
     "in-missed-hangup": ParsedCall(
         call_id=MISSED,
         event="event 2",
-        event_id=f"{MISSED}:2:1767625221:78120000202",
+        event_id=f"{MISSED}:unanswered",
         state="ended",
         direction="in",
         client="+79990009900",
@@ -98,7 +98,7 @@ EXPECTED = {
     "out-hangup": ParsedCall(
         call_id=OUT,
         event="event 2",
-        event_id=f"{OUT}:2:1767628840:79990001234",
+        event_id=f"{OUT}:answered",
         state="ended",
         direction="out",
         client="+79990001234",

@@ -43,7 +43,7 @@ EXPECTED = {
     "in-answered-2-dial-action": ParsedCall(
         call_id=ANSWERED,
         event="dial completed",
-        event_id=f"{ANSWERED}:dial:CAfa0e0000000000000000000000000012:completed",
+        event_id=f"{ANSWERED}:dial:answered",
         state="ended",
         direction="in",
         client="+12025550143",
@@ -78,7 +78,7 @@ EXPECTED = {
     "in-missed-1-dial-action": ParsedCall(
         call_id=MISSED,
         event="dial no-answer",
-        event_id=f"{MISSED}:dial:CAfa0e0000000000000000000000000022:no-answer",
+        event_id=f"{MISSED}:dial:unanswered",
         state="ended",
         direction="in",
         client="+12025550177",
@@ -104,7 +104,7 @@ EXPECTED = {
     "out-status-busy": ParsedCall(
         call_id=BUSY,
         event="busy",
-        event_id=f"{BUSY}:busy:busy:3",
+        event_id=f"{BUSY}:unanswered",
         state="ended",
         direction="out",
         client="+12025550188",

@@ -46,7 +46,7 @@ EXPECTED = {
     "in-answered-3-finished": ParsedCall(
         call_id="3100000001",
         event="call_finished",
-        event_id="3100000001:::2026-01-05 12:01:20:call_finished",
+        event_id="3100000001:answered",
         state="ended",
         direction="in",
         client="+79990002211",
@@ -76,12 +76,13 @@ EXPECTED = {
     "in-lost": ParsedCall(
         call_id="3100000002",
         event="lost_call",
-        event_id="3100000002:::2026-01-05 12:30:00:lost_call",
+        event_id="3100000002:unanswered",
         state="ended",
         direction="in",
         client="+79990002299",
         line="+74950000303",
         at=at(9, 30),
+        started_at=at(9, 29, 38),
         ended_at=at(9, 30),
         ring_s=22,
         talk_s=0,

@@ -62,7 +62,7 @@ EXPECTED = {
     "in-answered-4-end": ParsedCall(
         call_id=FIRST,
         event="notify_end",
-        event_id=f"{FIRST}:notify_end:100:1767610800.1234567",
+        event_id=f"{FIRST}:answered",
         state="ended",
         direction="in",
         client="+442071838750",
@@ -96,7 +96,7 @@ EXPECTED = {
     "in-missed-2-end": ParsedCall(
         call_id=SECOND,
         event="notify_end",
-        event_id=f"{SECOND}:notify_end::",
+        event_id=f"{SECOND}:unanswered",
         state="ended",
         direction="in",
         client="+12025550143",
@@ -123,7 +123,7 @@ EXPECTED = {
     "out-2-end": ParsedCall(
         call_id=OUT,
         event="notify_out_end",
-        event_id=f"{OUT}:notify_out_end:101:1767618000.7654321",
+        event_id=f"{OUT}:answered",
         state="ended",
         direction="out",
         client="+442071838751",
