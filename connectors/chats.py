@@ -15,6 +15,7 @@ import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumberFormat
 from pydantic import Field, SecretStr, field_validator
 
+from connectors.conversing import TalkSettings
 from connectors.doors import DoorSettings, Inbound, Refused, Reply, check_token, same_secret
 from leads.attribution import touch_of, utm_of
 from leads.normalize import email
@@ -29,7 +30,7 @@ HINTS_TEXT_MAX = 10_000  # characters
 PARAM_MAX = 500  # characters of a link's parameter
 
 
-class ChatSettings(DoorSettings):
+class ChatSettings(TalkSettings):
     """What every messenger whose links carry a parameter may set."""
 
     links: dict[str, dict[str, str]] = Field(

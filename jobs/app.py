@@ -22,14 +22,17 @@ from jobs.alert_setup import button_listeners
 from jobs.alerts import Alerts
 from jobs.checkpoints import Checkpoint, passed
 from jobs.config import Settings
+from jobs.conversations import rules_of
 from jobs.digest import day_digest, yesterday
 from jobs.follow_ups import ConnectionFollowUps
+from jobs.gathering import Gathering
 from jobs.heartbeat import Heartbeat
 from jobs.incidents import IncidentReporter, StoredIncidents
 from jobs.intake import IntakeService, Source
 from jobs.leasing import LeaseKeeper
 from jobs.links import close_links, open_links
 from jobs.metadata import MetadataCache
+from jobs.note_writer import NoteWriter
 from jobs.owner import ConnectionOwner
 from jobs.pace import NORMAL, Pace
 from jobs.planning import CallRules, Planning
@@ -96,6 +99,7 @@ class Hub:
     scheduler: LeaseKeeper
     links: dict[str, Link]
     """Source -> what its vendor can be asked for."""
+    gathering: Gathering
     workers: dict[str, SourceWorker]
     """By the name of the lease, under which each is woken as well."""
     pace: Pace = NORMAL
@@ -130,6 +134,7 @@ class Hub:
             group.create_task(self.alerts.run())
             group.create_task(again(self.watch.look, self.pace.look_s, name="late"))
             group.create_task(again(self.intake.judge_calls, self.pace.look_s, name="calls"))
+            group.create_task(again(self.gathering.run, self.pace.look_s, name="conversations"))
             group.create_task(again(self.watch.mend, self.pace.mend_s, name="mend"))
             group.create_task(again(self.watch.tidy, self.pace.tidy_s, name="tidy"))
             group.create_task(again(self.watch.fall_back, self.pace.look_s, name="fallback"))
@@ -235,6 +240,11 @@ def build_hub(
         for name, source in sources.items()
         if isinstance(source.settings, PbxSettings)
     }
+    talks = {
+        name: rules
+        for name, source in sources.items()
+        if (rules := rules_of(source.settings, named[name], hub_view)) is not None
+    }
     router = Router(settings.routes, named, hub_view, clock)
     spool = Spool(settings.hub.spool_dir, clock, inline=inline_spool)
     channels = alerting.open_channels(settings, clock, transport)
@@ -263,6 +273,7 @@ def build_hub(
             calls=calls,
             creates=frozenset(capabilities.creates),
         )
+        policy = RetryPolicy(max_age=settings.hub.max_age)
         owner = ConnectionOwner(
             name=name,
             target=target,
@@ -271,11 +282,12 @@ def build_hub(
             clock=clock,
             planner=planning.plan,
             reporter=reporter,
-            policy=RetryPolicy(max_age=settings.hub.max_age),
+            policy=policy,
             checkpoint=checkpoint,
             hub_id=hub_id,
             pace=pace,
             follow_ups=ConnectionFollowUps(name, target, db, clock, capabilities, planning.plan, metadata),
+            notes=NoteWriter(name, target, db, clock, capabilities, policy, checkpoint),
             on_owned=metadata.warm,
             on_fields_refused=metadata.expire,
         )
@@ -295,6 +307,7 @@ def build_hub(
         wake=wake,
         orphans=SOURCES["webform"],
         lines=lines,
+        talks=talks,
         checkpoint=checkpoint,
     )
     links = open_links(settings, clock, region, transport)
@@ -336,6 +349,7 @@ def build_hub(
             checkpoint=checkpoint,
             pace=pace,
         ),
+        gathering=Gathering(db, clock, locale=settings.hub.locale, zone=settings.hub.zone, wake=wake),
         pace=pace,
     )
     return hub

@@ -6,13 +6,16 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from connectors.doors import Parsed
-from connectors.events import Errand, ParsedLead, ParsedMessage, ParsedPayment
+from connectors.events import Errand, ParsedLead, ParsedPayment
+from jobs.conversations import MESSAGE, TalkKeeper, TalkRules
+from jobs.messages import MessageIntake, event_key, person_of
 from leads.calls import Call, CallEvent
 from leads.clock import Clock
 from leads.ids import new_id
@@ -20,14 +23,12 @@ from leads.lines import Lines, titled, touch_by
 from store import errands, events
 from store.events import Arrival, KnownCall
 from store.intake import Acceptance, Accepted, RawRequest
-from store.tables import t_identity
 
 NO_REQUEST = RawRequest("", "", {}, b"")
 """Of a lead that no request made: a call judged because its last event never came."""
 JUDGED_AT_ONCE = 50
 
 _LEAD = TypeAdapter(ParsedLead)
-_MESSAGE = TypeAdapter(ParsedMessage)
 _PAYMENT = TypeAdapter(ParsedPayment)
 _ERRAND = TypeAdapter(Errand)
 _CALL_FIELDS = {one.name for one in fields(CallEvent)}
@@ -58,12 +59,14 @@ class EventIntake:
         accept: Callable[[Connection, Sequence[Acceptance]], list[Accepted]],
         acceptance: MakeAcceptance,
         lines: Mapping[str, Lines] | None = None,
+        talks: Mapping[str, TalkRules] | None = None,
     ) -> None:
-        """`lines`: source -> its own numbers."""
+        """`lines`: source -> its own numbers; `talks`: source -> what it says of its conversations."""
         self._clock = clock
         self._accept = accept
         self._acceptance = acceptance
         self._lines = lines or {}
+        self._messages = MessageIntake(clock, TalkKeeper(clock, talks or {}))
 
     def take(
         self,
@@ -75,6 +78,8 @@ class EventIntake:
         flags: tuple[str, ...] = (),
     ) -> Taken:
         """Stores all events of a request; `flags` are given to leads of what nobody knew of before."""
+        if parsed.messages:
+            parsed = replace(parsed, messages=self._messages.without_echoes(conn, source, parsed.messages))
         arrivals = [*_of_calls(parsed), *_of_messages(parsed), *_of_payments(parsed), *_of_errands(parsed)]
         fresh = events.append(
             conn,
@@ -91,12 +96,8 @@ class EventIntake:
         for (call, _), result in zip(leads, accepted, strict=True):
             events.became_lead(conn, call.id, result.lead_id)
         new = {(one.key, one.event_key) for one in fresh if one.kind == "message"}
-        for message in parsed.messages:
-            lead = _lead_of_message(message) if (message.chat_id, _event_key(message)) in new else None
-            if lead is not None:
-                (first,) = self._take_leads(conn, source, received_at, raw, [flagged(lead, flags)])
-                more = _with_contact(conn, lead) if first.duplicate else None
-                accepted += [first, *self._take_leads(conn, source, received_at, raw, [more] if more else [])]
+        take_leads = partial(self._take_leads, conn, source, received_at, raw)
+        accepted += self._messages.take(conn, source, received_at, parsed.messages, new, take_leads, flags)
         workers = errands.owe(conn, [one for one in fresh if one.kind == "errand"])
         due = dict.fromkeys([*(name for result in accepted for name in result.connections), *workers])
         return Taken(
@@ -132,7 +133,7 @@ class EventIntake:
         call = known.call
         if not call.final or known.lead_id or call.direction == "internal":
             return None
-        if call.direction == "out" and not _person_of(conn, "phone", call.client):
+        if call.direction == "out" and not person_of(conn, "phone", call.client):
             return None
         lines = self._lines.get(known.source, {})
         return by_line(lead_of_call(known.key, titled(call, lines), known.about), call, lines, known.received_at)
@@ -158,32 +159,6 @@ def by_line(lead: ParsedLead, call: Call, lines: Lines, at: datetime) -> ParsedL
     return replace(lead, utm=dict(touch.utm), touch=touch)
 
 
-def _lead_of_message(message: ParsedMessage) -> ParsedLead | None:
-    """What the first message of a conversation makes; with later ones it is a duplicate."""
-    lead = message.lead
-    if lead is None or message.author != "client" or message.change or message.is_touch_only:
-        return None
-    return replace(lead, lead_uid=f"chat:{message.chat_id}", comment=lead.comment or message.text)
-
-
-def _with_contact(conn: Connection, lead: ParsedLead) -> ParsedLead | None:
-    """The same once more, as a repeat, when it proves a phone or an e-mail that we did not know of this person."""
-    contacts = [("phone", phone) for phone in lead.phones] + [("email", email) for email in lead.emails]
-    if not contacts:
-        return None
-    pairs = [(f"messenger:{vendor}", sender) for vendor, sender in lead.messengers]
-    persons = {_person_of(conn, *pair) for pair in pairs}
-    if all(_person_of(conn, *pair) in persons for pair in contacts):
-        return None
-    known = hashlib.sha256(" ".join(value for _, value in contacts).encode()).hexdigest()[:16]
-    return replace(lead, lead_uid=f"{lead.lead_uid}:{known}")
-
-
-def _person_of(conn: Connection, kind: str, value: str) -> str:
-    query = select(t_identity.c.person_id).where(t_identity.c.kind == kind, t_identity.c.value == value)
-    return conn.execute(query).scalar() or ""
-
-
 # --- what is kept of an event ------------------------------------------------------------------------------------
 
 Kept = tuple[str, str, str, dict[str, Any]]
@@ -203,7 +178,7 @@ def _of_calls(parsed: Parsed) -> list[Kept]:
 
 def _of_messages(parsed: Parsed) -> list[Kept]:
     return [
-        ("message", one.chat_id, _event_key(one), {"message": _MESSAGE.dump_python(one, mode="json")})
+        ("message", one.chat_id, event_key(one), {"message": MESSAGE.dump_python(one, mode="json")})
         for one in parsed.messages
     ]
 
@@ -217,13 +192,6 @@ def _of_payments(parsed: Parsed) -> list[Kept]:
 
 def _of_errands(parsed: Parsed) -> list[Kept]:
     return [("errand", one.key, one.kind, _ERRAND.dump_python(one, mode="json")) for one in parsed.errands]
-
-
-def _event_key(message: ParsedMessage) -> str:
-    """Each edit of a message is an event of its own."""
-    if not message.change:
-        return message.message_id
-    return f"{message.message_id}:{message.change}:{_hash({'text': message.text})}"
 
 
 def _about(lead: ParsedLead) -> dict[str, Any]:

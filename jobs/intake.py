@@ -22,6 +22,7 @@ from connectors.doors import (
     content_key,
 )
 from jobs.checkpoints import Checkpoint, passed
+from jobs.conversations import TalkRules
 from jobs.events import EventIntake, Taken, flagged
 from jobs.rates import RateWatch
 from jobs.routing import Router
@@ -78,9 +79,13 @@ class IntakeService:
         wake: Callable[[tuple[str, ...]], None],
         orphans: Door,
         lines: Mapping[str, Lines] | None = None,
+        talks: Mapping[str, TalkRules] | None = None,
         checkpoint: Checkpoint = passed,
     ) -> None:
-        """`orphans` reads what the spool holds of a source that is not configured any more; `lines`: of EventIntake."""
+        """`orphans` reads what the spool holds of a source that is not configured any more.
+
+        `lines` and `talks` as of EventIntake.
+        """
         self._sources = sources
         self._router = router
         self._db = db
@@ -92,7 +97,7 @@ class IntakeService:
         self._checkpoint = checkpoint
         self._intake = Intake(clock)
         self._accept = self._intake.accept
-        self._events = EventIntake(clock, self._accept, self._acceptance_of_event, lines)
+        self._events = EventIntake(clock, self._accept, self._acceptance_of_event, lines, talks)
         self._rates = RateWatch()
         self._store_down_until = 0.0
         self._spooled: dict[str, tuple[str, datetime]] = {}

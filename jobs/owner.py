@@ -45,6 +45,8 @@ FRESH_RESERVE = 16
 """Fresh leads may be claimed although the backlog fills all other places."""
 TRIALS = 3
 """So many deliveries at a time show, after a probe that worked, whether the connection is well again."""
+NOTES_APART_S = 0.25
+"""Between two looks for notes of conversations that are due."""
 STOP_WAIT_S = 8.0
 STORE_RETRY_S = 0.5
 RECHECK_GRACE_S = 5.0
@@ -54,6 +56,14 @@ class FollowUps(Protocol):
     """Does what is owed after settling; `jobs.follow_ups` is the real one."""
 
     async def run_due(self, held: Held) -> datetime | None: ...
+
+
+class Notes(Protocol):
+    """Writes what was said after a lead; `jobs.note_writer` is the real one."""
+
+    async def run_due(self, held: Held, stopping: Callable[[], bool]) -> None: ...
+
+    async def mend(self, held: Held) -> None: ...
 
 
 @dataclass(slots=True)
@@ -72,6 +82,7 @@ class ConnectionOwner:
     hub_id: str = ""
     pace: Pace = NORMAL
     follow_ups: FollowUps | None = None
+    notes: Notes | None = None
     on_owned: Callable[[], None] = lambda: None
     """Called when the lease was taken: what deliveries need may be read ahead."""
     on_fields_refused: Callable[[], None] = lambda: None
@@ -81,6 +92,8 @@ class ConnectionOwner:
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _stopping: bool = False
     _running: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    _noting: asyncio.Task[None] | None = None
+    _noted_at: float = float("-inf")
     _sent_times: SentTimes = field(init=False)
     _companies: Companies = field(default_factory=Companies)
     _keeper: LeaseKeeper = field(init=False)
@@ -131,10 +144,12 @@ class ConnectionOwner:
             await self._cancel_running()
 
     async def _cancel_running(self) -> None:
-        for task in self._running.values():
+        tasks = [*self._running.values(), *([self._noting] if self._noting else [])]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._running.values(), return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         self._running.clear()
+        self._noting = None
 
     async def _work(self, held: Held) -> None:
         now = self.clock.now()
@@ -143,6 +158,8 @@ class ConnectionOwner:
         await self.db.write(lambda conn: mending.make_due(conn, self.name, now))
         if left:
             log.warning("unsettled deliveries taken over", extra={**self._fields("owner.took_over"), "count": left})
+        if self.notes is not None:
+            await self.notes.mend(held)
         self.on_owned()
         mend_at = self.clock.monotonic() + self.pace.mend_s
         while not self._stopping:
@@ -154,13 +171,43 @@ class ConnectionOwner:
                 wait_s = await self._probe() if self.breaker.open else await self._claim(held)
                 if self.follow_ups is not None and not self.breaker.open and not self._running:
                     await self.follow_ups.run_due(held)
+                wait_s = min(wait_s, self._note(held))
             except StoreUnavailable:
                 wait_s = STORE_RETRY_S
             await self._pause(wait_s)
         await self._finish_running()
 
+    def _note(self, held: Held) -> float:
+        """Notes of conversations are written beside the leads: neither waits for the other.
+
+        Returns when to ask again, in seconds: with hundreds of leads a second this loop turns as often.
+        """
+        if self.notes is None or self.breaker.open or self._stopping or self._noting is not None:
+            return self.pace.idle_s
+        wait_s = self._noted_at + NOTES_APART_S - self.clock.monotonic()
+        if wait_s > 0:
+            return wait_s
+        self._noted_at = self.clock.monotonic()
+        self._noting = asyncio.create_task(self._write_notes(self.notes, held))
+        return self.pace.idle_s
+
+    async def _write_notes(self, notes: Notes, held: Held) -> None:
+        try:
+            await notes.run_due(held, lambda: self._stopping or self.breaker.open)
+        except AuthError as error:
+            if self.breaker.refused(str(error), self.clock.now(), self.clock.monotonic()):
+                await self._report_down()
+        except (LostLease, StoreUnavailable):
+            return  # whoever holds the lease goes on
+        except Exception:
+            log.exception("notes failed inside the hub", extra=self._fields("note.bug"))
+        finally:
+            self._noting = None
+
     async def _mend(self, held: Held) -> None:
         """What a fault of ours or a wrong clock left behind is tried again instead of waiting for ever."""
+        if self.notes is not None:
+            await self.notes.mend(held)
         now, running = self.clock.now(), set(self._running)
         count = await self.db.write(lambda conn: mending.release_forgotten(conn, held, running, now))
         clamped = await self.db.write(lambda conn: mending.clamp_due(conn, self.name, now))
@@ -201,8 +248,9 @@ class ConnectionOwner:
         self._wake.set()
 
     async def _finish_running(self) -> None:
-        if self._running:
-            await asyncio.wait(self._running.values(), timeout=STOP_WAIT_S)
+        tasks = [*self._running.values(), *([self._noting] if self._noting else [])]
+        if tasks:
+            await asyncio.wait(tasks, timeout=STOP_WAIT_S)
 
     async def _pause(self, seconds: float) -> None:
         if seconds <= 0:

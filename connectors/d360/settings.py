@@ -1,13 +1,17 @@
 """What config.yaml may say about a WhatsApp number at 360dialog."""
 
+from typing import ClassVar
+
 from pydantic import Field
 
 from connectors.chats import Secret
-from connectors.doors import DoorSettings
+from connectors.conversing import TalkSettings
 
 
-class D360Settings(DoorSettings):
+class D360Settings(TalkSettings):
     """A source of type `360dialog`."""
+
+    SENDS_WITH: ClassVar = ("api_key",)
 
     authorization: Secret | None = Field(
         None, description="value of the Authorization header that was set with the webhook, e.g. Bearer …"
@@ -15,3 +19,5 @@ class D360Settings(DoorSettings):
     platform_secret: Secret | None = Field(
         None, description="secret of a partner's webhooks, which signs every request"
     )
+    api_key: Secret | None = Field(None, description="D360-API-KEY of the number, for answers")
+    api_url: str = Field("https://waba-v2.360dialog.io", description="where the vendor's API is")

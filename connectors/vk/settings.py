@@ -1,5 +1,7 @@
 """What config.yaml may say about a VK community."""
 
+from typing import ClassVar
+
 from pydantic import Field, field_validator
 
 from connectors.chats import ChatSettings, Secret
@@ -8,11 +10,17 @@ from connectors.chats import ChatSettings, Secret
 class VkSettings(ChatSettings):
     """A source of type `vk`: messages and lead forms of one community."""
 
+    SENDS_WITH: ClassVar = ("access_token",)
+
     secret: Secret | None = Field(
         None, description="secret key of the Callback API server, which stands in every event"
     )
     confirmation: str = Field("", description="the string that VK expects when the address is confirmed, e.g. a1b2c3d4")
     group_id: str = Field("", coerce_numbers_to_str=True, description="number of the community; others are refused")
+    access_token: Secret | None = Field(
+        None, description="token of the community with the right to messages, for answers"
+    )
+    api_url: str = Field("https://api.vk.com", description="where the vendor's API is")
 
     @field_validator("group_id")
     @classmethod

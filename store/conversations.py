@@ -1,0 +1,226 @@
+"""Conversations as stored: what was said, what is still to be noted, the notes made of it."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, func, insert, or_, select, update
+
+from leads.clock import Clock
+from leads.ids import new_id
+from store.conversation_tables import t_conversation, t_conversation_note, t_note_duty
+from store.outbox import tell_due
+from store.tables import t_delivery, t_event, t_lead
+
+
+@dataclass(frozen=True, slots=True)
+class Talk:
+    """A conversation while something of it is taken in or noted; nobody else changes it until we commit."""
+
+    id: str
+    source: str
+    chat_id: str
+    channel: str
+    lead_id: str
+    person_id: str
+    started_at: datetime
+    unnoted_since: datetime | None
+    due_at: datetime | None
+    told: tuple[str, ...]
+    last_client_at: datetime | None
+    auto_replied_at: datetime | None
+
+
+def find_talk(conn: Connection, source: str, chat_id: str) -> Talk | None:
+    return _talk(conn, (t_conversation.c.source == source) & (t_conversation.c.chat_id == chat_id))
+
+
+def lock_talk(conn: Connection, conversation_id: str) -> Talk | None:
+    return _talk(conn, t_conversation.c.id == conversation_id)
+
+
+def open_talk(conn: Connection, source: str, chat_id: str, channel: str, clock: Clock) -> Talk:
+    """The conversation, made when it is new."""
+    found = find_talk(conn, source, chat_id)
+    if found is not None:
+        return found
+    now = clock.now()
+    values = {
+        "id": new_id(clock),
+        "source": source,
+        "chat_id": chat_id,
+        "channel": channel,
+        "started_at": now,
+        "last_at": now,
+    }
+    conn.execute(insert(t_conversation).values(values))
+    made = find_talk(conn, source, chat_id)
+    assert made is not None
+    return made
+
+
+def _talk(conn: Connection, which: Any) -> Talk | None:
+    row = conn.execute(select(t_conversation).where(which).with_for_update()).first()
+    if row is None:
+        return None
+    return Talk(
+        row.id,
+        row.source,
+        row.chat_id,
+        row.channel,
+        row.lead_id,
+        row.person_id,
+        row.started_at,
+        row.unnoted_since,
+        row.due_at,
+        tuple(row.told),
+        row.last_client_at,
+        row.auto_replied_at,
+    )
+
+
+def belongs_to(conn: Connection, talk: Talk, lead_id: str, told: Collection[str]) -> None:
+    """It became this lead, which itself tells of the messages `told`."""
+    person_id = conn.execute(select(t_lead.c.person_id).where(t_lead.c.id == lead_id)).scalar() or ""
+    values = {"lead_id": lead_id, "person_id": person_id, "told": sorted({*talk.told, *told})}
+    conn.execute(update(t_conversation).where(t_conversation.c.id == talk.id).values(values))
+
+
+def heard(conn: Connection, conversation_id: str, now: datetime, client_at: datetime | None) -> None:
+    """Something was said now; `client_at`: the vendor's time, if the client said it."""
+    values: dict[str, Any] = {"last_at": now}
+    if client_at is not None:
+        last = t_conversation.c.last_client_at
+        known = conn.execute(select(last).where(t_conversation.c.id == conversation_id)).scalar()
+        values["last_client_at"] = max(client_at, known or client_at)
+    conn.execute(update(t_conversation).where(t_conversation.c.id == conversation_id).values(values))
+
+
+def note_later(conn: Connection, conversation_id: str, *, since: datetime, due_at: datetime | None) -> None:
+    """What was said is to be noted at `due_at`, None: when there is a deal; `since`: when the first of it came."""
+    values = {"unnoted_since": since, "due_at": due_at}
+    conn.execute(update(t_conversation).where(t_conversation.c.id == conversation_id).values(values))
+
+
+def nothing_to_note(conn: Connection, conversation_id: str) -> None:
+    values = {"unnoted_since": None, "due_at": None}
+    conn.execute(update(t_conversation).where(t_conversation.c.id == conversation_id).values(values))
+
+
+def mark_auto_replied(conn: Connection, conversation_id: str, now: datetime) -> None:
+    conn.execute(update(t_conversation).where(t_conversation.c.id == conversation_id).values(auto_replied_at=now))
+
+
+def due_talks(conn: Connection, now: datetime, *, limit: int) -> list[str]:
+    """Ids of conversations whose note is due, the longest due first."""
+    query = select(t_conversation.c.id).where(t_conversation.c.due_at <= now).order_by(t_conversation.c.due_at)
+    return list(conn.execute(query.limit(limit)).scalars())
+
+
+def said_before(conn: Connection, source: str, chat_id: str) -> list[Mapping[str, Any]]:
+    """Data of all messages that are stored of a chat, in the order in which they came."""
+    return [row.data["message"] for row in messages_of(conn, source, chat_id)]
+
+
+def messages_of(conn: Connection, source: str, chat_id: str) -> list[Row[Any]]:
+    """Rows with `id`, `received_at` and `data`, in the order in which they came."""
+    query = select(t_event.c.id, t_event.c.received_at, t_event.c.data).where(
+        t_event.c.source == source, t_event.c.kind == "message", t_event.c.key == chat_id
+    )
+    return list(conn.execute(query.order_by(t_event.c.id)))
+
+
+# --- notes ----------------------------------------------------------------------------------------------
+
+
+def keys_noted(conn: Connection, talk: Talk) -> set[str]:
+    """Keys of the messages that the lead or an earlier note tells of."""
+    query = select(t_conversation_note.c.message_keys).where(t_conversation_note.c.conversation_id == talk.id)
+    return {*talk.told, *(key for keys in conn.execute(query).scalars() for key in keys)}
+
+
+def receivers(conn: Connection, lead_id: str) -> list[str]:
+    """Connections that the lead goes to or went to; a person's discarding ends that for its conversation as well."""
+    query = select(t_delivery.c.connection).where(t_delivery.c.lead_id == lead_id, t_delivery.c.state != "discarded")
+    return sorted(conn.execute(query).scalars())
+
+
+def is_unrouted(conn: Connection, lead_id: str) -> bool:
+    """Whether the lead goes nowhere, so far."""
+    return conn.execute(select(t_delivery.c.id).where(t_delivery.c.lead_id == lead_id).limit(1)).first() is None
+
+
+def add_note(
+    conn: Connection, talk: Talk, text: str, keys: Collection[str], connections: Sequence[str], clock: Clock
+) -> str:
+    """Keeps the note and the duty to write it to each connection; returns its id."""
+    now, note_id = clock.now(), new_id(clock)
+    last = select(func.max(t_conversation_note.c.number)).where(t_conversation_note.c.conversation_id == talk.id)
+    number = int(conn.execute(last).scalar() or 0) + 1
+    conn.execute(
+        insert(t_conversation_note).values(
+            id=note_id, conversation_id=talk.id, number=number, made_at=now, text=text, message_keys=sorted(keys)
+        )
+    )
+    for name in connections:
+        conn.execute(
+            insert(t_note_duty).values(
+                id=new_id(clock),
+                note_id=note_id,
+                conversation_id=talk.id,
+                number=number,
+                lead_id=talk.lead_id,
+                connection=name,
+                created_at=now,
+                due_at=now,
+                age_from=now,
+            )
+        )
+    tell_due(conn, connections)
+    return note_id
+
+
+# --- reading --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class TalkFilter:
+    source: str = ""
+    person_id: str = ""
+    lead_id: str = ""
+
+
+def list_talks(conn: Connection, wanted: TalkFilter, *, limit: int, before: datetime | None = None) -> list[Row[Any]]:
+    """Rows of `conversation` with the person's `name`, the one with the newest message first."""
+    query = select(t_conversation, t_lead.c.name).outerjoin(t_lead, t_lead.c.id == t_conversation.c.lead_id)
+    for name in ("source", "person_id", "lead_id"):
+        if value := getattr(wanted, name):
+            query = query.where(t_conversation.c[name] == value)
+    if before is not None:
+        query = query.where(t_conversation.c.last_at < before)
+    return list(conn.execute(query.order_by(t_conversation.c.last_at.desc(), t_conversation.c.id).limit(limit)))
+
+
+def talk_row(conn: Connection, conversation_id: str) -> Row[Any] | None:
+    query = select(t_conversation, t_lead.c.name).outerjoin(t_lead, t_lead.c.id == t_conversation.c.lead_id)
+    return conn.execute(query.where(t_conversation.c.id == conversation_id)).first()
+
+
+def notes_of(conn: Connection, conversation_id: str) -> list[Row[Any]]:
+    """Rows of `note_duty` with `made_at`, oldest first."""
+    query = (
+        select(t_note_duty, t_conversation_note.c.made_at)
+        .join(t_conversation_note, t_conversation_note.c.id == t_note_duty.c.note_id)
+        .where(t_note_duty.c.conversation_id == conversation_id)
+    )
+    return list(conn.execute(query.order_by(t_note_duty.c.number, t_note_duty.c.connection)))
+
+
+def talks_of_person(conn: Connection, person_id: str, lead_ids: Collection[str]) -> list[Row[Any]]:
+    """Those of a person, and of these leads whoever they went to."""
+    mine = or_(
+        and_(t_conversation.c.person_id == person_id, t_conversation.c.person_id != ""),
+        t_conversation.c.lead_id.in_(lead_ids),
+    )
+    return list(conn.execute(select(t_conversation).where(mine).order_by(t_conversation.c.last_at.desc()).limit(20)))
