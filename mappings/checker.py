@@ -8,7 +8,7 @@ from jinja2 import nodes
 
 from mappings.filters import FILTERS, TESTS
 from mappings.problems import allowed
-from mappings.views import NAMES, TIME_PARTS, Parts
+from mappings.views import TIME_PARTS, Names, Parts
 
 MAX_DEPTH: Final = 60
 
@@ -39,12 +39,15 @@ _REFUSED: Final = {
 }
 
 
-def check(tree: nodes.Node) -> None:
-    """Raises ExpressionError for the first thing, in reading order, that an expression may not have."""
-    _walk(tree, 0)
+def check(tree: nodes.Node, names: Names) -> None:
+    """Raises ExpressionError for the first thing, in reading order, that an expression may not have.
+
+    `names` are what it may read, as in `mappings.views.NAMES`.
+    """
+    _walk(tree, 0, names)
 
 
-def _walk(node: nodes.Node, depth: int) -> None:
+def _walk(node: nodes.Node, depth: int, names: Names) -> None:
     offset = max((node.lineno or 1) - 1, 0)
     if depth > MAX_DEPTH:
         raise ExpressionError("nested too deep", offset)
@@ -53,23 +56,23 @@ def _walk(node: nodes.Node, depth: int) -> None:
             raise ExpressionError(message, offset, hint)
     match node:
         case nodes.Name():
-            if node.name not in NAMES:
-                hint = f"a text stands in quotes: '{node.name}'. " + allowed(node.name, NAMES, "names")
+            if node.name not in names:
+                hint = f"a text stands in quotes: '{node.name}'. " + allowed(node.name, names, "names")
                 raise ExpressionError(f'unknown name "{node.name}"', offset, hint)
         case nodes.Filter():
             _known(node.name, FILTERS, "filter", "filters", offset)
         case nodes.Test():
             _known(node.name, TESTS, "test", "after is", offset)
         case nodes.Getattr():
-            _walk(node.node, depth + 1)
-            kind_of(node)
+            _walk(node.node, depth + 1, names)
+            kind_of(node, names)
             return
         case _ if not isinstance(node, _PLAIN):
             raise ExpressionError(f"{type(node).__name__.lower()} is not allowed", offset)
     if isinstance(node, nodes.Getitem):
-        kind_of(node)
+        kind_of(node, names)
     for child in node.iter_child_nodes():
-        _walk(child, depth + 1)
+        _walk(child, depth + 1, names)
 
 
 def _known(name: str, known: Mapping[str, object], word: str, label: str, offset: int) -> None:
@@ -77,19 +80,19 @@ def _known(name: str, known: Mapping[str, object], word: str, label: str, offset
         raise ExpressionError(f'unknown {word} "{name}"', offset, allowed(name, sorted(known), label))
 
 
-def kind_of(node: nodes.Node) -> Parts | str | None:
+def kind_of(node: nodes.Node, names: Names) -> Parts | str | None:
     """What `node` is, as far as its names tell: parts of a view, a kind, or None for "cannot say"."""
     if isinstance(node, nodes.Name):
-        return NAMES.get(node.name)
+        return names.get(node.name)
     if isinstance(node, nodes.Getattr):
-        return _part(node, node.node, node.attr, node.lineno)  # the place of the dot: the part is one further
+        return _part(node.node, node.attr, node.lineno, names)  # the place of the dot: the part is one further
     if isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Const) and isinstance(node.arg.value, str):
-        return _part(node, node.node, node.arg.value, node.arg.lineno - 1)
+        return _part(node.node, node.arg.value, node.arg.lineno - 1, names)
     return None
 
 
-def _part(node: nodes.Node, owner: nodes.Node, part: str, offset: int) -> Parts | str | None:
-    kind = kind_of(owner)
+def _part(owner: nodes.Node, part: str, offset: int, names: Names) -> Parts | str | None:
+    kind = kind_of(owner, names)
     name = _name_of(owner)
     if isinstance(kind, Mapping):
         if part not in kind:

@@ -8,7 +8,7 @@ and not by a lead. What is absent is empty and makes no error; what cannot be co
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 from jinja2 import TemplateError, Undefined, nodes
 from jinja2.environment import Template
@@ -20,9 +20,23 @@ from mappings.checker import ExpressionError, check
 from mappings.filters import FilterError
 from mappings.sandbox import ENVIRONMENT, explain
 from mappings.values import TEXT_CAP
-from mappings.views import EMPTY, View
+from mappings.views import EMPTY, NAMES, RECORD_NAMES, Names, View
 
-__all__ = ["Condition", "Context", "ExpressionError", "Value", "compile_condition", "compile_value", "scope"]
+__all__ = [
+    "About",
+    "Condition",
+    "Context",
+    "ExpressionError",
+    "Value",
+    "compile_condition",
+    "compile_path",
+    "compile_value",
+    "scope",
+]
+
+About = Literal["lead", "records"]
+"""What an expression is about: that decides which names it may read."""
+_NAMES: Final[Mapping[About, Names]] = {"lead": NAMES, "records": RECORD_NAMES}
 
 SOURCE_CAP: Final = 10_000
 """Characters of one expression or template: bounds both compiling and what a value can grow to."""
@@ -67,23 +81,37 @@ class Value:
 
 
 @lru_cache(256)
-def compile_condition(text: str) -> Condition:
+def compile_condition(text: str, about: About = "lead") -> Condition:
     """An expression without braces that is true or false, such as `lead.utm_source == 'yandex'`."""
     if "{{" in text or "{%" in text:
         raise ExpressionError("a condition is written without braces", max(text.find("{{"), text.find("{%"), 0))
-    return Condition(text, _typed(_parse_expression(text)))
+    return Condition(text, _typed(_parse_expression(text, _NAMES[about])))
 
 
-def compile_value(text: str) -> Value:
+def compile_value(text: str, about: About = "lead") -> Value:
     """A value: plain text as it is; one `{{ expression }}` alone keeps its type; a mixture becomes a text."""
     if not any(mark in text for mark in ("{{", "{%", "{#")):
         return Value(text, constant=True, run=lambda _: text)
-    tree = _parse_template(text)
+    tree = _parse_template(text, _NAMES[about])
     alone = _only_expression(tree)
     return Value(text, constant=False, run=_part(_typed(alone)) if alone is not None else _rendered(tree))
 
 
-def _parse_expression(text: str) -> nodes.Expr:
+def compile_path(text: str, about: About = "lead") -> Value:
+    """A path such as `lead.extra.city` or `lead.extra["Ваш город"]`: names and parts, nothing computed."""
+    tree = _parse_expression(text, _NAMES[about])
+    node: nodes.Node = tree
+    while not isinstance(node, nodes.Name):
+        match node:
+            case nodes.Getattr() | nodes.Getitem(arg=nodes.Const()):
+                node = node.node
+            case _:
+                hint = f'write it as an expression: "{{{{ {text} }}}}"'
+                raise ExpressionError("is more than a path", max((node.lineno or 1) - 1, 0), hint)
+    return Value(text, constant=False, run=_part(_typed(tree)))
+
+
+def _parse_expression(text: str, names: Names) -> nodes.Expr:
     def parse() -> nodes.Expr:
         parser = Parser(ENVIRONMENT, text, state="variable")
         if parser.stream.eos:
@@ -94,20 +122,20 @@ def _parse_expression(text: str) -> nodes.Expr:
             parser.fail(f"unexpected {token.value!r} after the expression", token.lineno)
         return tree
 
-    return _checked(text, parse)
+    return _checked(text, parse, names)
 
 
-def _parse_template(text: str) -> nodes.Template:
-    return _checked(text, lambda: ENVIRONMENT.parse(text))
+def _parse_template(text: str, names: Names) -> nodes.Template:
+    return _checked(text, lambda: ENVIRONMENT.parse(text), names)
 
 
-def _checked(text: str, parse: Callable[[], Node]) -> Node:
+def _checked(text: str, parse: Callable[[], Node], names: Names) -> Node:
     """Parses and checks; every way in which a text can be wrong comes out as ExpressionError."""
     if len(text) > SOURCE_CAP:
         raise ExpressionError(f"longer than {SOURCE_CAP} characters", SOURCE_CAP)
     try:
         tree = parse()
-        check(tree)
+        check(tree, names)
     except TemplateError as error:
         raise explain(error, text) from error
     except ExpressionError:

@@ -1,5 +1,6 @@
 """Mapping files by name: the integrator's folder first, then the shipped presets; `extends` lays one over another."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -9,13 +10,15 @@ from mappings.schema import LeadMapping, Reader
 from mappings.texts import Locale
 
 PRESETS: Final = Path(__file__).parent / "presets"
+SYNC: Final = "sync/"
+"""The folder, here and there, of mappings for records kept equal; those for enquiries lie beside it."""
 SHOWN_PRESETS: Final = "presets/"
 """What the shipped folder is called in messages."""
 
 
-def mapping_names(folder: Path | None = None) -> list[str]:
-    """Names that `load_mapping` knows: those of the folder and of the presets."""
-    folders = [PRESETS] if folder is None else [folder, PRESETS]
+def mapping_names(folder: Path | None = None, under: str = "") -> list[str]:
+    """Names that `load_mapping` knows: those of the folder and of the presets. `under` is "" or SYNC."""
+    folders = [PRESETS / under] if folder is None else [folder / under, PRESETS / under]
     return sorted({file.stem for one in folders if one.is_dir() for file in one.glob("*.yaml")})
 
 
@@ -24,7 +27,7 @@ def load_mapping(name: str, folder: Path | None = None, *, locale: Locale = "en"
 
     Raises MappingError with all problems of all files that it is laid over.
     """
-    found = _find(name, folder)
+    found = find_file(name, folder)
     if found is None:
         hint = allowed(name, mapping_names(folder), "there are")
         raise MappingError([Place(name, 0, 0, "").problem("there is no such mapping", hint)])
@@ -36,7 +39,7 @@ def parse_mapping(
     raw: bytes, file: str, *, name: str = "", folder: Path | None = None, locale: Locale = "en"
 ) -> LeadMapping:
     """A mapping from the text of a file; `file` is how messages call it."""
-    tree = _laid_over(read(raw, file), file, folder, locale, seen=(file,))
+    tree = whole_tree(raw, file, folder, locale)
     reader = Reader()
     mapping = reader.mapping(name or Path(file).stem, tree)
     if reader.problems:
@@ -44,35 +47,54 @@ def parse_mapping(
     return mapping
 
 
-def _laid_over(tree: Table, file: str, folder: Path | None, locale: Locale, seen: tuple[str, ...]) -> Table:
-    """`tree` on top of what it extends, and that on top of what that extends."""
-    extends = tree.items.get("extends")
-    if extends is None:
-        return _table(merge(Table(tree.place, {}, {}), tree))
-    if not (isinstance(extends, Leaf) and extends.text):
-        raise MappingError([extends.place.problem("is the name of one mapping")])
-    wanted = extends.text.replace("{locale}", locale)
-    found = _find(wanted, folder, but_not=seen)
-    if found is None:
-        if _find(wanted, folder) is not None:
-            raise MappingError([extends.place.problem(f'"{wanted}" extends itself', f"the way: {' > '.join(seen)}")])
-        hint = allowed(wanted, mapping_names(folder), "there are")
-        raise MappingError([extends.place.problem(f'there is no mapping "{wanted}"', hint)])
-    path, shown = found
-    base = _laid_over(read(path.read_bytes(), shown), shown, folder, locale, (*seen, shown))
-    rest = {key: node for key, node in tree.items.items() if key != "extends"}
-    return _table(merge(base, Table(tree.place, rest, tree.keys)))
+def whole_tree(raw: bytes, file: str, folder: Path | None = None, locale: Locale = "en", under: str = "") -> Table:
+    """A file with everything that it extends. Raises MappingError."""
+    return _Layers(folder, locale, under).over(read(raw, file), (file,))
 
 
-def _find(name: str, folder: Path | None, but_not: tuple[str, ...] = ()) -> tuple[Path, str] | None:
+@dataclass(frozen=True, slots=True)
+class _Layers:
+    folder: Path | None
+    locale: Locale
+    under: str
+
+    @property
+    def main(self) -> str:
+        """What a single text means where a section may stand too: a value, or the field on the right."""
+        return "right" if self.under == SYNC else "value"
+
+    def over(self, tree: Table, seen: tuple[str, ...]) -> Table:
+        """`tree` on top of what it extends, and that on top of what that extends."""
+        extends = tree.items.get("extends")
+        if extends is None:
+            return _table(merge(Table(tree.place, {}, {}), tree, self.main))
+        if not (isinstance(extends, Leaf) and extends.text):
+            raise MappingError([extends.place.problem("is the name of one mapping")])
+        wanted = extends.text.replace("{locale}", self.locale)
+        found = find_file(wanted, self.folder, self.under, but_not=seen)
+        if found is None:
+            if find_file(wanted, self.folder, self.under) is not None:
+                way = f"the way: {' > '.join(seen)}"
+                raise MappingError([extends.place.problem(f'"{wanted}" extends itself', way)])
+            hint = allowed(wanted, mapping_names(self.folder, self.under), "there are")
+            raise MappingError([extends.place.problem(f'there is no mapping "{wanted}"', hint)])
+        path, shown = found
+        base = self.over(read(path.read_bytes(), shown), (*seen, shown))
+        rest = {key: node for key, node in tree.items.items() if key != "extends"}
+        return _table(merge(base, Table(tree.place, rest, tree.keys), self.main))
+
+
+def find_file(
+    name: str, folder: Path | None, under: str = "", but_not: tuple[str, ...] = ()
+) -> tuple[Path, str] | None:
     """(file, its name in messages). A mapping may extend the preset of its own name."""
-    if not name or name.startswith(("/", ".")) or ".." in name:
+    if not name or name.startswith(("/", ".")) or ".." in name or "\0" in name:
         return None
     places = [] if folder is None else [(folder, f"{folder.name}/")]
     for where, shown in (*places, (PRESETS, SHOWN_PRESETS)):
-        path = where / f"{name}.yaml"
-        if f"{shown}{name}.yaml" not in but_not and path.is_file():
-            return path, f"{shown}{name}.yaml"
+        path = where / under / f"{name}.yaml"
+        if f"{shown}{under}{name}.yaml" not in but_not and path.is_file():
+            return path, f"{shown}{under}{name}.yaml"
     return None
 
 

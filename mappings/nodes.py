@@ -106,14 +106,21 @@ def read(raw: bytes, file: str) -> Table:
     return tree
 
 
-def merge(base: Node, over: Node) -> Node:
-    """`over` on top of `base`: sections part by part, everything else as a whole; a part set to null is removed."""
-    if not (isinstance(base, Table) and isinstance(over, Table)):
+def merge(base: Node, over: Node, main: str = "value") -> Node:
+    """`over` on top of `base`: sections part by part, everything else as a whole; a part set to null is removed.
+
+    A section on top of a single value adds to it: that value is its part `main`.
+    """
+    if not isinstance(over, Table):
         return over
+    if isinstance(base, Leaf | Sequence) and not (isinstance(base, Leaf) and base.kind in ("bool", "null")):
+        base = Table(base.place, {main: base}, {main: base.place}) if "path" not in over.items else over
+    if not isinstance(base, Table):
+        base = Table(over.place, {}, {})
     items, keys = dict(base.items), dict(base.keys)
     for key, node in over.items.items():
         keys[key] = over.keys[key]
-        items[key] = merge(items[key], node) if key in items else node
+        items[key] = merge(items[key], node, main) if key in items else node
     removed = [key for key, node in items.items() if isinstance(node, Leaf) and node.kind == "null"]
     for key in removed:
         del items[key], keys[key]

@@ -36,8 +36,9 @@ _CALL: Final = {
 
 Parts = Mapping[str, "str | Mapping[str, str]"]
 """Each part with its kind, or with parts of its own."""
+Names = Mapping[str, Parts | str]
 
-NAMES: Final[Mapping[str, Parts | str]] = {
+NAMES: Final[Names] = {
     "lead": {
         **dict.fromkeys(("id", "name", "phone", "email", "comment", "form", "company", "source"), "text"),
         **dict.fromkeys(("page_url", "referrer", "lead_uid", "external_id", "link"), "text"),
@@ -66,6 +67,9 @@ NAMES: Final[Mapping[str, Parts | str]] = {
     "task": {"due_at": "time"},
 }
 """Top-level names, and of each its parts with their kinds, or its own kind."""
+
+RECORD_NAMES: Final[Names] = {"left": "map", "right": "map"}
+"""What an expression about records kept equal may read: `left.city`, `right["Город"]`."""
 
 
 @dataclass(frozen=True, slots=True)
