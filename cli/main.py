@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cli import alerts, audit, auth, check, db, demo, doctor, init, leads, serve, setup, status, users
+from cli import alerts, audit, auth, check, db, demo, doctor, errands, init, leads, serve, setup, status, users
 from cli.frame import BEFORE_COMMAND, ConfigOption, run
 
 GROUPS: tuple[Callable[[typer.Typer], None], ...] = (
@@ -16,6 +16,7 @@ GROUPS: tuple[Callable[[typer.Typer], None], ...] = (
     serve.register,
     status.register,
     leads.register,
+    errands.register,
     audit.register,
     auth.register,
     setup.register,

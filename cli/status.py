@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from jobs.config import Settings
     from jobs.reports import DayStatus
     from store.db import Database
+    from store.errands import OwedErrands
     from store.reading import OwedGroup
 
 DayOption = Annotated[
@@ -84,6 +85,7 @@ def show(settings: "Settings", found: "DayStatus", owners: dict[str, bool]) -> N
         (words("accepted", "принято"), found.accepted, ""),
         (words("delivered", "дошло"), found.delivered, "green"),
         *([(words("discarded", "снято"), found.discarded, "")] if found.discarded else []),
+        *([(words("NOT READ", "НЕ ПРОЧИТАНО"), found.not_read, "bold red")] if found.not_read else []),
         (words("NOT ARRIVED", "НЕ ДОШЛО"), found.not_arrived, "bold red" if found.not_arrived else "green"),
     ]
     for index, (name, number, style) in enumerate(numbers):
@@ -142,6 +144,16 @@ def reasons(words: "Words", found: "DayStatus", owners: dict[str, bool]) -> "Ite
             ),
             style="red",
         )
+    for source, one in found.unread_now.items():
+        yield from _unread(words, source, one)
+    if found.recovered:
+        text = words.count(found.recovered, ("enquiry", "enquiries"), ("обращение", "обращения", "обращений"))
+        yield Text(
+            words(
+                f"{text} recovered: they never came by themselves, the source's own list had them",
+                f"{text} восстановлено по списку источника: сами не приходили",
+            )
+        )
     if found.spooled:
         yield Text(
             words(
@@ -150,6 +162,23 @@ def reasons(words: "Words", found: "DayStatus", owners: dict[str, bool]) -> "Ite
             ),
             style="yellow",
         )
+
+
+def _unread(words: "Words", source: str, one: "OwedErrands") -> "Iterator[Text]":
+    """What a request named and nobody has read yet: an enquiry that did not arrive."""
+    from rich.text import Text
+
+    name = words(f'"{source}"', f"«{source}»")
+    if one.waiting:
+        count = words.count(one.waiting, ("enquiry", "enquiries"), ("обращение", "обращения", "обращений"))
+        cause = f": {words.cause(one.last_error)}" if one.last_error else ""
+        text = words(f"{count} of {name} not read yet{cause}", f"{count} из {name} ещё не прочитано{cause}")
+        yield Text(text + "; leadhub errands list", style="yellow")
+    if one.failed:
+        count = words.count(one.failed, ("enquiry", "enquiries"), ("обращение", "обращения", "обращений"))
+        cause = f": {words.cause(one.failed_error)}" if one.failed_error else ""
+        text = words(f"{count} of {name} could not be read{cause}", f"{count} из {name} не удалось прочитать{cause}")
+        yield Text(text + "; leadhub errands retry --all-failed", style="red")
 
 
 def _waiting(words: "Words", connection: str, groups: "list[OwedGroup]", found: "DayStatus", *, owned: bool) -> str:

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from html import unescape
 from typing import TYPE_CHECKING, Any
 
-from jobs.alert_texts import cause_text
+from jobs.alert_parts import cause_text
 from jobs.alert_words import Style
 
 if TYPE_CHECKING:

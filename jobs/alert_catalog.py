@@ -6,9 +6,11 @@ there is "other"). Placeholders stand in braces. `*_over` tells the end of an in
 
 from collections.abc import Mapping
 
-Entry = str | Mapping[str, str]
+from jobs import alert_catalog_sources as of_sources
+from jobs.alert_catalog_sources import Entry
 
 RU: Mapping[str, Entry] = {
+    **of_sources.RU,
     # --- parts of sentences
     "seconds": "{n} с",
     "minutes": "{n} мин",
@@ -194,15 +196,6 @@ RU: Mapping[str, Entry] = {
     "source_unrouted_todo": "Добавьте маршрут в config.yaml (routes), перезапустите leadhub и повторите лиды: {where}",
     "source_unrouted_over": "🟢 Лиды из «{name}» снова отправляются",
     "source_unrouted_over_anywhere": "🟢 Лидов без маршрута больше нет",
-    "source_silent": "🟡 «{name}» молчит {age}",
-    "source_silent_usual": {
-        "one": "Обычно в это время {n} заявка в час.",
-        "few": "Обычно в это время {n} заявки в час.",
-        "other": "Обычно в это время {n} заявок в час.",
-    },
-    "source_silent_last": "Последняя в {time}.",
-    "source_silent_todo": "Проверьте сайт и форму.",
-    "source_silent_over": "🟢 «{name}» снова присылает заявки",
     "channel_down": "🔴 Канал оповещений «{name}» не работает",
     "channel_down_todo": "Проверьте в config.yaml раздел alerts.channels.{name}, потом: {where}",
     "channel_down_over": "🟢 Канал оповещений «{name}» снова работает",
@@ -259,6 +252,7 @@ RU: Mapping[str, Entry] = {
 }
 
 EN: Mapping[str, Entry] = {
+    **of_sources.EN,
     # --- parts of sentences
     "seconds": "{n} s",
     "minutes": "{n} min",
@@ -410,14 +404,6 @@ EN: Mapping[str, Entry] = {
     "source_unrouted_todo": "Add a route to config.yaml (routes), restart leadhub and retry the leads: {where}",
     "source_unrouted_over": '🟢 Leads from "{name}" are sent again',
     "source_unrouted_over_anywhere": "🟢 No leads without a route are left",
-    "source_silent": '🟡 "{name}" has been silent for {age}',
-    "source_silent_usual": {
-        "one": "Usually {n} enquiry an hour at this time.",
-        "other": "Usually {n} enquiries an hour at this time.",
-    },
-    "source_silent_last": "The last one came at {time}.",
-    "source_silent_todo": "Check the site and the form.",
-    "source_silent_over": '🟢 "{name}" sends enquiries again',
     "channel_down": '🔴 The alert channel "{name}" does not work',
     "channel_down_todo": "Check alerts.channels.{name} in config.yaml, then: {where}",
     "channel_down_over": '🟢 The alert channel "{name}" works again',

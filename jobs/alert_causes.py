@@ -2,7 +2,7 @@
 
 import re
 
-from connectors.errors import AuthError, ConnectorError, PermanentError, RateLimitedError
+from connectors.errors import AuthError, ConnectorError, NoAccessError, PermanentError, RateLimitedError
 
 CODES = frozenset(
     {
@@ -13,6 +13,7 @@ CODES = frozenset(
         "unreadable",
         "token",
         "rights",
+        "no_access",
         "validation",
         "field",
         "mapping",
@@ -33,6 +34,7 @@ CODES = frozenset(
 _TIMEOUTS = ("ReadTimeout", "ConnectTimeout", "WriteTimeout", "PoolTimeout", "TimeoutError")
 _NETWORK = ("ConnectError", "ReadError", "WriteError", "CloseError", "RemoteProtocolError", "OSError", "ProxyError")
 _FLOOD = "blocked as a flood"
+_NO_ACCESS = re.compile(r"\bno (\w+) in the settings of source\b|\b(\w+) is not set\b")
 _STATUS = re.compile(r"\bHTTP (\d{3})\b")
 _HTTP_CODE = re.compile(r"http_5\d\d")
 
@@ -40,6 +42,8 @@ _HTTP_CODE = re.compile(r"http_5\d\d")
 def cause_of(error: ConnectorError) -> str:
     """A code for the error that a call ended with."""
     match error:
+        case NoAccessError():
+            return code_of(str(error))
         case AuthError():
             return "rights" if error.status == 403 else "token"
         case RateLimitedError():
@@ -66,6 +70,8 @@ def code_of(cause: str) -> str:
         return cause
     if _FLOOD in cause:
         return "flood"
+    if lacks := _NO_ACCESS.search(cause):
+        return f"no_access:{lacks.group(1) or lacks.group(2)}"
     status = _STATUS.search(cause)
     if status and status.group(1)[0] == "5":
         return f"http_{status.group(1)}"

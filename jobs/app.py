@@ -335,6 +335,7 @@ def build_hub(
             fallback_channels=alerting.by_name(channels, fallback.to) if fallback else {},
             local=alerts.local,
             spool=spool,
+            sources={name: _about_source(source, named[name]) for name, source in sources.items()},
         ),
         scheduler=LeaseKeeper("scheduler", db, clock, pace, hub_id),
         links=links,
@@ -362,6 +363,10 @@ def _about(name: str, settings: Settings) -> dict[str, Any]:
         "title": name,
         "oauth": getattr(configured.settings, "oauth", None) is not None,
     }
+
+
+def _about_source(source: Source, named: Named) -> dict[str, Any]:
+    return {"vendor": source.door.title, "title": named.title, "group": source.door.group}
 
 
 def _mappings(settings: Settings, router: Router, connection: str, crm: str) -> dict[str, LeadMapping]:

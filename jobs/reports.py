@@ -1,7 +1,7 @@
 """Leads, their stories and the day's numbers as plain data: the same for CLI, API and console."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -9,9 +9,11 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection
 
 from jobs.spooled import SpooledLead
-from store import reading
+from store import errands, reading
+from store.errands import OwedErrands
 from store.incidents import open_incidents
 from store.reading import LeadFilter, Story
+from store.recovered import count_recovered
 from store.tables import t_lease
 
 
@@ -58,6 +60,17 @@ class DayStatus:
     now: datetime
     spooled: int = 0
     """Leads of `day` that wait beside the database; they are in `accepted` and `pending`."""
+    unread: Mapping[str, int] = field(default_factory=dict)
+    """Errands of `day`, by state: enquiries that a request named and that wait to be read are no leads yet."""
+    unread_now: Mapping[str, OwedErrands] = field(default_factory=dict)
+    """Source -> what is not read there, of all days."""
+    recovered: int = 0
+    """Leads of `day` that never came by themselves and were found in the vendor's list."""
+
+    @property
+    def not_read(self) -> int:
+        """Of the day."""
+        return sum(self.unread.get(state, 0) for state in errands.OWED)
 
     @property
     def not_arrived(self) -> int:
@@ -65,8 +78,8 @@ class DayStatus:
 
     @property
     def fine(self) -> bool:
-        """Nothing of this day is undelivered."""
-        return self.not_arrived == 0
+        """Nothing of this day is undelivered or unread."""
+        return self.not_arrived == 0 and self.not_read == 0
 
     def to_json(self) -> dict[str, Any]:
         """The shape of CONTRACT section 2."""
@@ -83,6 +96,13 @@ class DayStatus:
             "latency_seconds": {name: None if value is None else round(value, 3) for name, value in latency.items()},
             "looked_up": len(self.latency.looked_up),
             "spooled": self.spooled,
+            "recovered": self.recovered,
+            "errands": {
+                "pending": sum(self.unread.get(state, 0) for state in errands.WAITING),
+                "failed": self.unread.get("dead", 0),
+                "done": self.unread.get("done", 0),
+                "discarded": self.unread.get("discarded", 0),
+            },
             "connections": {name: dict(one) for name, one in self.connections.items()},
         }
 
@@ -140,6 +160,9 @@ def day_status(
         connections=connections,
         now=now,
         spooled=len(beside),
+        unread=errands.count_by_state(conn, since, until),
+        unread_now=errands.owed(conn),
+        recovered=sum(count_recovered(conn, since, until).values()),
     )
 
 

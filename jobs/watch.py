@@ -11,12 +11,13 @@ from sqlalchemy import Connection, func, select
 
 from connectors.errors import ConnectorError
 from connectors.notify import Channel
-from jobs.alert_texts import crm_name
+from jobs.alert_parts import crm_name
 from jobs.alert_words import Style
 from jobs.fallback_text import fallback_notice
 from jobs.incident_memory import MemoryIncidents
 from jobs.incidents import ENDS_WITH_ITS_LEADS, StoredIncidents, owed
 from jobs.intake import IntakeService
+from jobs.source_watch import look_at_errands
 from leads.clock import Clock
 from leads.ids import new_id
 from leads.incidents import Incident, Observation, incident_key
@@ -64,6 +65,8 @@ class Watch:
     local: MemoryIncidents | None = None
     """For what must be told while the database is the trouble."""
     spool: Spool | None = None
+    sources: Mapping[str, dict[str, Any]] = field(default_factory=dict)
+    """Source -> what a text may show of it."""
     _wall: datetime | None = None
     _monotonic: float = 0.0
     _spooling: bool = False
@@ -109,6 +112,7 @@ class Watch:
         self._mark_alive(conn, now)
         if not owed_now:
             _over(conn, incident_key("hub_restarted"), told, now)
+        look_at_errands(conn, self.sources, told, self.late_after, self.clock)
         self._count(conn, "spam_held", _held(conn), told, now)
         self._count(conn, "source_unrouted", _unrouted(conn), told, now)
 

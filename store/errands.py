@@ -62,6 +62,9 @@ class OwedErrands:
     """Of those that wait."""
     oldest_failed_at: datetime | None = None
     last_error: str = ""
+    """Of the oldest that waits."""
+    failed_error: str = ""
+    """Of the last that gave up."""
 
 
 def owe(conn: Connection, errands: Sequence[Arrival]) -> tuple[str, ...]:
@@ -177,14 +180,28 @@ def owed(conn: Connection) -> dict[str, OwedErrands]:
         if not row.waits:
             values = {"failed": row.count, "oldest_failed_at": row.oldest_at}
         found[row.source] = replace(one, **values)
-    return {name: replace(one, last_error=_error_of_oldest(conn, name)) for name, one in found.items()}
+    return {
+        name: replace(one, last_error=_error(conn, name, WAITING), failed_error=_error(conn, name, ("dead",)))
+        for name, one in found.items()
+    }
 
 
-def _error_of_oldest(conn: Connection, source: str) -> str:
-    query = select(t_errand.c.last_error).where(
-        t_errand.c.source == source, t_errand.c.state.in_(OWED), t_errand.c.last_error != ""
+def count_by_state(conn: Connection, since: datetime, until: datetime) -> dict[str, int]:
+    """Errands that came in [since, until), by state."""
+    query = (
+        select(t_errand.c.state, func.count())
+        .where(t_errand.c.created_at >= since, t_errand.c.created_at < until)
+        .group_by(t_errand.c.state)
     )
-    return conn.execute(query.order_by(t_errand.c.created_at).limit(1)).scalar() or ""
+    return {row[0]: row[1] for row in conn.execute(query)}
+
+
+def _error(conn: Connection, source: str, states: Collection[str]) -> str:
+    query = select(t_errand.c.last_error).where(
+        t_errand.c.source == source, t_errand.c.state.in_(tuple(states)), t_errand.c.last_error != ""
+    )
+    order = t_errand.c.settled_at.desc() if "dead" in states else t_errand.c.created_at
+    return conn.execute(query.order_by(order).limit(1)).scalar() or ""
 
 
 def list_errands(conn: Connection, *, states: Collection[str] = OWED, source: str = "", limit: int = 200) -> list[Any]:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from jobs.app import Hub
 from jobs.retrying import retry_leads
 from leads.incidents import Incident
-from store import incidents, operator
+from store import errands, incidents, operator
 from store.operator import Done
 
 AT_ONCE = 100
@@ -56,6 +56,20 @@ class Actions:
         if total.connections:  # the next lead of the same person may be due
             hub.try_now(sorted(total.connections))
         return total
+
+    async def retry_errands(self, ids: Sequence[str] | None, *, actor: str) -> Done:
+        """These are read again now; None: all that were given up."""
+        hub = self.hub
+        wanted = await hub.db.read(errands.failed_errands) if ids is None else ids
+        done = await hub.db.write(lambda conn: errands.retry(conn, wanted, actor=actor, clock=hub.clock))
+        hub.try_now(sorted(done.connections))
+        return done
+
+    async def discard_errand(self, errand_id: str, *, why: str, actor: str) -> Done:
+        hub = self.hub
+        return await hub.db.write(
+            lambda conn: errands.discard(conn, [errand_id], why=why, actor=actor, clock=hub.clock)
+        )
 
     async def acknowledge(self, incident_id: str, *, who: str, actor: str) -> Incident | None:
         """None when there is no such incident. Raises OverAlready."""

@@ -20,6 +20,7 @@ from store.reading import LeadFilter
 from web import api_models as shapes
 from web.access import TokenGate
 from web.actions import Actions, OverAlready
+from web.api_errands import add_errands
 from web.plain import plain_text
 from web.search import find_phone
 from web.words import text_of
@@ -113,6 +114,8 @@ def make_api(hub: Hub) -> APIRouter:
         """The lead need not arrive any more, for a reason."""
         why = plain_text(wanted.why)
         return _one(await actions.discard([lead_id], why=why, actor=f"api:{caller}"), lead_id)
+
+    add_errands(api, hub, actions, gate)
 
     @api.get("/incidents", tags=["incidents"])
     async def list_incidents(asked: Annotated[shapes.IncidentsAsked, Query()]) -> shapes.Incidents:

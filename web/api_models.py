@@ -104,6 +104,15 @@ class ConnectionStatus(Shape):
     state: ConnectionState
 
 
+class ErrandsStatus(Shape):
+    """Errands that came on the day: enquiries that a request only named."""
+
+    pending: int = Field(description="not read yet")
+    failed: int = Field(description="given up; a person decides")
+    done: int
+    discarded: int
+
+
 class Status(Shape):
     """How many leads of the day did not arrive."""
 
@@ -119,6 +128,8 @@ class Status(Shape):
     latency_seconds: LatencySeconds
     looked_up: int = Field(description="delivered after an unknown outcome; not in the latency")
     spooled: int = Field(0, description="of the day, waiting in the spool beside the database")
+    recovered: int = Field(0, description="leads of the day that only the source's own list told of")
+    errands: ErrandsStatus
     connections: dict[str, ConnectionStatus]
 
 
@@ -289,6 +300,39 @@ class Changed(Shape):
 
     changed: list[str]
     refused: dict[str, str]
+
+
+# --- errands ------------------------------------------------------------------------------------------------
+
+
+class ErrandsAsked(Asked):
+    source: Word = ""
+    state: Literal["owed", "pending", "failed", "done", "discarded"] = Field(
+        "owed", description="owed: pending or failed"
+    )
+    limit: int = Field(200, ge=1, le=500)
+
+
+class Errand(Shape):
+    """Something that a request named and that is read from the vendor."""
+
+    id: str
+    source: str
+    kind: str
+    key: str = Field(description="the vendor's id of it")
+    data: dict[str, str]
+    state: Literal["pending", "failed", "done", "discarded"]
+    created_at: datetime
+    due_at: datetime
+    attempts: int
+    error_kind: str
+    last_error: str
+    lead_ids: list[str] = Field(description="the leads that it made")
+    settled_at: datetime | None
+
+
+class Errands(Shape):
+    errands: list[Errand]
 
 
 # --- incidents --------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from jobs.alert_causes import code_of
-from jobs.alert_texts import cause_text
+from jobs.alert_parts import cause_text
 from web.words import Words, text_of
 
 PENDING = ("ready", "waiting", "claimed")

@@ -8,7 +8,7 @@ from typing import Any
 
 from connectors.base import Kind
 from jobs import reports
-from jobs.alert_texts import crm_name
+from jobs.alert_parts import crm_name
 from jobs.app import Hub
 from leads.attribution import describe_touch, touch_from_json
 from store.reading import Story

@@ -8,7 +8,7 @@ from html import unescape
 from typing import Any
 
 from jobs import reports
-from jobs.alert_texts import crm_name
+from jobs.alert_parts import crm_name
 from jobs.app import Hub
 from leads.incidents import Incident
 from web.reasons import PENDING, Why, in_words, kind_of, next_try, why

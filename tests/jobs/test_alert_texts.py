@@ -17,7 +17,8 @@ from connectors.sandbox.telegram_html import parse_html
 from jobs.alert_catalog import CATALOG, EN, RU
 from jobs.alert_causes import CODES, cause_of, code_of
 from jobs.alert_digest import DayDigest, digest_observation, digest_text
-from jobs.alert_texts import bundle, cause_text, render
+from jobs.alert_parts import cause_text
+from jobs.alert_texts import bundle, render
 from jobs.alert_words import Style
 from jobs.fallback_text import fallback_notice
 from leads.incidents import KINDS, Incident, Observation, acknowledge, observe, resolve
@@ -165,6 +166,54 @@ def test_a_silent_form() -> None:
     assert text(silent, RU_STYLE) == (
         "🟡 «Калькулятор» молчит 3 ч\nОбычно в это время 4 заявки в час. Последняя в 11:08.\nПроверьте сайт и форму."
     )
+
+
+def test_a_silent_line() -> None:
+    last = (NOW - timedelta(hours=3)).isoformat()
+    silent = incident("source_silent", connection="ats", title="АТС", last_at=last, per_hour=21, group="telephony")
+    assert text(silent, RU_STYLE) == (
+        "🟡 «АТС» молчит 3 ч\nОбычно в это время 21 звонок в час. Последний в 11:08.\n"
+        "Позвоните на номер сами и проверьте вебхук в АТС: leadhub sources"
+    )
+
+
+ADS = {"vendor": "Meta Lead Ads", "title": "Реклама"}
+
+
+def test_enquiries_that_could_not_be_read_yet_say_what_the_settings_lack() -> None:
+    why = "no page_token in the settings of source fb"
+    late = incident("errand_late", why, 3, connection="fb", **ADS)
+    assert text(late, RU_STYLE) == (
+        "🔴 3 обращения ещё не прочитаны: «Реклама» (Meta Lead Ads)\n"
+        "Старшее ждёт 6 мин, с 14:02. Причина: в настройках источника нет page_token.\n"
+        "Номера сохранены, сами обращения лежат у источника. Добавьте page_token в config.yaml (sources.fb) и "
+        "перезапустите leadhub. Список: leadhub errands list"
+    )
+    assert "Cause: there is no page_token in the settings of the source." in text(late, EN_STYLE)
+    assert text(resolve(late, NOW), RU_STYLE).startswith("🟢 «Реклама» (Meta Lead Ads): всё, что ждало, прочитано")
+
+
+def test_a_vendor_that_is_down_is_named_as_the_cause() -> None:
+    late = incident("errand_late", "meta.lead: HTTP 503: overloaded", 1, connection="fb", **ADS)
+    assert "Причина: Meta Lead Ads отвечает 503 (их сторона)." in text(late, RU_STYLE)
+
+
+def test_enquiries_that_were_given_up_say_the_answer_and_how_to_retry() -> None:
+    failed = incident("errand_failed", "meta.lead: HTTP 400: no such object", 1, connection="fb", **ADS)
+    assert text(failed, RU_STYLE) == (
+        "🔴 1 обращение не удалось прочитать: «Реклама» (Meta Lead Ads)\n"
+        "С 14:02.\n"
+        "Ответ: meta.lead: HTTP 400: no such object\n"
+        "Сам повторять не буду. Номера обращений: leadhub errands list. Исправьте причину и повторите: "
+        "leadhub errands retry --all-failed"
+    )
+
+
+def test_what_was_recovered_is_counted_with_why_it_matters() -> None:
+    since = (OPENED - timedelta(hours=1)).isoformat()
+    found = incident("source_recovered", "x", 3, "ats", what="call", since=since, until=OPENED.isoformat(), title="АТС")
+    assert text(found, RU_STYLE).splitlines()[0] == "🟢 Восстановлены 3 звонка: «АТС» (amoCRM)"
+    assert "нашлись при сверке со списком у источника, 13:02–14:02" in text(found, RU_STYLE)
 
 
 @pytest.mark.parametrize(

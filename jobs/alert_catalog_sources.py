@@ -1,0 +1,118 @@
+"""The words of alerts about sources: what could not be read there, what was recovered, who is silent."""
+
+from collections.abc import Mapping
+
+Entry = str | Mapping[str, str]
+
+RU: Mapping[str, Entry] = {
+    "cause_no_access": "в настройках источника нет {detail}",
+    "errand_late": {
+        "one": "🔴 {n} обращение ещё не прочитано: {source}",
+        "few": "🔴 {n} обращения ещё не прочитаны: {source}",
+        "other": "🔴 {n} обращений ещё не прочитаны: {source}",
+    },
+    "errand_late_age": "Старшее ждёт {age}, с {time}.",
+    "errand_late_todo": "Номера сохранены, сами обращения лежат у источника, пробую дальше. Список: {where}",
+    "errand_late_todo_access": "Номера сохранены, сами обращения лежат у источника. Добавьте {detail} в config.yaml "
+    "(sources.{name}) и перезапустите leadhub. Список: {where}",
+    "errand_late_todo_token": "Номера сохранены, сами обращения лежат у источника. Обновите токен или его права "
+    "(sources.{name}) и перезапустите leadhub. Список: {where}",
+    "errand_late_over": "🟢 {source}: всё, что ждало, прочитано",
+    "errand_failed": {
+        "one": "🔴 {n} обращение не удалось прочитать: {source}",
+        "few": "🔴 {n} обращения не удалось прочитать: {source}",
+        "other": "🔴 {n} обращений не удалось прочитать: {source}",
+    },
+    "errand_failed_answer": "Ответ: {detail}",
+    "errand_failed_todo": "Сам повторять не буду. Номера обращений: {show}. Исправьте причину и повторите: {where}",
+    "errand_failed_over": "🟢 {source}: непрочитанных обращений больше нет",
+    "source_recovered": {
+        "one": "🟢 Восстановлено {n} обращение: {source}",
+        "few": "🟢 Восстановлены {n} обращения: {source}",
+        "other": "🟢 Восстановлено {n} обращений: {source}",
+    },
+    "source_recovered_call": {
+        "one": "🟢 Восстановлен {n} звонок: {source}",
+        "few": "🟢 Восстановлены {n} звонка: {source}",
+        "other": "🟢 Восстановлено {n} звонков: {source}",
+    },
+    "source_recovered_why": "Сами они сюда не пришли, нашлись при сверке со списком у источника, {first}–{last}. Уже "
+    "идут в CRM с пометкой «recovered».",
+    "source_recovered_todo": "Если так повторяется, проверьте у источника адрес вебхука: {where}",
+    "source_silent": "🟡 «{name}» молчит {age}",
+    "source_silent_usual": {
+        "one": "Обычно в это время {n} обращение в час.",
+        "few": "Обычно в это время {n} обращения в час.",
+        "other": "Обычно в это время {n} обращений в час.",
+    },
+    "source_silent_last": "Последнее в {time}.",
+    "source_silent_usual_form": {
+        "one": "Обычно в это время {n} заявка в час.",
+        "few": "Обычно в это время {n} заявки в час.",
+        "other": "Обычно в это время {n} заявок в час.",
+    },
+    "source_silent_last_form": "Последняя в {time}.",
+    "source_silent_usual_telephony": {
+        "one": "Обычно в это время {n} звонок в час.",
+        "few": "Обычно в это время {n} звонка в час.",
+        "other": "Обычно в это время {n} звонков в час.",
+    },
+    "source_silent_last_telephony": "Последний в {time}.",
+    "source_silent_todo": "Проверьте, работает ли источник и шлёт ли он на адрес leadhub: {where}",
+    "source_silent_todo_form": "Проверьте сайт и форму.",
+    "source_silent_todo_telephony": "Позвоните на номер сами и проверьте вебхук в АТС: {where}",
+    "source_silent_over": "🟢 «{name}» снова присылает",
+}
+
+EN: Mapping[str, Entry] = {
+    "cause_no_access": "there is no {detail} in the settings of the source",
+    "errand_late": {
+        "one": "🔴 {n} enquiry is not read yet: {source}",
+        "other": "🔴 {n} enquiries are not read yet: {source}",
+    },
+    "errand_late_age": "The oldest waits {age}, since {time}.",
+    "errand_late_todo": "Their numbers are stored, the enquiries lie at the source; I keep trying. List: {where}",
+    "errand_late_todo_access": "Their numbers are stored, the enquiries lie at the source. Add {detail} to config.yaml "
+    "(sources.{name}) and restart leadhub. List: {where}",
+    "errand_late_todo_token": "Their numbers are stored, the enquiries lie at the source. Renew the token or its "
+    "rights (sources.{name}) and restart leadhub. List: {where}",
+    "errand_late_over": "🟢 {source}: all that waited is read",
+    "errand_failed": {
+        "one": "🔴 {n} enquiry could not be read: {source}",
+        "other": "🔴 {n} enquiries could not be read: {source}",
+    },
+    "errand_failed_answer": "The answer: {detail}",
+    "errand_failed_todo": "I do not try again. Their numbers: {show}. Mend the cause and retry: {where}",
+    "errand_failed_over": "🟢 {source}: no enquiries are left unread",
+    "source_recovered": {
+        "one": "🟢 {n} enquiry recovered: {source}",
+        "other": "🟢 {n} enquiries recovered: {source}",
+    },
+    "source_recovered_call": {
+        "one": "🟢 {n} call recovered: {source}",
+        "other": "🟢 {n} calls recovered: {source}",
+    },
+    "source_recovered_why": "They never came here by themselves; a comparison with the list at the source found them, "
+    '{first}–{last}. They are on their way to the CRM, flagged "recovered".',
+    "source_recovered_todo": "If this goes on, check the address of the webhook at the source: {where}",
+    "source_silent": '🟡 "{name}" has been silent for {age}',
+    "source_silent_usual": {
+        "one": "At this time it usually sends {n} enquiry per hour.",
+        "other": "At this time it usually sends {n} enquiries per hour.",
+    },
+    "source_silent_last": "The last one came at {time}.",
+    "source_silent_usual_form": {
+        "one": "At this time it usually sends {n} enquiry per hour.",
+        "other": "At this time it usually sends {n} enquiries per hour.",
+    },
+    "source_silent_last_form": "The last one came at {time}.",
+    "source_silent_usual_telephony": {
+        "one": "At this time there is usually {n} call per hour.",
+        "other": "At this time there are usually {n} calls per hour.",
+    },
+    "source_silent_last_telephony": "The last one came at {time}.",
+    "source_silent_todo": "Check that the source works and sends to the address of leadhub: {where}",
+    "source_silent_todo_form": "Check the site and the form.",
+    "source_silent_todo_telephony": "Call the number yourself and check the webhook of the PBX: {where}",
+    "source_silent_over": '🟢 "{name}" sends again',
+}
