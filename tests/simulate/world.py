@@ -159,6 +159,16 @@ class Wire(httpx.AsyncBaseTransport):
         return httpx.Response(response.status_code, headers=response.headers, content=content)
 
 
+class Nobody(httpx.AsyncBaseTransport):
+    """The network where a vendor that this world does not have would be."""
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("refused", request=request)
+
+
+NOBODY = Nobody()
+
+
 class World:
     """Seeded: the same seed gives the same history, to the last draw."""
 
@@ -245,7 +255,7 @@ class World:
                 other.hub.wake([])
 
     def transport(self, life: Life) -> Callable[[str], httpx.AsyncBaseTransport | None]:
-        return lambda vendor: Wire(self, life, self.layers[vendor])
+        return lambda vendor: Wire(self, life, self.layers[vendor]) if vendor in self.layers else NOBODY
 
     def close(self) -> None:
         self._watcher.close()
