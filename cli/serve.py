@@ -6,6 +6,9 @@ import typer
 
 from cli.frame import CannotRun, ConfigOption, load_settings, say
 
+SWITCH_S = 0.001
+"""After each statement of the database its thread asks for the interpreter again: by default it waits 5 ms for it."""
+
 if TYPE_CHECKING:
     from jobs.config import Settings
     from jobs.serving import Listening
@@ -31,6 +34,8 @@ def register(app: typer.Typer) -> None:
 
 
 def _serve(settings: "Settings", roles: tuple[str, ...], *, json_logs: bool) -> None:
+    import sys
+
     import uvloop
 
     from jobs import logs
@@ -40,6 +45,7 @@ def _serve(settings: "Settings", roles: tuple[str, ...], *, json_logs: bool) -> 
     from store.db import StoreUnavailable
     from store.spool import SpoolUnavailable
 
+    sys.setswitchinterval(SWITCH_S)
     logs.set_up(json_lines=json_logs)
     try:
         if "web" not in roles or settings.database_url.startswith("sqlite"):

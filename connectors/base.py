@@ -333,6 +333,13 @@ class TokenStore(Protocol):
         """Durable when it returns: a new refresh token is never used before this."""
         ...
 
+    async def replace(self, token: dict[str, Any], used: dict[str, Any]) -> bool:
+        """Stores `token` if the store still holds the pair `used` that it was got for, or `token` itself.
+
+        False: somebody has stored another one meanwhile. Needs no `exclusively`.
+        """
+        ...
+
     def exclusively(self) -> AbstractAsyncContextManager[None]:
         """One refresher at a time over all processes; holds as long as the refresh takes."""
         ...

@@ -17,6 +17,7 @@ import httpx
 
 from connectors.errors import ConnectorError, RetryableError, TooEarlyError, UnknownOutcomeError
 from connectors.limits import Limiter
+from connectors.transport import StackedTransport
 from leads.clock import Clock
 from leads.redact import redact
 
@@ -27,6 +28,7 @@ if importlib.util.find_spec("sniffio") is None:
 NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 KEPT_CHARS = 2000
 CONNECT_S = 5.0
+WRITE_S = 10.0
 TOTAL_FACTOR = 1.5
 """A vendor that drips bytes is cut off after the read time-out times this."""
 
@@ -44,6 +46,9 @@ class CallRecord:
     answer: str = ""
     took_ms: int = 0
     error: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        return {**{name: getattr(self, name) for name in self.__slots__}, "at": self.at.isoformat()}
 
 
 CALL_LOG: ContextVar[list[CallRecord] | None] = ContextVar("call_log", default=None)
@@ -109,7 +114,10 @@ def trusted() -> ssl.SSLContext:
 
 
 class VendorHttp:
-    """Calls of one connection. `call` waits for a turn; `send` is for who holds one already (a Batcher)."""
+    """Calls of one connection, without cookies and redirects.
+
+    `call` waits for a turn; `send` is for who holds one already (a Batcher).
+    """
 
     def __init__(
         self,
@@ -128,15 +136,12 @@ class VendorHttp:
         self._interpret = interpret
         self._read_timeout_s = read_timeout_s
         self.secrets = [secret for secret in secrets if secret]
-        self.client = httpx.AsyncClient(
-            base_url=base_url,
-            transport=transport,
-            verify=trusted(),
-            timeout=httpx.Timeout(connect=CONNECT_S, read=read_timeout_s, write=10.0, pool=60.0),
-            headers={"User-Agent": user_agent, "Accept": "application/json"},
-            follow_redirects=False,
-            trust_env=False,
-        )
+        self.base_url = base_url.rstrip("/") + "/"
+        self._given = transport
+        self._transport = transport or StackedTransport(clock, trusted())
+        self._client: httpx.AsyncClient | None = None
+        self._headers = {"User-Agent": user_agent, "Accept": "application/json"}
+        self._timeout = {"connect": CONNECT_S, "read": read_timeout_s, "write": WRITE_S, "pool": None}
 
     async def call(self, operation: str, method: str, path: str, *, writes: bool, **kwargs: Any) -> Any:
         """One request when its turn comes. Keyword arguments as for `send`."""
@@ -156,14 +161,14 @@ class VendorHttp:
         headers: Mapping[str, str] | None = None,
     ) -> Any:
         """One request now. Raises the outcomes of `connectors.errors`; an unforeseen failure of a write is unknown."""
-        request = self.client.build_request(
+        request = httpx.Request(
             method,
-            path,
+            self._url(path),
             json=json,
             data=data,
             params=params,
-            headers=dict(headers or {}),
-            extensions={"trace": _only_while_ours} if writes else {},
+            headers={**self._headers, **(headers or {})},
+            extensions={"timeout": self._timeout, **({"trace": _only_while_ours} if writes else {})},
         )
         record = CallRecord(
             operation=operation,
@@ -179,7 +184,9 @@ class VendorHttp:
         try:
             try:
                 async with asyncio.timeout(self._read_timeout_s * TOTAL_FACTOR):
-                    response = await self.client.send(request)
+                    response = await self._transport.handle_async_request(request)
+                    response.request = request
+                    await response.aread()
             except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, OSError) as exc:
                 raise classify_exception(exc, operation, writes=writes) from exc
             record.status = response.status_code
@@ -194,8 +201,24 @@ class VendorHttp:
     def _redact(self, text: str) -> str:
         return redact(text[: KEPT_CHARS * 2], self.secrets)[:KEPT_CHARS]
 
+    @property
+    def client(self) -> httpx.AsyncClient:
+        """For answers that are too long to be held: they come as a stream."""
+        if self._client is None:
+            timeout = httpx.Timeout(**{**self._timeout, "pool": 60.0})
+            self._client = httpx.AsyncClient(
+                transport=self._given, verify=trusted(), timeout=timeout, headers=self._headers, trust_env=False
+            )
+        return self._client
+
+    def _url(self, path: str) -> str:
+        """`path` below the base address; a whole address as it is."""
+        return path if path.startswith(("https://", "http://")) else self.base_url + path.lstrip("/")
+
     async def close(self) -> None:
-        await self.client.aclose()
+        await self._transport.aclose()
+        if self._client is not None:
+            await self._client.aclose()
 
 
 def _body_text(json: Any, data: Mapping[str, Any] | None) -> str:

@@ -23,6 +23,9 @@ TRY_AGAIN_S = 30.0
 """After a refresh ahead of time failed, the token that still works is used for so long before the next try."""
 RACE_WAIT_S = 1.0
 """How long the winner of a refresh race may need from the vendor's answer to the stored token."""
+STORE_AGAIN_S = 0.25
+"""A pair that could not be stored is tried again so often, well within RACE_WAIT_S: who refreshes next waits for it."""
+CLOSE_WAIT_S = 5.0
 
 REPEATS = 2
 """A call that gets a 401 is sent so often again, each time with a newer token."""
@@ -76,13 +79,14 @@ class OAuthTokens:
         self._name = name
         self._token: Token | None = None
         self._unsaved: Token | None = None
+        self._storing: asyncio.Task[None] | None = None
         self._renewal: asyncio.Task[str] | None = None
         self._not_ahead_before = float("-inf")
 
     async def access_token(self) -> str:
         """A token that should work. Raises AuthError when there is none, RetryableError when it cannot be had now."""
         if self._unsaved is not None:
-            return await self._renewed(None)
+            raise RetryableError("the new token is not stored yet", "token")
         if self._token is None:
             self._token = await self._load()
         token = self._token
@@ -109,20 +113,23 @@ class OAuthTokens:
         return await self._renewed(old)
 
     async def close(self) -> None:
-        """Waits for a refresh under way: its result must reach the store."""
+        """Waits for a refresh under way, and a while for a store that is away: the new pair must reach it."""
         if self._renewal is not None and not self._renewal.done():
             await asyncio.wait([self._renewal])
+        if self._storing is not None:
+            await asyncio.wait([self._storing], timeout=CLOSE_WAIT_S)
+            self._storing.cancel()
 
-    async def _renewed(self, old: str | None) -> str:
+    async def _renewed(self, old: str) -> str:
         if self._renewal is None or self._renewal.done():
             self._renewal = asyncio.get_running_loop().create_task(self._renew(old))
             self._renewal.add_done_callback(_collect)
         return await asyncio.shield(self._renewal)
 
-    async def _renew(self, old: str | None) -> str:
+    async def _renew(self, old: str) -> str:
         async with _store_errors(), self._tokens.exclusively():
             if self._unsaved is not None:
-                return await self._keep(self._unsaved)
+                raise RetryableError("the new token is not stored yet", "token")
             stored = await self._load()
             left_s = seconds_left(stored, self._clock.now())
             if stored["access_token"] != old and (left_s is None or left_s > 0):
@@ -144,15 +151,31 @@ class OAuthTokens:
                 raise
             self._token = newer
             return str(newer["access_token"])
-        return await self._keep(fresh)
+        return await self._keep(fresh, stored)
 
-    async def _keep(self, fresh: Token) -> str:
-        """Stores, then uses. A pair that could not be stored is kept and stored before the next call."""
-        self._unsaved = fresh
-        await self._tokens.save(fresh)
-        self._unsaved = None
+    async def _keep(self, fresh: Token, used: Token) -> str:
+        """Stores, then uses. A pair that cannot be stored now is stored as soon as that works, whoever owns us then."""
+        try:
+            await self._tokens.save(fresh)
+        except Exception:
+            self._unsaved = fresh
+            self._storing = asyncio.get_running_loop().create_task(self._keep_later(fresh, used))
+            raise
         self._token = fresh
         return str(fresh["access_token"])
+
+    async def _keep_later(self, fresh: Token, used: Token) -> None:
+        """By comparing instead of the lock: its next holder may be waiting for this very pair."""
+        log.warning("a new token waits to be stored", extra={"event": "oauth.not_stored", "connection": self._name})
+        while True:
+            await self._clock.sleep(STORE_AGAIN_S)
+            try:
+                ours = await self._tokens.replace(fresh, used)
+            except Exception as error:  # whatever it is, there is nothing better to do than to try again
+                log.debug("still not stored", extra={"event": "oauth.not_stored", "error": type(error).__name__})
+                continue
+            self._token, self._unsaved = fresh if ours else None, None
+            return
 
     async def _newer_than(self, used: Token) -> Token | None:
         """What the store holds if somebody refreshed in spite of the lock: a lost race is not a dead token."""

@@ -63,7 +63,7 @@ async def download(
     in the house). Redirects are followed, each target checked anew. Raises RetryableError while there is no recording
     yet (`not_ready`: statuses by which this vendor says so), PermanentError when there is none (any more).
     """
-    target = urljoin(str(http.client.base_url), url)
+    target = urljoin(http.base_url, url)
     async with http.limiter.turn():
         for _ in range(REDIRECTS_MAX + 1):
             ours = origin(target) in own

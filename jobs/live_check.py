@@ -41,6 +41,9 @@ class NoTokens:
     async def save(self, token: dict[str, Any]) -> None:
         """Kept nowhere: without a stored refresh token nothing is ever refreshed."""
 
+    async def replace(self, token: dict[str, Any], used: dict[str, Any]) -> bool:
+        return False
+
     @asynccontextmanager
     async def exclusively(self) -> AsyncIterator[None]:
         yield

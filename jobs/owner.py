@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from typing import Any, Protocol
@@ -345,7 +345,7 @@ class ConnectionOwner:
             took_ms=round((self.clock.monotonic() - started) * 1000),
             outcome=settlement.outcome,
             error=settlement.last_error,
-            calls=[{**asdict(call), "at": call.at.isoformat()} for call in calls],
+            calls=[call.to_json() for call in calls],
         )
         await self._settle(settlement, attempt)
 

@@ -11,6 +11,9 @@ _SECRET_PAIR = re.compile(
         (?!\s*["']?(?:null|true|false)\b) ([^"'&\s,}]{4,})""",
 )
 """A `code` without any digit is what an error or a field is called, not a one-time code."""
+_SECRET_WORDS = ("token", "secret", "password", "api_key", "auth")
+_CODE = re.compile(r"""code(?<!field_code)(?<!enum_code)(?<!error_code)["']?\s*[:=]\s*["']?[^"'&\s,}]*\d""")
+"""Where neither is in the lower-case text, `_SECRET_PAIR` cannot match: it is thirty times as slow to find out."""
 _BEARER = re.compile(r"(?i)(bearer\s+)[A-Za-z0-9._~+/=-]+")
 MASK = "***"
 
@@ -34,9 +37,13 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
     for secret in secrets:
         if len(secret) >= 4:
             text = text.replace(secret, MASK)
-    text = _BEARER.sub(rf"\1{MASK}", text)
-    text = _SECRET_PAIR.sub(rf"\1{MASK}", text)
-    text = mask_email(text)
+    lower = text.lower()
+    if "bearer" in lower:
+        text = _BEARER.sub(rf"\1{MASK}", text)
+    if any(word in lower for word in _SECRET_WORDS) or _CODE.search(lower):
+        text = _SECRET_PAIR.sub(rf"\1{MASK}", text)
+    if "@" in text:
+        text = mask_email(text)
     return _PHONE.sub(_mask_if_phone, text)
 
 

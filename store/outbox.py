@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Update, bindparam, case, func, insert, litera
 from store.delivery_records import AttemptRecord, Claimed, ClaimResult, Intent, PersonView, Settlement
 from store.intake import CHANNEL, lead_from_row, lock_persons
 from store.leases import Held, LostLease, assert_held
-from store.tables import t_attempt, t_delivery, t_follow_up, t_lead, t_link, t_person
+from store.tables import t_attempt, t_delivery, t_follow_up, t_lead, t_link, t_person, to_us
 
 FRESH, BACKLOG, BULK = 0, 1, 2
 FRESH_S = 15.0
@@ -241,8 +241,7 @@ def _settle(conn: Connection, done: Settlement) -> None:
     )
     if done.attempt is not None:
         conn.execute(insert(t_attempt), _attempt_row(done, done.attempt))
-    for kind, our_id, vendor_id in done.links:
-        remember_link(conn, done.held.name, kind, our_id, vendor_id, done.now)
+    remember_links(conn, done.held.name, done.links, done.now)
     for follow_up in done.follow_ups:
         conn.execute(
             insert(t_follow_up).values(
@@ -275,17 +274,18 @@ def _attempt_row(done: Settlement, attempt: AttemptRecord) -> dict[str, Any]:
     }
 
 
-def remember_link(conn: Connection, connection: str, kind: str, our_id: str, vendor_id: str, now: datetime) -> None:
-    """Our record is that record of the vendor's; a newer one replaces it (merged or deleted in the CRM)."""
-    changed = conn.execute(
-        update(t_link)
-        .where(t_link.c.connection == connection, t_link.c.kind == kind, t_link.c.our_id == our_id)
-        .values(vendor_id=vendor_id)
-    )
-    if changed.rowcount == 0:
-        conn.execute(
-            insert(t_link).values(connection=connection, kind=kind, our_id=our_id, vendor_id=vendor_id, created_at=now)
-        )
+def remember_links(conn: Connection, connection: str, links: Iterable[tuple[str, str, str]], now: datetime) -> None:
+    """(kind, our id, vendor's id): a newer one replaces what was known (merged or deleted in the CRM)."""
+    at = to_us(now)
+    rows = [(connection, kind, our_id, vendor_id, at) for kind, our_id, vendor_id in links]
+    if rows:
+        conn.exec_driver_sql(_LINK_SQL if conn.dialect.paramstyle == "qmark" else _LINK_SQL.replace("?", "%s"), rows)
+
+
+_LINK_SQL = (
+    "INSERT INTO link (connection, kind, our_id, vendor_id, created_at) VALUES (?, ?, ?, ?, ?) "
+    "ON CONFLICT (connection, kind, our_id) DO UPDATE SET vendor_id = excluded.vendor_id"
+)
 
 
 _OPEN_IN_LANE = (
@@ -312,6 +312,11 @@ def free_lane(conn: Connection, lane: str, connection: str, now: datetime) -> No
     )
 
 
+_NEW_STATUS = (
+    update(t_lead)
+    .where(t_lead.c.id == bindparam("of_lead"))
+    .values(status=bindparam("new_status"), status_why="", status_at=bindparam("at", type_=t_lead.c.status_at.type))
+)
 _STATES_OF_LEAD = select(t_delivery.c.state).where(t_delivery.c.lead_id == bindparam("of_lead"))
 
 
@@ -328,7 +333,7 @@ def refresh_lead_status(conn: Connection, lead_id: str, now: datetime) -> str:
         status = "delivered"
     else:
         return ""
-    conn.execute(update(t_lead).where(t_lead.c.id == lead_id).values(status=status, status_why="", status_at=now))
+    conn.execute(_NEW_STATUS, {"of_lead": lead_id, "new_status": status, "at": now})
     return status
 
 

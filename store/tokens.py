@@ -54,8 +54,7 @@ class StoredTokens:
         row = await self._db.write(work)  # on the writer, so that it sees the newest commit of any process
         if row is None:
             return None
-        plain = self._sealer.open(row.key_id, row.sealed, about=self._connection)
-        token: dict[str, Any] = json.loads(plain)
+        token = self._opened(row)
         if not self._sealer.is_newest(row.key_id):
             await self.save(token)
         return token
@@ -63,16 +62,35 @@ class StoredTokens:
     async def save(self, token: dict[str, Any]) -> None:
         """Durable when it returns."""
         await self._checkpoint("refreshing")
+        await self._db.write(partial(self._put, values=self._sealed(token)))
+
+    async def replace(self, token: dict[str, Any], used: dict[str, Any]) -> bool:
+        """Stores `token` if what is stored has the refresh token of `used`, or its own; False otherwise."""
+        values = self._sealed(token)
+        expected = (used.get("refresh_token"), token.get("refresh_token"))
+
+        def work(conn: Connection) -> bool:
+            query = select(t_token).where(t_token.c.connection == self._connection).with_for_update()
+            row = conn.execute(query).first()
+            if row is None or self._opened(row).get("refresh_token") not in expected:
+                return False
+            self._put(conn, values)
+            return True
+
+        return await self._db.write(work)
+
+    def _sealed(self, token: dict[str, Any]) -> dict[str, Any]:
         key_id, sealed = self._sealer.seal(json.dumps(token).encode(), about=self._connection)
-        now = self._clock.now()
+        return {"key_id": key_id, "sealed": sealed, "updated_at": self._clock.now()}
 
-        def work(conn: Connection) -> None:
-            values = {"key_id": key_id, "sealed": sealed, "updated_at": now}
-            changed = conn.execute(update(t_token).where(t_token.c.connection == self._connection).values(**values))
-            if changed.rowcount == 0:
-                conn.execute(insert(t_token).values(connection=self._connection, **values))
+    def _opened(self, row: Any) -> dict[str, Any]:
+        token: dict[str, Any] = json.loads(self._sealer.open(row.key_id, row.sealed, about=self._connection))
+        return token
 
-        await self._db.write(work)
+    def _put(self, conn: Connection, values: dict[str, Any]) -> None:
+        changed = conn.execute(update(t_token).where(t_token.c.connection == self._connection).values(**values))
+        if changed.rowcount == 0:
+            conn.execute(insert(t_token).values(connection=self._connection, **values))
 
     async def forget(self) -> None:
         await self._db.write(lambda conn: conn.execute(delete(t_token).where(t_token.c.connection == self._connection)))

@@ -248,8 +248,6 @@ class Portal:
         raise RetryableError("the portal keeps sending us elsewhere", method)
 
     async def _send(self, method: str, body: dict[str, Any], writes: bool) -> Answer:
-        # A cookie would tie our calls to one session, which other tokens of the portal may not share.
-        self._http.client.cookies.clear()
         url = f"{self.site}/{self._path}{method}"
         try:
             async with asyncio.timeout(None if writes else READ_S):

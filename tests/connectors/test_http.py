@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
-import httpx
 import pytest
 import pytest_asyncio
 
@@ -11,6 +10,7 @@ from connectors.base import Rate
 from connectors.errors import TooEarlyError
 from connectors.http import MAY_WRITE, VendorHttp, parse_json
 from connectors.limits import Limiter
+from connectors.wire import AsyncioBackend
 from leads.clock import SystemClock
 from tests.support.vendor_server import serve
 
@@ -72,13 +72,13 @@ async def test_it_is_asked_after_the_way_to_the_vendor_was_made(
     vendor: tuple[Vendor, VendorHttp], ours: list[bool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, http = vendor
-    real = httpx.AsyncHTTPTransport.handle_async_request
+    real = AsyncioBackend.connect_tcp
 
-    async def held_up(self: httpx.AsyncHTTPTransport, request: httpx.Request) -> httpx.Response:
+    async def held_up(self: AsyncioBackend, *args: Any, **kwargs: Any) -> Any:
         ours.append(False)  # the process was frozen here, long after its turn had come
-        return await real(self, request)
+        return await real(self, *args, **kwargs)
 
-    monkeypatch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", held_up)
+    monkeypatch.setattr(AsyncioBackend, "connect_tcp", held_up)
     with pytest.raises(TooEarlyError):
         await write(http, "/late")
     assert one.requests == []

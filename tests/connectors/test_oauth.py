@@ -13,6 +13,9 @@ from tests.support.token_store import MemoryTokens
 DAY_S = 86400.0
 
 
+AWAY = 1_000_000
+
+
 class Vendor:
     """A token endpoint with single-use refresh tokens; `fault` is raised before, `lose` after the work."""
 
@@ -187,14 +190,48 @@ async def test_a_pair_that_could_not_be_stored_is_not_used_and_not_lost(
     tokens: OAuthTokens, clock: ManualClock, store: MemoryTokens, vendor: Vendor
 ) -> None:
     clock.forward(DAY_S + 1)
-    store.fail_saves = 2
-    for _ in range(2):
-        with pytest.raises(RetryableError, match="OSError"):
-            await tokens.access_token()
+    store.fail_saves = 3
+    with pytest.raises(RetryableError, match="OSError"):
+        await tokens.access_token()
+    with pytest.raises(RetryableError, match="not stored yet"):
+        await tokens.access_token()
+    await tokens.close()
     assert await tokens.access_token() == "a1"
     assert vendor.calls == 1
     assert store.token is not None
     assert store.token["access_token"] == "a1"
+
+
+async def test_a_pair_that_could_not_be_stored_reaches_the_process_that_works_now(
+    tokens: OAuthTokens, clock: ManualClock, store: MemoryTokens, vendor: Vendor
+) -> None:
+    """The store was away for a moment, the lease went to another process, and only we have the new pair."""
+    clock.forward(DAY_S + 1)
+    store.fail_saves = AWAY
+    with pytest.raises(RetryableError, match="OSError"):
+        await tokens.access_token()
+    other = OAuthTokens(store, vendor.refresh, clock)
+    asking = asyncio.ensure_future(other.access_token())
+    while vendor.calls < 2:
+        await asyncio.sleep(0)
+    store.fail_saves = 0
+    assert await asking == "a1"
+    assert vendor.calls == 2, "the other asked with the spent token, was refused, and found the new pair"
+
+
+async def test_a_pair_that_could_not_be_stored_does_not_undo_a_later_sign_in(
+    tokens: OAuthTokens, clock: ManualClock, store: MemoryTokens, vendor: Vendor
+) -> None:
+    clock.forward(DAY_S + 1)
+    store.fail_saves = AWAY
+    with pytest.raises(RetryableError, match="OSError"):
+        await tokens.access_token()
+    assert store.token is not None
+    signed_in = {**store.token, "access_token": "person", "refresh_token": "new", "expires_at": 9e12}
+    store.token, store.fail_saves = dict(signed_in), 0
+    await tokens.close()
+    assert store.token == signed_in
+    assert await tokens.access_token() == "person"
 
 
 async def test_a_cancelled_caller_does_not_take_the_new_pair_along(

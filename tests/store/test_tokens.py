@@ -35,6 +35,19 @@ async def test_loading_under_a_new_key_seals_anew(database_url: str) -> None:
     await db.close()
 
 
+async def test_a_pair_replaces_only_the_one_that_it_was_got_for(database_url: str) -> None:
+    db = InlineDatabase(database_url)
+    tokens = StoredTokens(db, Sealer([OLD]), "sales", SystemClock())
+    first, second, third = ({"access_token": f"a{n}", "refresh_token": f"r{n}"} for n in range(3))
+    assert not await tokens.replace(second, used=first), "signed out meanwhile"
+    await tokens.save(first)
+    assert await tokens.replace(second, used=first)
+    assert await tokens.replace(second, used=first), "stored already: the answer to the first try was lost"
+    assert not await tokens.replace(third, used=first)
+    assert await tokens.load() == second
+    await db.close()
+
+
 async def test_two_processes_never_refresh_at_the_same_time(database_url: str) -> None:
     sealer, clock = Sealer([OLD]), SystemClock()
     databases = [InlineDatabase(database_url) for _ in range(2)]

@@ -20,11 +20,22 @@ class MemoryTokens:
 
     async def save(self, token: dict[str, Any]) -> None:
         await asyncio.sleep(0)
+        self._save(token)
+
+    def _save(self, token: dict[str, Any]) -> None:
         if self.fail_saves:
             self.fail_saves -= 1
             raise OSError("disk full")
         self.token = dict(token)
         self.events.append(f"saved {token['access_token']}")
+
+    async def replace(self, token: dict[str, Any], used: dict[str, Any]) -> bool:
+        await asyncio.sleep(0)
+        stored = (self.token or {}).get("refresh_token")
+        if stored not in (used.get("refresh_token"), token.get("refresh_token")):
+            return False
+        self._save(token)
+        return True
 
     @asynccontextmanager
     async def exclusively(self) -> AsyncIterator[None]:

@@ -30,6 +30,10 @@ class MemoryTokens:
         self.token = token
         self.saved.append(token)
 
+    async def replace(self, token: dict[str, Any], used: dict[str, Any]) -> bool:
+        await self.save(token)
+        return True
+
     def exclusively(self) -> AbstractAsyncContextManager[None]:
         @asynccontextmanager
         async def alone() -> AsyncIterator[None]:
