@@ -1,6 +1,7 @@
 """Zadarma, and Novofon of the first generation, which speaks the same language."""
 
 from connectors.doors import Door, Inbound, Reply
+from connectors.links import Link, LinkOpening
 from connectors.pbx import check_address
 from connectors.zadarma.parse import parse
 from connectors.zadarma.settings import ZadarmaSettings
@@ -17,6 +18,13 @@ def handshake(settings: ZadarmaSettings, inbound: Inbound) -> Reply | None:
     return Reply(200, inbound.param("zd_echo").encode("utf-8", "replace"), "text/plain")
 
 
+def link(opening: LinkOpening) -> Link | None:
+    """With user_key and secret."""
+    from connectors.zadarma.link import ZadarmaLink
+
+    return ZadarmaLink.open(opening)
+
+
 SOURCE = Door(
     name="zadarma",
     title="Zadarma",
@@ -25,4 +33,5 @@ SOURCE = Door(
     parse=parse,
     verify=verify,
     handshake=handshake,
+    link=link,
 )

@@ -43,11 +43,11 @@ def parse(settings: ZadarmaSettings, inbound: Inbound, region: str) -> Parsed:
     if event not in _OF_CALLS or not fields.get("pbx_call_id"):
         return Parsed()
     if event == "NOTIFY_RECORD":
-        return Parsed(calls=(_record(fields),))
-    return Parsed(calls=(_call(event, fields, settings, region, inbound.received_at),))
+        return Parsed(calls=(record_of(fields),))
+    return Parsed(calls=(call_of(event, fields, settings, region, inbound.received_at),))
 
 
-def _call(event: str, fields: Fields, settings: ZadarmaSettings, region: str, received_at: datetime) -> ParsedCall:
+def call_of(event: str, fields: Fields, settings: ZadarmaSettings, region: str, received_at: datetime) -> ParsedCall:
     """The vendor tells only when the call began, so the time of the event is that of its arrival."""
     now = received_at.replace(microsecond=0)
     number, extension, direction = _ends(event, fields, region)
@@ -97,7 +97,7 @@ def _disposition(said: str, direction: Direction) -> Disposition:
     return "missed" if direction == "in" else _UNANSWERED.get(said, "failed")
 
 
-def _record(fields: Fields) -> ParsedCall:
+def record_of(fields: Fields) -> ParsedCall:
     recording = fields.get("call_id_with_rec", "")
     return ParsedCall(
         call_id=fields["pbx_call_id"],

@@ -14,3 +14,4 @@ class ZadarmaSettings(PbxSettings):
     timezone: Zone = Field(
         "", description="zone of the account, in which call_start is told, e.g. Europe/Kyiv; empty: found by the clock"
     )
+    api_url: str = Field("https://api.zadarma.com", description="where the API lives; Novofon: https://api.novofon.com")
