@@ -44,7 +44,7 @@ def parse(settings: UisSettings, inbound: Inbound, region: str) -> Parsed:
     kind = kind_of(fields, settings)
     if kind == "ignore" or not fields.get("call_session_id"):
         return Parsed()
-    return Parsed(calls=(_call(kind, fields, settings, settings.region or region, inbound.received_at),))
+    return Parsed(calls=(call_of(kind, fields, settings, settings.region or region, inbound.received_at),))
 
 
 def kind_of(fields: Fields, settings: UisSettings) -> Kind | None:
@@ -62,7 +62,7 @@ def kind_of(fields: Fields, settings: UisSettings) -> Kind | None:
     return "ended" if fields.get("total_time_duration") else None
 
 
-def _call(kind: Kind | None, fields: Fields, settings: UisSettings, region: str, received_at: datetime) -> ParsedCall:
+def call_of(kind: Kind | None, fields: Fields, settings: UisSettings, region: str, received_at: datetime) -> ParsedCall:
     direction = _direction(fields)
     at = _time(fields, settings, received_at)
     wait, talk, total = (whole_seconds(fields.get(f"{name}_time_duration", "")) for name in ("wait", "talk", "total"))
