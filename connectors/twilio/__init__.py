@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from connectors.doors import Door, Inbound, Parsed, Receipt, Reply
+from connectors.links import Link, LinkOpening
 from connectors.twilio.parse import asks_what_to_do, parse
 from connectors.twilio.settings import EMPTY_TWIML, TwilioSettings
 from connectors.twilio.sign import verify
@@ -16,6 +17,13 @@ def reply(settings: TwilioSettings, inbound: Inbound, parsed: Parsed, receipts: 
     return parsed.reply or Reply(200, twiml.encode(), "text/xml")
 
 
+def link(opening: LinkOpening) -> Link | None:
+    """With account_sid and auth_token."""
+    from connectors.twilio.link import TwilioLink
+
+    return TwilioLink.open(opening)
+
+
 SOURCE = Door(
     name="twilio",
     title="Twilio",
@@ -25,4 +33,5 @@ SOURCE = Door(
     verify=verify,
     reply=reply,
     methods=("GET", "POST"),
+    link=link,
 )

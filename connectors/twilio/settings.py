@@ -16,6 +16,12 @@ class TwilioSettings(PbxSettings):
     shared_keys: dict[str, Secret] = Field(
         default_factory=dict, description="secrets of webhook shared keys by their id, where they sign instead"
     )
+    caller_id: str = Field("", description="our number at Twilio for calls made from the hub, e.g. +12025550100")
+    employee_address: str = Field(
+        "client:{extension}",
+        description="how a colleague without a phone number is rung, e.g. sip:{extension}@example.sip.twilio.com",
+    )
+    api_url: str = Field("https://api.twilio.com", description="where the API lives")
     webhook_url: str = Field(
         "", description="address as typed at Twilio, if not the hub's public one: the signature covers it"
     )
@@ -25,6 +31,13 @@ class TwilioSettings(PbxSettings):
     completed_is_answered: bool = Field(
         False, description="without a Dial action that tells who talked: believe that a completed incoming call did"
     )
+
+    @field_validator("employee_address")
+    @classmethod
+    def _names_the_extension(cls, address: str) -> str:
+        if "{extension}" not in address:
+            raise ValueError("expected {extension} in it")
+        return address
 
     @field_validator("voice_twiml")
     @classmethod

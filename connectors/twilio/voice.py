@@ -27,7 +27,7 @@ def status(fields: Fields, region: str, received_at: datetime, completed_is_answ
     """The request of a Voice URL, or a status of a whole call or of one leg of it."""
     said, parent = fields.get("CallStatus", "").lower(), fields.get("ParentCallSid", "")
     ends = _Ends(fields, region)
-    at = _time(fields.get("Timestamp", ""), received_at)
+    at = time_of(fields.get("Timestamp", ""), received_at)
     seconds = whole_seconds(fields.get("CallDuration", ""))
     over = said in _OVER
     # Of the whole incoming call "in progress" and "completed" only say that its TwiML ran.
@@ -42,10 +42,12 @@ def status(fields: Fields, region: str, received_at: datetime, completed_is_answ
     event = ASKS if asks else f"leg {said}" if parent else said
     disposition = _disposition(said, talked, ends.direction, fields) if over and (talked or not parent) else ""
     event_id = ":".join((fields["CallSid"], event, said, fields.get("SequenceNumber", "")))
+    if over and not parent:
+        event_id = final_id(fields["CallSid"], disposition) if disposition else f"{fields['CallSid']}:{said}"
     return ParsedCall(
         call_id=parent or fields["CallSid"],
         event=event,
-        event_id=final_id(fields["CallSid"], disposition) if disposition and not parent else event_id,
+        event_id=event_id,
         state=state,
         direction=ends.direction,
         client=ends.client,
@@ -69,7 +71,7 @@ def dial_action(fields: Fields, region: str, received_at: datetime) -> ParsedCal
     ends = _Ends(fields, region)
     seconds = whole_seconds(fields.get("DialCallDuration", ""))
     talked = said in ("completed", "answered") and (seconds != 0 or fields.get("DialBridged") == "true")
-    at = _time(fields.get("Timestamp", ""), received_at)
+    at = time_of(fields.get("Timestamp", ""), received_at)
     disposition: Disposition = "answered" if talked else _unanswered(said, ends.direction)
     return ParsedCall(
         call_id=fields["CallSid"],
@@ -103,7 +105,7 @@ def recording(fields: Fields, received_at: datetime) -> ParsedCall:
         call_id=fields["CallSid"],
         event=f"recording {said}",
         event_id=":".join((fields["CallSid"], "recording", fields["RecordingSid"], said)),
-        at=_time(fields.get("RecordingStartTime", ""), received_at),
+        at=time_of(fields.get("RecordingStartTime", ""), received_at),
         disposition="voicemail" if voicemail else "",
         recording_id=fields["RecordingSid"] if ready else "",
         recording_url=web_link(fields.get("RecordingUrl", "")) if ready else "",
@@ -167,7 +169,7 @@ def _unanswered(said: str, direction: Direction) -> Disposition:
     return "missed" if direction == "in" else _UNANSWERED.get(said, "no_answer")
 
 
-def _time(written: str, received_at: datetime) -> datetime:
+def time_of(written: str, received_at: datetime) -> datetime:
     """`Mon, 05 Jan 2026 20:00:52 +0000`."""
     try:
         at = parsedate_to_datetime(written)

@@ -56,7 +56,7 @@ EXPECTED = {
     "in-answered-3-status": ParsedCall(
         call_id=ANSWERED,
         event="completed",
-        event_id=f"{ANSWERED}:completed:completed:0",
+        event_id=f"{ANSWERED}:completed",
         state="ended",
         direction="in",
         client="+12025550143",
@@ -91,7 +91,7 @@ EXPECTED = {
     "in-missed-2-status": ParsedCall(
         call_id=MISSED,
         event="completed",
-        event_id=f"{MISSED}:completed:completed:0",
+        event_id=f"{MISSED}:completed",
         state="ended",
         direction="in",
         client="+12025550177",
