@@ -24,6 +24,8 @@ RUSSIAN_FLAGS = {
     "spam_rate": "слишком много лидов с одного адреса",
     "identity_conflict": "связывает двух известных людей",
     "charset_guessed": "текст был не в UTF-8, прочитан как windows-1251",
+    "rerun": "сначала отклонён, потом впущен человеком",
+    "test": "отправлен командой leadhub source test",
 }
 RUSSIAN_STATES = {
     "ready": "ждёт",
@@ -59,6 +61,7 @@ OUTCOMES = {
 ACTIONS = {
     "lead.retry": ("retried by {}", "повтор: {}"),
     "lead.discard": ("discarded by {}", "снят: {}"),
+    "lead.rerun": ("let in after all by {}", "впущен повторно: {}"),
 }
 
 

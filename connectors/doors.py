@@ -12,12 +12,13 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 from connectors.events import Errand, ParsedCall, ParsedMessage, ParsedPayment
 from connectors.events import ParsedLead as ParsedLead
+from leads.records import Lead
 
 # --- what comes in and what goes back ----------------------------------------------------
 
@@ -99,7 +100,7 @@ class Receipt(NamedTuple):
     duplicate: bool = False
 
 
-def content_key(source: str, lead: ParsedLead) -> str:
+def content_key(source: str, lead: ParsedLead | Lead) -> str:
     """What makes two leads without an id of their own the same one inside `dedup_window`: 64 hex digits.
 
     Times stay out: of two clicks on one button only the moment differs.
@@ -163,6 +164,13 @@ class DoorSettings(BaseModel):
     """What any source may set in config.yaml; a vendor's own settings extend it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    # Which settings prove the sender, each where it is set, beside the token in the address (`connectors.proofs`).
+    signed_with: ClassVar[tuple[str, ...]] = ()
+    keyed_with: ClassVar[tuple[str, ...]] = ()
+    sent_from: ClassVar[tuple[str, ...]] = ()
+    open_is_usual: ClassVar[bool] = False
+    """Browsers send here, and what they could prove anybody could read."""
 
     title: str = Field("", description="name of the source as people see it; default: its key in config.yaml")
     url_token: SecretStr | None = Field(None, description="secret last part of the address: /in/{source}/{token}")

@@ -66,6 +66,8 @@ def line_number(written: str, region: str) -> str:
 class PbxSettings(DoorSettings):
     """What every source of calls may set."""
 
+    sent_from = ("allowed_ips",)
+
     extensions: dict[str, str] = Field(
         default_factory=dict, description="extension or login -> CRM user (id, e-mail or name) who is responsible"
     )

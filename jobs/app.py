@@ -31,11 +31,13 @@ from jobs.incidents import IncidentReporter, StoredIncidents
 from jobs.intake import IntakeService, Source
 from jobs.leasing import LeaseKeeper
 from jobs.links import close_links, open_links
+from jobs.masking import Masks
 from jobs.metadata import MetadataCache
 from jobs.note_writer import NoteWriter
 from jobs.owner import ConnectionOwner
 from jobs.pace import NORMAL, Pace
 from jobs.planning import CallRules, Planning
+from jobs.refusing import Refusals
 from jobs.routing import Router
 from jobs.secret import secret_keys
 from jobs.source_worker import SourceWorker, make_workers
@@ -91,6 +93,7 @@ class Hub:
     spool: Spool
     intake: IntakeService
     router: Router
+    masks: Masks
     connections: dict[str, Connection]
     channels: list[ChannelState]
     incidents: StoredIncidents
@@ -223,6 +226,7 @@ def build_hub(
 ) -> Hub:
     """Opens everything, starts nothing. `transport` gives, by vendor's name, what to use instead of the network."""
     sealer = Sealer(secret_keys(settings))
+    masks = Masks(settings)
     hub_view = HubView(settings.hub.locale, settings.hub.timezone, str(settings.hub.public_url or ""))
     sources = {
         name: Source(name, SOURCES[one.type], one.settings)  # type: ignore[arg-type]  # a door's settings are DoorSettings
@@ -308,6 +312,7 @@ def build_hub(
         orphans=SOURCES["webform"],
         lines=lines,
         talks=talks,
+        refusals=Refusals(db, clock, sealer, masks, settings.hub.zone),
         checkpoint=checkpoint,
     )
     links = open_links(settings, clock, region, transport)
@@ -320,6 +325,7 @@ def build_hub(
         spool=spool,
         intake=intake,
         router=router,
+        masks=masks,
         connections=connections,
         channels=channels,
         incidents=incidents,

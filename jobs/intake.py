@@ -1,7 +1,6 @@
 """A request at a door -> one commit -> an answer. Nothing before the commit may answer 2xx."""
 
 import asyncio
-import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -25,6 +24,7 @@ from jobs.checkpoints import Checkpoint, passed
 from jobs.conversations import TalkRules
 from jobs.events import EventIntake, Taken, flagged
 from jobs.rates import RateWatch
+from jobs.refusing import Refusals
 from jobs.routing import Router
 from jobs.spool_records import from_record, to_record
 from leads.clock import Clock
@@ -33,7 +33,6 @@ from leads.lines import Lines
 from leads.records import Lead
 from store.db import Database, StoreUnavailable
 from store.intake import Acceptance, Accepted, Intake, PlannedDelivery, RawRequest
-from store.refused import RefusedRow, keep_refused
 from store.spool import Spool, SpoolUnavailable
 
 log = logging.getLogger(__name__)
@@ -51,7 +50,6 @@ KEPT_HEADERS = (
     "idempotency-key",
     "x-forwarded-for",
 )
-REFUSED_BODY_BYTES = 64_000
 SPAM_FLAGS = frozenset({"spam_honeypot", "spam_rate"})
 
 
@@ -78,6 +76,7 @@ class IntakeService:
         region: str,
         wake: Callable[[tuple[str, ...]], None],
         orphans: Door,
+        refusals: Refusals,
         lines: Mapping[str, Lines] | None = None,
         talks: Mapping[str, TalkRules] | None = None,
         checkpoint: Checkpoint = passed,
@@ -94,6 +93,7 @@ class IntakeService:
         self._region = region
         self._wake = wake
         self._orphans = orphans
+        self.refusals = refusals
         self._checkpoint = checkpoint
         self._intake = Intake(clock)
         self._accept = self._intake.accept
@@ -105,7 +105,6 @@ class IntakeService:
         self.spooling = asyncio.Event()
         """Set when something is in the spool: whoever drains it waits for this."""
         self.accepted = 0
-        self.refused = 0
 
     def source(self, name: str) -> Source | None:
         return self._sources.get(name)
@@ -119,9 +118,9 @@ class IntakeService:
             source.door.verify(source.settings, inbound)
             parsed = source.door.parse(source.settings, inbound, self._region)
         except Refused as refusal:
-            return await self._refuse(source, inbound, refusal.status, refusal.reason)
+            return await self.refusals.refuse(source.name, inbound, refusal.status, refusal.reason)
         except Unreadable as problem:
-            return await self._refuse(source, inbound, 400, problem.reason)
+            return await self.refusals.refuse(source.name, inbound, 400, problem.reason)
         over = self._rates.over(
             source.name, inbound.remote_ip, source.settings.limit_for(inbound.remote_ip), self._clock.monotonic()
         )
@@ -178,13 +177,7 @@ class IntakeService:
         over_rate: bool,
         spooled: bool,
     ) -> list[Receipt]:
-        raw = RawRequest(
-            method=inbound.method,
-            url=_without_secrets(inbound),
-            headers={name: inbound.headers[name] for name in KEPT_HEADERS if name in inbound.headers},
-            body=inbound.body,
-            remote_ip=inbound.remote_ip,
-        )
+        raw = raw_of(inbound)
         items = [
             self._acceptance(source, inbound.received_at, raw, lead, lead_id, over_rate=over_rate, spooled=spooled)
             for lead, lead_id in zip(parsed.leads, ids, strict=True)
@@ -259,15 +252,27 @@ class IntakeService:
         )
 
     def take_in(
-        self, conn: Connection, source: Source, raw: RawRequest, parsed: Parsed, flags: tuple[str, ...] = ()
+        self,
+        conn: Connection,
+        source: Source,
+        raw: RawRequest,
+        parsed: Parsed,
+        flags: tuple[str, ...] = (),
+        *,
+        at: datetime | None = None,
+        known: Callable[[Lead], str] | None = None,
     ) -> Taken:
-        """What was read from a vendor, as if it had come to the door now, inside the caller's transaction.
+        """What was read from a vendor, as if it had come to the door now or `at`, inside the caller's transaction.
 
-        `flags` are given to leads of what nobody knew of before. The caller wakes `due` after the commit.
+        `flags` are given to leads of what nobody knew of before. `known` gives the key under which a lead is stored
+        that is the same as one without an id, or "". The caller wakes `due` after the commit.
         """
-        now = self._clock.now()
-        taken = self._events.take(conn, source.name, now, raw, parsed, flags)
-        items = [self._acceptance(source, now, raw, flagged(lead, flags), new_id(self._clock)) for lead in parsed.leads]
+        at = at or self._clock.now()
+        taken = self._events.take(conn, source.name, at, raw, parsed, flags)
+        items = [self._acceptance(source, at, raw, flagged(lead, flags), new_id(self._clock)) for lead in parsed.leads]
+        if known is not None:
+            same = [(item, "" if item.lead.lead_uid else known(item.lead)) for item in items]
+            items = [replace(one, dedup_keys=(key,), duplicates_since=None) if key else one for one, key in same]
         results = self._accept(conn, items) if items else []
         leads = tuple(result.lead_id for result in results if not result.duplicate)
         self.accepted += len(leads)
@@ -279,37 +284,15 @@ class IntakeService:
         if due:
             self._wake(tuple(due))
 
+    @property
+    def region(self) -> str:
+        return self._region
+
     async def judge_calls(self) -> None:
         """Calls whose last event never came are ended. Raises StoreUnavailable."""
         due = await self._db.write(self._events.judge)
         if due:
             self._wake(due)
-
-    async def _refuse(self, source: Source, inbound: Inbound, status: int, reason: str) -> Reply:
-        """Says no, and keeps what came for a week: misconfigured is visible, not lost."""
-        self.refused += 1
-        log.warning(
-            "request refused",
-            extra={"event": "intake.refused", "source": source.name, "status": status, "reason": reason},
-        )
-        row = RefusedRow(
-            id=new_id(self._clock),
-            source=source.name,
-            at=inbound.received_at,
-            status=status,
-            reason=reason,
-            method=inbound.method,
-            url=_without_secrets(inbound),
-            headers={name: inbound.headers[name] for name in KEPT_HEADERS if name in inbound.headers},
-            body=inbound.body[:REFUSED_BODY_BYTES],
-            remote_ip=inbound.remote_ip,
-        )
-        try:
-            async with asyncio.timeout(STORE_WAIT_S):
-                await self._db.write(lambda conn: keep_refused(conn, row))
-        except (StoreUnavailable, TimeoutError):
-            log.warning("refused request not kept", extra={"event": "intake.refused_lost", "source": source.name})
-        return Reply(status, json.dumps({"error": reason}).encode())
 
     async def drain(self) -> int:
         """Takes in what the spool holds, oldest first, through the same path as a request; returns how many.
@@ -384,8 +367,15 @@ def dedup_keys(source: Source, parsed: ParsedLead, at: datetime) -> tuple[tuple[
     return keys, at - timedelta(seconds=window)
 
 
-def _without_secrets(inbound: Inbound) -> str:
-    return "/in/…" + ("?…" if inbound.query else "")
+def raw_of(inbound: Inbound) -> RawRequest:
+    """The request as it is kept with what it made."""
+    return RawRequest(
+        method=inbound.method,
+        url="/in/…" + ("?…" if inbound.query else ""),
+        headers={name: inbound.headers[name] for name in KEPT_HEADERS if name in inbound.headers},
+        body=inbound.body,
+        remote_ip=inbound.remote_ip,
+    )
 
 
-__all__ = ["IntakeService", "Source", "SpoolUnavailable", "dedup_keys", "to_lead"]
+__all__ = ["IntakeService", "Source", "SpoolUnavailable", "dedup_keys", "raw_of", "to_lead"]

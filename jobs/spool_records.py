@@ -12,8 +12,13 @@ PROOFS = ("authorization", "x-leadhub-key", "cookie")
 """Checked before; a secret has no business in a file."""
 
 
-def to_record(source: str, inbound: Inbound, ids: Sequence[str], *, over_rate: bool) -> bytes:
-    """What the spool keeps of a request; `ids` are those that its leads were promised."""
+def to_record(
+    source: str, inbound: Inbound, ids: Sequence[str] = (), *, over_rate: bool = False, with_proofs: bool = False
+) -> bytes:
+    """What the spool keeps of a request; `ids` are those that its leads were promised.
+
+    `with_proofs`: the whole request, only ever to be kept sealed.
+    """
     data: dict[str, Any] = {
         "source": source,
         "ids": list(ids),
@@ -21,7 +26,7 @@ def to_record(source: str, inbound: Inbound, ids: Sequence[str], *, over_rate: b
         "method": inbound.method,
         "path_tail": inbound.path_tail,
         "query": inbound.query,
-        "headers": {name: value for name, value in inbound.headers.items() if name not in PROOFS},
+        "headers": {name: value for name, value in inbound.headers.items() if with_proofs or name not in PROOFS},
         "body": base64.b64encode(inbound.body).decode(),
         "remote_ip": inbound.remote_ip,
         "received_at": inbound.received_at.isoformat(),

@@ -72,4 +72,6 @@ FLAGS = {
     "identity_conflict": "ties two known persons together",
     "recovered": "never came by itself: found in the vendor's own list",
     "charset_guessed": "the text was not UTF-8; windows-1251 was assumed",
+    "rerun": "was refused at first and let in by a person later",
+    "test": "sent by `leadhub source test`",
 }

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, Text, cast, func, literal, or_, select, type_coerce
 
+from store.refused_tables import t_refused_request
 from store.tables import (
     t_assignment,
     t_attempt,
@@ -17,7 +18,6 @@ from store.tables import (
     t_lead,
     t_person,
     t_raw_request,
-    t_refused_request,
     t_touch,
 )
 
@@ -389,7 +389,8 @@ def received_between(conn: Connection, since: datetime, until: datetime) -> list
 
 
 def turned_away(conn: Connection, since: datetime, until: datetime) -> list[Any]:
-    """Requests in [since, until) that were not let in, oldest first; kept for a week."""
+    """Requests in [since, until) that were not let in, oldest first; kept for a week as far as there is room."""
     kept = t_refused_request.c
     query = select(kept.source, kept.at, kept.status, kept.reason).where(kept.at >= since, kept.at < until)
+    query = query.where(kept.rerun_at.is_(None))
     return list(conn.execute(query.order_by(kept.at)))

@@ -69,22 +69,6 @@ class RawRequest(Row, table=True):
     remote_ip: str = text_column()
 
 
-class RefusedRequest(Row, table=True):
-    """A request that was not let in, kept for a week: forged or misconfigured is visible, not lost."""
-
-    __tablename__ = "refused_request"
-    id: str = Field(primary_key=True)
-    source: str = Field(index=True)
-    at: datetime = instant(index=True)
-    status: int
-    reason: str = text_column()
-    method: str
-    url: str = text_column()
-    headers: dict[str, Any] = json_column()
-    body: bytes = Field(sa_type=LargeBinary, nullable=False)
-    remote_ip: str = text_column()
-
-
 class Event(Row, table=True):
     """Something that came in and is no lead by itself: an event of a call, a message, a payment. Append-only.
 
@@ -385,7 +369,6 @@ class Cursor(Row, table=True):
 
 t_lead = table_of(Lead)
 t_raw_request = table_of(RawRequest)
-t_refused_request = table_of(RefusedRequest)
 t_event = table_of(Event)
 t_call = table_of(CallRow)
 t_person = table_of(Person)

@@ -66,6 +66,7 @@ class IntakeApp:
             reply = await self._answer(source, tail, scope, headers, receive)
         except TooLarge:
             await _drain(receive)
+            await self._intake.refusals.too_large(source.name, self._max_body)
             reply = _error(413, f"the request is larger than {self._max_body} bytes")
         except ClientGone:
             return
@@ -98,7 +99,7 @@ class IntakeApp:
             try:
                 found = source.door.handshake(source.settings, inbound)
             except Refused as refusal:
-                return _error(refusal.status, refusal.reason)
+                return await self._intake.refusals.refuse(source.name, inbound, refusal.status, refusal.reason)
             if found or "GET" not in source.door.methods:
                 return found or _error(405, "send it with POST")
         return await self._intake.receive(source, inbound)

@@ -8,6 +8,8 @@ from connectors.callfields import CallSettings
 class CalltouchSettings(CallSettings):
     """A source of type `calltouch`. It signs nothing: set `secret_param`, `url_token`, or both."""
 
+    keyed_with = ("secret_param",)
+
     secret_param: SecretStr | None = Field(
         None, min_length=1, description="the value of a parameter `secret` that you add to the webhook"
     )

@@ -12,6 +12,8 @@ class D360Settings(TalkSettings):
     """A source of type `360dialog`."""
 
     SENDS_WITH: ClassVar = ("api_key",)
+    signed_with = ("platform_secret",)
+    keyed_with = ("authorization",)
 
     authorization: Secret | None = Field(
         None, description="value of the Authorization header that was set with the webhook, e.g. Bearer …"

@@ -24,6 +24,10 @@ def _paths(fields: dict[str, str]) -> dict[str, str]:
 class GenericSettings(WebformSettings):
     """A source of type `generic`: as a web form, but for servers, and mapped the other way round."""
 
+    signed_with = ("secret",)
+    keyed_with = ("bearer", "key")
+    open_is_usual = False
+
     bearer: SecretStr | None = Field(None, description="secret that senders give as Authorization: Bearer")
     secret: SecretStr | None = Field(
         None, description="signing secret: X-Signature is sha256= and the hex HMAC-SHA256 of the raw body"

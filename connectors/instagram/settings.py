@@ -11,6 +11,7 @@ class InstagramSettings(ChatSettings):
     """A source of type `instagram`."""
 
     SENDS_WITH: ClassVar = ("access_token", "account_id")
+    signed_with = ("app_secret",)
 
     app_secret: Secret | None = Field(None, description="secret of the Meta app, which signs every request")
     verify_token: Secret | None = Field(None, description="the word typed at Meta when the address is entered")

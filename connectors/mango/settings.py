@@ -9,6 +9,8 @@ from connectors.pbx import PbxSettings
 class MangoSettings(PbxSettings):
     """A source of type `mango`."""
 
+    signed_with = ("vpbx_api_salt",)
+
     vpbx_api_key: Secret | None = Field(None, description="unique code of the PBX, from its API page")
     vpbx_api_salt: Secret | None = Field(None, description="key for the signature, from the same page")
     line_number: str = Field(

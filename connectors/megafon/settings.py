@@ -9,4 +9,6 @@ from connectors.pbx import PbxSettings
 class MegafonSettings(PbxSettings):
     """A source of type `megafon`."""
 
+    keyed_with = ("crm_token",)
+
     crm_token: Secret | None = Field(None, description="key typed into the cabinet, which comes with every request")

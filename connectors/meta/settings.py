@@ -8,6 +8,8 @@ from connectors.formfields import FormSettings
 class MetaSettings(FormSettings):
     """A source of type `meta`. `fields` may name own questions of the form by their key."""
 
+    signed_with = ("app_secret",)
+
     app_secret: SecretStr = Field(min_length=1, description="secret of the Meta app: it signs the events")
     verify_token: SecretStr = Field(min_length=1, description="token typed when the webhook is subscribed")
     page_token: SecretStr | None = Field(None, description="access token of the page: leads are read with it")

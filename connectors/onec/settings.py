@@ -11,6 +11,8 @@ from connectors.doors import DoorSettings
 class OnecSettings(DoorSettings):
     """A source of type `1c`."""
 
+    keyed_with = ("password",)
+
     user: str = Field("", description="user of the Basic authorization that 1C sends")
     password: SecretStr | None = Field(None, description="password of the Basic authorization")
     currency: str = Field("RUB", description="currency of amounts that come without one")

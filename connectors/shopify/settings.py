@@ -8,4 +8,6 @@ from connectors.doors import DoorSettings
 class ShopifySettings(DoorSettings):
     """A source of type `shopify`."""
 
+    signed_with = ("client_secret",)
+
     client_secret: SecretStr = Field(min_length=1, description="client secret of the app: it signs the webhooks")

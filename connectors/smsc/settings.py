@@ -11,6 +11,8 @@ from connectors.doors import DoorSettings
 class SmscSettings(DoorSettings):
     """A source of type `smsc`."""
 
+    signed_with = ("secret_word",)
+
     secret_word: Secret | None = Field(None, description="secret word of the handler, which goes into md5")
     timezone: str = Field("Europe/Moscow", description="zone of times that come without one")
 

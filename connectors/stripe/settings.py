@@ -8,4 +8,6 @@ from connectors.doors import DoorSettings
 class StripeSettings(DoorSettings):
     """A source of type `stripe`."""
 
+    signed_with = ("signing_secret",)
+
     signing_secret: SecretStr = Field(min_length=1, description="signing secret of the webhook endpoint, whsec_…")

@@ -11,6 +11,8 @@ EMPTY_TWIML = '<?xml version="1.0" encoding="UTF-8"?><Response></Response>'
 class TwilioSettings(PbxSettings):
     """A source of type `twilio`."""
 
+    signed_with = ("auth_token", "shared_keys")
+
     account_sid: str = Field("", description="Account SID, AC...")
     auth_token: Secret | None = Field(None, description="Auth Token of the account, which signs every request")
     shared_keys: dict[str, Secret] = Field(

@@ -11,6 +11,7 @@ class ViberSettings(ChatSettings):
     """A source of type `viber`."""
 
     SENDS_WITH: ClassVar = ("auth_token",)
+    signed_with = ("auth_token",)
 
     auth_token: Secret | None = Field(None, description="token of the bot, with which Viber signs every request")
     sender_name: str = Field(

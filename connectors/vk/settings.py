@@ -11,6 +11,7 @@ class VkSettings(ChatSettings):
     """A source of type `vk`: messages and lead forms of one community."""
 
     SENDS_WITH: ClassVar = ("access_token",)
+    keyed_with = ("secret",)
 
     secret: Secret | None = Field(
         None, description="secret key of the Callback API server, which stands in every event"

@@ -12,6 +12,7 @@ class WazzupSettings(TalkSettings):
     """A source of type `wazzup`. Without a crmKey Wazzup sends no proof at all: set `url_token` then."""
 
     SENDS_WITH: ClassVar = ("api_key",)
+    keyed_with = ("crm_key",)
 
     crm_key: Secret | None = Field(None, description="crmKey of the integration; sent as Authorization: Bearer")
     api_key: Secret | None = Field(None, description="API key of the account, for answers")

@@ -1,5 +1,6 @@
 """What config.yaml may say about a web form."""
 
+from typing import ClassVar
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator
@@ -10,6 +11,9 @@ from connectors.webform.fields import OwnNames
 
 class WebformSettings(DoorSettings):
     """A source of type `webform`. Every setting may be left out."""
+
+    keyed_with: ClassVar[tuple[str, ...]] = ("key",)
+    open_is_usual = True
 
     key: SecretStr | None = Field(
         None, description="secret that senders give as X-Leadhub-Key header, ?key= or Authorization: Bearer"

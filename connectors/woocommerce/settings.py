@@ -8,4 +8,6 @@ from connectors.doors import DoorSettings
 class WoocommerceSettings(DoorSettings):
     """A source of type `woocommerce`."""
 
+    signed_with = ("secret",)
+
     secret: SecretStr | None = Field(None, description="secret of the webhook; with it, unsigned requests are refused")

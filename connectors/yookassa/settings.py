@@ -31,6 +31,8 @@ def _networks(value: object) -> object:
 class YookassaSettings(DoorSettings):
     """A source of type `yookassa`."""
 
+    sent_from = ("trusted_ip",)
+
     model_config = ConfigDict(coerce_numbers_to_str=True)
 
     shop_id: str = Field("", description="number of the shop; events of another one are refused")

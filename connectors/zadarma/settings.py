@@ -9,6 +9,8 @@ from connectors.pbx import PbxSettings, Zone
 class ZadarmaSettings(PbxSettings):
     """A source of type `zadarma`."""
 
+    signed_with = ("secret",)
+
     user_key: Secret | None = Field(None, description="API key of the account, for its own calls to the vendor")
     secret: Secret | None = Field(None, description="API secret of the account, which signs every event")
     timezone: Zone = Field(

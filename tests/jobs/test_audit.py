@@ -123,8 +123,8 @@ async def test_the_ledger_of_a_day_holds_every_lead_once(database_url: str) -> N
                 values |= {"state": "delivered", "outcome": "joined"}
             conn.execute(update(t_delivery).where(t_delivery.c.lead_id == item.lead.id).values(**values))
         conn.execute(update(t_lead).where(t_lead.c.id == items[0].lead.id).values(duplicates=2))
-        away = RefusedRow("r1", "site", clock.now(), 401, "the key is wrong", "POST", "/in/…", {}, b"", "")
-        keep_refused(conn, away)
+        away = RefusedRow("r1", "site", clock.now(), "2026-11-24", 401, "the key is wrong", "POST", "203.0.113.7", 0)
+        keep_refused(conn, [away])
 
     await db.write(settle)
     today = date(2026, 11, 24)
