@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from pydantic import BaseModel
 
 from leads.clock import Clock
+from mappings.accounts import AccountField, FieldType, Outcome
+from mappings.attributes import RecordObject
 
 if TYPE_CHECKING:
     from connectors.records import Hooks, RecordPort
@@ -148,9 +150,12 @@ class CrmUser:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
+    """`outcome` of a closed one, where the vendor tells."""
+
     id: str
     name: str
     closed: bool = False
+    outcome: Outcome = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +168,10 @@ class Pipeline:
 
 @dataclass(frozen=True, slots=True)
 class FieldInfo:
-    """`id` is what is sent; `code` and `name` are what a person may write instead. `enums` is text -> id."""
+    """`id` is what is sent; `code` and `name` are what a person may write instead. `enums` is text -> id.
+
+    `type` is the vendor's word, `kind` ours. `max_chars` 0: no limit known.
+    """
 
     id: str
     name: str
@@ -171,6 +179,9 @@ class FieldInfo:
     type: str = "text"
     enums: Mapping[str, str] = field(default_factory=dict)
     read_only: bool = False
+    kind: FieldType = "text"
+    several: bool = False
+    max_chars: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -368,6 +379,8 @@ class Connector:
     open: Callable[[Opening], Target]
     capabilities: Callable[[BaseModel], Capabilities]
     needed_fields: tuple[NeededField, ...] = ()
+    attributes: Mapping[RecordObject, tuple[AccountField, ...]] = field(default_factory=dict)
+    """What each kind of record has of `mappings.attributes`, with the vendor's limits."""
     records: "Callable[[Any], RecordPort] | None" = None
     """(the open Target) -> its records, for record sync; shares its client and limiter. None: cannot be synced."""
     hooks: "Hooks | None" = None

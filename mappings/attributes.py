@@ -55,6 +55,7 @@ ATTRIBUTES: Final[Mapping[RecordObject, Mapping[str, Attribute]]] = {
         "website": Attribute("url"),
         **dict.fromkeys(("inn", "industry", "address", "city", "country"), _TEXT),
         **_COMMON,
+        **_MARKS,
     },
     "deal": {**_SALE, **_COMMON, **_MARKS},
     "lead": {**_PERSON, **_SALE, "company_name": _TEXT, **_COMMON, **_MARKS},

@@ -2,6 +2,7 @@
 
 from connectors.amocrm.auth import authorize_url, exchange_code
 from connectors.amocrm.client import AmocrmClient
+from connectors.amocrm.fieldkinds import ATTRIBUTES
 from connectors.amocrm.settings import AmocrmSettings, capabilities
 from connectors.base import Connector, NeededField
 
@@ -11,6 +12,7 @@ CONNECTOR = Connector(
     settings=AmocrmSettings,
     open=AmocrmClient,
     capabilities=capabilities,
+    attributes=ATTRIBUTES,
     needed_fields=(
         NeededField("deal", "LEADHUB_ID", "leadhub: ключ", "leadhub: key"),
         NeededField("contact", "LEADHUB_ID", "leadhub: ключ", "leadhub: key"),

@@ -1,16 +1,20 @@
 """amoCRM JSON -> what we make of it: pure functions that trust no shape."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import phonenumbers
 
-from connectors.amocrm.payloads import KEY_FIELD, OWN_PREFIX, SOURCE_FIELD, EntityFields, FieldRef
+from connectors.amocrm.fieldkinds import BY_CODE, KINDS, SEVERAL, SHORT_TEXTS
+from connectors.amocrm.payloads import KEY_FIELD, NAME_MAX, OWN_PREFIX, SOURCE_FIELD, EntityFields, FieldRef
 from connectors.base import CrmUser, DealState, FieldInfo, FoundDeal, Pipeline, Stage
+from mappings.accounts import Outcome
 
-CLOSED = frozenset({"142", "143"})
+OUTCOMES: Mapping[str, Outcome] = {"142": "won", "143": "lost"}
+"""The same in every pipeline of every account."""
+CLOSED = frozenset(OUTCOMES)
 """Won and lost: the same ids in every pipeline."""
 INCOMING = 1
 """`type` of the "incoming leads" status, where nothing can be put by an ordinary create."""
@@ -271,7 +275,7 @@ def pipelines(rows: Iterable[Row]) -> Iterator[Pipeline]:
             _id(row),
             str(row.get("name") or ""),
             tuple(
-                Stage(_id(stage), str(stage.get("name") or ""), _id(stage) in CLOSED)
+                Stage(_id(stage), str(stage.get("name") or ""), _id(stage) in CLOSED, OUTCOMES.get(_id(stage), ""))
                 for stage in stages
                 if stage.get("type") != INCOMING
             ),
@@ -281,15 +285,20 @@ def pipelines(rows: Iterable[Row]) -> Iterator[Pipeline]:
 
 def field_info(row: Row) -> FieldInfo:
     enums = row.get("enums")
+    kind = str(row.get("type") or "text")
+    code = str(row.get("code") or "")
     return FieldInfo(
         id=_id(row),
         name=str(row.get("name") or ""),
-        code=str(row.get("code") or ""),
-        type=str(row.get("type") or "text"),
+        code=code,
+        type=kind,
         enums={str(enum.get("value")): _id(enum) for enum in enums if isinstance(enum, dict)}
         if isinstance(enums, list)
         else {},
         read_only=bool(row.get("is_computed")),
+        kind=BY_CODE.get(code) or KINDS.get(kind, "text"),
+        several=kind in SEVERAL,
+        max_chars=NAME_MAX if kind in SHORT_TEXTS else 0,
     )
 
 

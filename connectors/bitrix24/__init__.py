@@ -2,6 +2,7 @@
 
 from connectors.base import Connector, NeededField
 from connectors.bitrix24.client import Bitrix24Client, capabilities
+from connectors.bitrix24.fieldkinds import ATTRIBUTES
 from connectors.bitrix24.oauth import authorize_url, exchange_code
 from connectors.bitrix24.settings import Bitrix24Settings
 
@@ -11,6 +12,7 @@ CONNECTOR = Connector(
     settings=Bitrix24Settings,
     open=Bitrix24Client,
     capabilities=capabilities,
+    attributes=ATTRIBUTES,
     needed_fields=(
         NeededField("deal", "UF_CRM_LEADHUB_SOURCE", "leadhub: источник", "leadhub: source"),
         NeededField("deal", "UF_CRM_LEADHUB_FIRST_TOUCH", "leadhub: первое касание", "leadhub: first touch"),

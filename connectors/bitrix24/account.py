@@ -10,6 +10,7 @@ from connectors.bitrix24.payloads import Entity, moment
 from connectors.bitrix24.portal import Portal
 from connectors.errors import AuthError, ConnectorError, PermanentError, RateLimitedError, RetryableError
 from leads.clock import Clock
+from mappings.accounts import Outcome
 
 log = logging.getLogger(__name__)
 
@@ -21,6 +22,10 @@ MODE_TRIES = 3
 RETRY_S = 60.0
 CONFIRMED_S = 3600.0
 """A stage that a record was seen to land in is not read back again for so long."""
+OUTCOMES: Mapping[str, Outcome] = {
+    **dict.fromkeys(("s", "success"), "won"),
+    **dict.fromkeys(("f", "failure", "apology"), "lost"),
+}
 DEFAULT_SOURCE = "WEB"
 DEFAULT_SOURCES = (
     *("CALL", "EMAIL", "WEB", "ADVERTISING", "PARTNER", "RECOMMENDATION"),
@@ -37,6 +42,7 @@ class Status:
     name: str
     sort: int = 0
     closed: bool = False
+    outcome: Outcome = ""
 
 
 class Account:
@@ -204,5 +210,6 @@ def _status(row: Mapping[str, Any]) -> Status:
         id=str(row["STATUS_ID"]),
         name=str(row.get("NAME") or row["STATUS_ID"]),
         sort=int(sort) if sort.isdecimal() else 0,
-        closed=semantics in ("s", "f", "success", "failure", "apology"),
+        closed=bool(outcome := OUTCOMES.get(semantics, "")),
+        outcome=outcome,
     )

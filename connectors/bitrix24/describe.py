@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from connectors.base import CrmUser, FieldInfo, Kind, Metadata, NeededField, Pipeline, Stage
 from connectors.bitrix24.account import Account
+from connectors.bitrix24.fieldkinds import is_several, kind_of, max_chars
 from connectors.bitrix24.payloads import TYPE_IDS, Entity
 from connectors.bitrix24.portal import Portal
 from connectors.errors import AuthError, ConnectorError, PermanentError
@@ -168,7 +169,8 @@ class Describer:
         return tuple(Pipeline(each, f"#{each}", self._stages("deal", each), is_default=each == "0") for each in ids)
 
     def _stages(self, entity: Entity, category: str) -> tuple[Stage, ...]:
-        return tuple(Stage(status.id, status.name, status.closed) for status in self._account.stages(entity, category))
+        statuses = self._account.stages(entity, category)
+        return tuple(Stage(status.id, status.name, status.closed, status.outcome) for status in statuses)
 
     async def _fields(self, entity: Entity) -> tuple[FieldInfo, ...]:
         answer = await self._portal.call(f"crm.{entity}.fields")
@@ -205,4 +207,7 @@ def _field(code: str, info: Mapping[str, Any]) -> FieldInfo:
         type=str(info.get("type") or "string"),
         enums={str(item["VALUE"]): str(item["ID"]) for item in _list(items) if "VALUE" in item and "ID" in item},
         read_only=info.get("isReadOnly") in (True, "Y", "true"),
+        kind=kind_of(code, info),
+        several=is_several(info),
+        max_chars=max_chars(code),
     )

@@ -7,6 +7,7 @@ from connectors.hubspot.api import rate_of
 from connectors.hubspot.auth import authorize_url, exchange_code
 from connectors.hubspot.client import HubSpotClient
 from connectors.hubspot.creation import SLOWEST_WRITE_S
+from connectors.hubspot.fieldkinds import ATTRIBUTES
 from connectors.hubspot.properties import NEEDED_KEYS
 from connectors.hubspot.settings import HubSpotSettings
 from connectors.hubspot.writes import MAX_BATCH
@@ -47,5 +48,6 @@ CONNECTOR = Connector(
     settings=HubSpotSettings,
     open=HubSpotClient.open,
     capabilities=_capabilities,
+    attributes=ATTRIBUTES,
     needed_fields=(*NEEDED_KEYS.values(), *_DEAL_FIELDS),
 )

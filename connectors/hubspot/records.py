@@ -7,6 +7,8 @@ from typing import Any
 
 from connectors.base import CrmUser, FieldInfo, Kind, NeededField, Pipeline, Stage
 from connectors.errors import RetryableError
+from connectors.hubspot.fieldkinds import MAX_CHARS, kind_of
+from mappings.accounts import Outcome
 
 STAPLE: Mapping[Kind, str] = {
     "contact": "email",
@@ -99,7 +101,9 @@ def to_pipeline(pipeline: dict[str, Any], *, is_default: bool) -> Pipeline:
     return Pipeline(
         id=record_id(pipeline),
         name=str(pipeline.get("label") or ""),
-        stages=tuple(Stage(record_id(stage), str(stage.get("label") or ""), _is_closed(stage)) for stage in live),
+        stages=tuple(
+            Stage(record_id(stage), str(stage.get("label") or ""), _is_closed(stage), _outcome(stage)) for stage in live
+        ),
         is_default=is_default,
     )
 
@@ -124,6 +128,17 @@ def _is_closed(stage: dict[str, Any]) -> bool:
     return str(told).lower() == "true"
 
 
+def _outcome(stage: dict[str, Any]) -> Outcome:
+    """By the probability of a closed stage, which is 1 for won and 0 for lost; else by the default stages' names."""
+    if not _is_closed(stage):
+        return ""
+    metadata = stage.get("metadata")
+    told = str(metadata.get("probability") or "") if isinstance(metadata, dict) else ""
+    if told:
+        return "won" if told.startswith("1") else "lost"
+    return "won" if record_id(stage) == "closedwon" else "lost" if record_id(stage) == "closedlost" else ""
+
+
 CLOSED_STAGES = ("closedwon", "closedlost")
 
 
@@ -142,6 +157,9 @@ def to_field(definition: dict[str, Any]) -> FieldInfo:
         },
         read_only=bool(isinstance(modification, dict) and modification.get("readOnlyValue"))
         or bool(definition.get("calculated")),
+        kind=kind_of(definition),
+        several=definition.get("fieldType") == "checkbox",
+        max_chars=MAX_CHARS if definition.get("type") == "string" else 0,
     )
 
 
