@@ -41,7 +41,7 @@ _OF_THE_CALL: Final = (
     *("recordlink", "record", "ref", "referrer", "yaclientid", "yandexclientid", "clientid", "gclientid", "operator"),
     *("utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term"),
 )
-_USUAL_ZONE: Final = "Europe/Moscow"
+USUAL_ZONE: Final = "Europe/Moscow"
 """Of late events of sites whose zone nobody set. Calltouch sends the time of the site."""
 _NO_ENQUIRY: Final = ("deal", "сделка")
 
@@ -86,7 +86,7 @@ def _call(settings: CalltouchSettings, inbound: Inbound, region: str, fields: Fi
     now = inbound.received_at.replace(microsecond=0)
     talk_s, ring_s = seconds(fields.get("duration")), seconds(fields.get("waiting_time", "waitingtime"))
     length = (talk_s or 0) + (ring_s or 0)
-    started_at = moment(calltime, inbound.received_at, settings.timezone, usual=_USUAL_ZONE, later_s=length)
+    started_at = moment(calltime, inbound.received_at, settings.timezone, usual=USUAL_ZONE, later_s=length)
     ended = state == "ended"
     answered = phase != "calllost" and (says_answered(status) or (not status and bool(talk_s))) and talk_s != 0
     ended_at = after(started_at, length) if ended and talk_s is not None else None
