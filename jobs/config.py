@@ -13,8 +13,9 @@ from jobs import yaml_positions
 from jobs.config_check import check_whole
 from jobs.config_env import expand, read_dotenv
 from jobs.config_errors import ConfigError, Problem, YamlPath, choices, quote
-from jobs.config_models import Alerts, Configured, Hub, Sandbox, SyncSettings
+from jobs.config_models import Alerts, Configured, Hub, Sandbox
 from jobs.config_routes import RouteSettings
+from jobs.config_syncs import SyncSettings
 from jobs.config_types import parse_name
 from jobs.config_validate import Reader, kind
 from jobs.yaml_positions import Document

@@ -14,7 +14,6 @@ from pydantic import (
     Field,
     SecretStr,
     SkipValidation,
-    model_validator,
 )
 
 from jobs.config_types import (
@@ -34,7 +33,6 @@ from jobs.config_types import (
 
 MIN_KEY_CHARS = 16
 Locale = Literal["ru", "en"]
-SyncObject = Literal["contact", "company", "deal", "lead"]
 
 
 class Strict(BaseModel):
@@ -96,23 +94,6 @@ class Hub(Strict):
     def address(self) -> tuple[str, int]:
         """Host and port to listen on."""
         return split_listen(self.listen)
-
-
-class SyncSettings(Strict):
-    """Records of one kind kept equal between two connections."""
-
-    left: str = Field(description="name of a connection")
-    right: str = Field(description="name of another connection")
-    object: SyncObject = Field(description="contact, company, deal or lead")
-    direction: Literal["left_to_right", "right_to_left", "both"] = Field("both", description="which way values go")
-    poll: PositiveDuration = Field(timedelta(seconds=60), description="time between two looks for changes; 60s")
-    mapping: str | None = Field(None, description="mappings/NAME.yaml instead of the shipped one")
-
-    @model_validator(mode="after")
-    def _two_sides(self) -> "SyncSettings":
-        if self.left == self.right:
-            raise ValueError("left and right are the same connection")
-        return self
 
 
 class Sandbox(Strict):

@@ -134,18 +134,17 @@ def _winner(now: FieldNow, rule: Rule, newer: Side | None) -> Side:
     if rule in ("left", "right"):
         return "left" if rule == "left" else "right"
     if rule in ("max", "min"):
-        left, right = _order(now.left, now.right)
-        return "left" if (left >= right) == (rule == "max") else "right"
+        return "left" if _at_least(now.left, now.right) == (rule == "max") else "right"
     return newer or "left"
 
 
-def _order(left: Form, right: Form) -> tuple[Decimal, Decimal] | tuple[str, str]:
+def _at_least(left: Form, right: Form) -> bool:
     """Numbers as numbers, all else as text: dates and times in their ISO form are in order so."""
     try:
-        numbers = Decimal(str(left)), Decimal(str(right))
+        one, other = Decimal(str(left)), Decimal(str(right))
     except InvalidOperation:
-        return str(left), str(right)
-    return numbers if all(number.is_finite() for number in numbers) else (str(left), str(right))
+        return str(left) >= str(right)
+    return one >= other if one.is_finite() and other.is_finite() else str(left) >= str(right)
 
 
 def _several(now: FieldNow) -> bool:

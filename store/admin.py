@@ -15,14 +15,15 @@ from sqlalchemy import Connection, LargeBinary, insert, inspect, text
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import SQLModel
 
-from store import conversation_tables, errand_tables, refused_tables, tables
+from store import conversation_tables, errand_tables, refused_tables, sync_tables, tables
 from store.db import StoreUnavailable, admin_engine
 
 assert tables  # imported so that their tables are in the metadata
 assert conversation_tables
 assert errand_tables
 assert refused_tables
-HEAD = "0005"
+assert sync_tables
+HEAD = "0006"
 """The newest migration; a test keeps it equal to the newest file in migrations/versions."""
 UPGRADE_LOCK = 7_305_116
 BACKUP_FORMAT = "leadhub-backup-1"

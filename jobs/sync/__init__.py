@@ -1,0 +1,1 @@
+"""Record sync: two CRMs kept equal, field by field."""

@@ -1,0 +1,349 @@
+"""The index of both sides' records: what was last seen of each, and which have to be looked at."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, tuple_, update
+
+from store.leases import Held, assert_held
+from store.sync_keys import chunks, drop_keys, keep_keys, keys_of, wake_ambiguous
+from store.sync_tables import t_sync_key, t_sync_record
+
+_R = t_sync_record.c
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One record as a CRM showed it. `mark` is a digest of its synced values, `keys` its match keys."""
+
+    record_id: str
+    mark: str = ""
+    keys: tuple[str, ...] = ()
+    content: Mapping[str, Any] | None = None
+    links: Mapping[str, Any] | None = None
+    modified_at: datetime | None = None
+    modified_by: str = ""
+    own_key: str = ""
+    gone: bool = False
+    merged_into: str = ""
+
+
+@dataclass(slots=True)
+class Arrived:
+    """What a page changed."""
+
+    seen: int = 0
+    new: int = 0
+    changed: int = 0
+    gone: int = 0
+
+    def add(self, other: "Arrived") -> None:
+        self.seen += other.seen
+        self.new += other.new
+        self.changed += other.changed
+        self.gone += other.gone
+
+
+def see(conn: Connection, held: Held, sync: str, side: str, page: Sequence[Seen], now: datetime) -> Arrived:
+    """Keeps a page; what is new or differs from what we know becomes dirty. What is older than that is passed over."""
+    assert_held(conn, held)
+    page = list({one.record_id: one for one in page}.values())
+    known = rows(conn, sync, side, [one.record_id for one in page])
+    arrived = Arrived(seen=len(page))
+    new, changed, keyed = [], [], []
+    for one in page:
+        row = known.get(one.record_id)
+        if one.gone or one.merged_into:
+            if row is not None and row.state == "alive":
+                hint = f"merged:{one.merged_into}" if one.merged_into else "gone"
+                changed.append(_dirty(row, hint=hint))
+                arrived.gone += 1
+            continue
+        if row is None:
+            new.append(_new(sync, side, one, now))
+            keyed.append(one)
+            arrived.new += 1
+        elif _is_old(row, one):
+            continue
+        elif row.mark == one.mark and row.state == "alive" and not row.hint and _same_links(row.links, one.links):
+            if row.dirty and row.content is None and one.content is not None:
+                changed.append(_values(row, one, now, dirty=row.dirty, version=row.version))
+            elif row.modified_at != one.modified_at:
+                changed.append(_values(row, one, now, dirty=row.dirty, version=row.version, content=row.content))
+        else:
+            edited = one.modified_at if row.mark != one.mark else row.edited_at
+            changed.append(_values(row, one, now, dirty=1, version=row.version + 1, edited_at=edited))
+            keyed.append(one)
+            arrived.changed += 1
+    if new:
+        conn.execute(insert(t_sync_record), new)
+    _change(conn, sync, side, changed)
+    keys = {one.record_id: one.keys for one in keyed}
+    before = keys_of(conn, sync, [(side, id) for id in keys if id in known])
+    keep_keys(conn, sync, side, keys, {one["record_id"] for one in new})
+    wake_ambiguous(conn, sync, {key for some in (*keys.values(), *before.values()) for key in some})
+    return arrived
+
+
+def rows(conn: Connection, sync: str, side: str, ids: Collection[str]) -> dict[str, Row[Any]]:
+    found: dict[str, Row[Any]] = {}
+    for some in chunks(ids):
+        query = select(t_sync_record).where(_R.sync == sync, _R.side == side, _R.record_id.in_(some))
+        found |= {row.record_id: row for row in conn.execute(query)}
+    return found
+
+
+def of_pairs(conn: Connection, sync: str, pair_ids: Collection[str]) -> dict[str, dict[str, Row[Any]]]:
+    """Pair -> side -> row."""
+    found: dict[str, dict[str, Row[Any]]] = defaultdict(dict)
+    for some in chunks(pair_ids):
+        for row in conn.execute(select(t_sync_record).where(_R.sync == sync, _R.pair_id.in_(some))):
+            found[row.pair_id][row.side] = row
+    return found
+
+
+def dirty(conn: Connection, sync: str, limit: int, after: tuple[str, str] = ("", "")) -> Sequence[Row[Any]]:
+    query = (
+        select(t_sync_record)
+        .where(_R.sync == sync, _R.dirty > 0, tuple_(_R.side, _R.record_id) > after)
+        .order_by(_R.side, _R.record_id)
+        .limit(limit)
+    )
+    return conn.execute(query).all()
+
+
+def count_dirty(conn: Connection, sync: str) -> int:
+    return conn.execute(select(func.count()).where(_R.sync == sync, _R.dirty > 0)).scalar_one()
+
+
+def counts(conn: Connection, sync: str) -> dict[str, dict[str, int]]:
+    """Side -> living, paired, and by status."""
+    found: dict[str, dict[str, int]] = {side: {"records": 0, "paired": 0} for side in ("left", "right")}
+    query = (
+        select(_R.side, _R.status, _R.pair_id != "", func.count())
+        .where(_R.sync == sync, _R.state == "alive")
+        .group_by(_R.side, _R.status, _R.pair_id != "")
+    )
+    for side, status, paired, count in conn.execute(query):
+        found[side]["records"] += count
+        found[side]["paired"] += count if paired else 0
+        if status:
+            found[side][status] = found[side].get(status, 0) + count
+    return found
+
+
+def hint(conn: Connection, sync: str, side: str, record_id: str, said: str = "") -> None:
+    """Look at this record soon; `said`: "", "gone" or "merged:<id>". Needs no lease: it only adds a reason."""
+    row = rows(conn, sync, side, [record_id]).get(record_id)
+    if row is None:
+        if not said:
+            blank = {"sync": sync, "side": side, "record_id": record_id, "state": "alive", "dirty": 1, "version": 1}
+            conn.execute(insert(t_sync_record).values(**blank))
+        return
+    conn.execute(
+        update(t_sync_record)
+        .where(_R.sync == sync, _R.side == side, _R.record_id == record_id)
+        .values(dirty=1, version=_R.version + 1, content=None, hint=said or _R.hint)
+    )
+
+
+def mark_dirty(conn: Connection, sync: str, side: str, ids: Collection[str], *, forget: bool = True) -> None:
+    """Looked at again; with `forget`, read anew first."""
+    values: dict[str, Any] = {"dirty": 1, "version": _R.version + 1, **({"content": None} if forget else {})}
+    for some in chunks(ids):
+        where = (_R.sync == sync, _R.side == side, _R.record_id.in_(some), _R.state == "alive")
+        conn.execute(update(t_sync_record).where(*where).values(values))
+
+
+def listed(conn: Connection, held: Held, sync: str, side: str, stubs: Sequence[Any], number: int) -> None:
+    """A page of the full listing: what is new or was modified since is read anew; the rest is known to be there."""
+    assert_held(conn, held)
+    known = rows(conn, sync, side, [stub.id for stub in stubs])
+    new, again, there = [], [], []
+    for stub in stubs:
+        row = known.get(stub.id)
+        if row is None:
+            new.append(
+                {
+                    "sync": sync,
+                    "side": side,
+                    "record_id": stub.id,
+                    "state": "alive",
+                    "dirty": 1,
+                    "version": 1,
+                    "seen": number,
+                }
+            )
+            continue
+        there.append(stub.id)
+        moved = stub.modified_at is not None and row.modified_at is not None and stub.modified_at > row.modified_at
+        if row.state != "alive" or moved:
+            again.append(stub.id)
+    if new:
+        conn.execute(insert(t_sync_record), new)
+    for some in chunks(there):
+        where = (_R.sync == sync, _R.side == side, _R.record_id.in_(some))
+        conn.execute(update(t_sync_record).where(*where).values(seen=number))
+    for some in chunks(again):
+        where = (_R.sync == sync, _R.side == side, _R.record_id.in_(some))
+        conn.execute(update(t_sync_record).where(*where).values(dirty=1, version=_R.version + 1, content=None))
+
+
+def missing(conn: Connection, sync: str, side: str, number: int, limit: int, after: str = "") -> list[str]:
+    """Living records that the full listing `number` did not have, in order of their ids."""
+    query = (
+        select(_R.record_id)
+        .where(_R.sync == sync, _R.side == side, _R.seen < number, _R.state == "alive", _R.record_id > after)
+        .order_by(_R.record_id)
+        .limit(limit)
+    )
+    return list(conn.execute(query).scalars())
+
+
+def some_paired(conn: Connection, sync: str, side: str, limit: int, after: str = "") -> list[str]:
+    """Living paired records in order of their ids."""
+    query = (
+        select(_R.record_id)
+        .where(_R.sync == sync, _R.side == side, _R.pair_id != "", _R.state == "alive", _R.record_id > after)
+        .order_by(_R.record_id)
+        .limit(limit)
+    )
+    return list(conn.execute(query).scalars())
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A record that was dealt with as of `version`. Fields that are None stay as they are."""
+
+    side: str
+    record_id: str
+    version: int
+    status: str = ""
+    mark: str | None = None
+    stale: str | None = None
+    modified_at: datetime | None = None
+    links: Mapping[str, Any] | None = None
+    gone: bool = False
+
+
+def settle(conn: Connection, sync: str, done: Iterable[Settled]) -> None:
+    """Not dirty any more, unless something new was heard of it meanwhile."""
+    for one in done:
+        where = (_R.sync == sync, _R.side == one.side, _R.record_id == one.record_id)
+        values: dict[str, Any] = {"status": one.status}
+        for name in ("mark", "stale", "modified_at", "links"):
+            if getattr(one, name) is not None:
+                values[name] = getattr(one, name)
+        if one.gone:
+            values |= {"state": "gone", "hint": ""}
+        conn.execute(update(t_sync_record).where(*where).values(values))
+        clean = {"dirty": 0, "content": None, "hint": ""}
+        conn.execute(update(t_sync_record).where(*where, _R.version == one.version).values(clean))
+        if one.gone:
+            keys = keys_of(conn, sync, [(one.side, one.record_id)]).get((one.side, one.record_id), set())
+            drop_keys(conn, sync, one.side, [one.record_id])
+            wake_ambiguous(conn, sync, keys)
+
+
+def forget(conn: Connection, sync: str, side: str, record_id: str) -> None:
+    """A record that turned out not to be one of ours."""
+    for table in (t_sync_record, t_sync_key):
+        c = table.c
+        conn.execute(delete(table).where(c.sync == sync, c.side == side, c.record_id == record_id))
+
+
+def set_pair(conn: Connection, sync: str, side: str, record_id: str, pair_id: str) -> None:
+    where = (_R.sync == sync, _R.side == side, _R.record_id == record_id)
+    conn.execute(update(t_sync_record).where(*where).values(pair_id=pair_id, status=""))
+
+
+def put(conn: Connection, sync: str, side: str, one: Seen, pair_id: str, now: datetime) -> None:
+    """A record that we made: known from the start, so that its first appearance is no news."""
+    row = rows(conn, sync, side, [one.record_id]).get(one.record_id)
+    if row is None:
+        fresh = {**_new(sync, side, one, now), "pair_id": pair_id, "dirty": 0, "content": None}
+        conn.execute(insert(t_sync_record).values(fresh))
+    else:  # it was heard of before we knew that it is ours
+        where = (_R.sync == sync, _R.side == side, _R.record_id == one.record_id)
+        conn.execute(update(t_sync_record).where(*where).values(pair_id=pair_id, dirty=1, content=None, state="alive"))
+    keep_keys(conn, sync, side, {one.record_id: one.keys}, {one.record_id} if row is None else set())
+
+
+# --- inside --------------------------------------------------------------------------------------------------------
+
+
+def _is_old(row: Row[Any], one: Seen) -> bool:
+    """An answer of a lagging index: older than what we know, or what was there before our own write."""
+    if one.modified_at is None or row.modified_at is None:
+        return False
+    return bool(
+        one.modified_at < row.modified_at or (one.modified_at == row.modified_at and one.mark == row.stale != "")
+    )
+
+
+def _same_links(known: Mapping[str, Any] | None, now: Mapping[str, Any] | None) -> bool:
+    return now is None or (known is not None and _plain(known) == _plain(now))
+
+
+def _plain(links: Mapping[str, Any]) -> dict[str, list[str]]:
+    return {to: sorted(ids) for to, ids in links.items() if ids}
+
+
+def _new(sync: str, side: str, one: Seen, now: datetime) -> dict[str, Any]:
+    return {
+        "sync": sync,
+        "side": side,
+        "record_id": one.record_id,
+        "state": "alive",
+        "dirty": 1,
+        "version": 1,
+        "mark": one.mark,
+        "own_key": one.own_key,
+        "modified_at": one.modified_at,
+        "edited_at": one.modified_at,
+        "modified_by": one.modified_by,
+        "content": one.content,
+        "links": one.links,
+        "seen_at": now,
+    }
+
+
+def _values(row: Row[Any], one: Seen, now: datetime, **values: Any) -> dict[str, Any]:
+    return {
+        "b_id": one.record_id,
+        "dirty": values["dirty"],
+        "version": values["version"],
+        "mark": one.mark,
+        "own_key": one.own_key or row.own_key,
+        "modified_at": one.modified_at,
+        "edited_at": values.get("edited_at", row.edited_at),
+        "modified_by": one.modified_by,
+        "content": values.get("content", one.content),
+        "links": one.links if one.links is not None else row.links,
+        "seen_at": now,
+        "state": "alive",
+        "hint": "",
+    }
+
+
+def _dirty(row: Row[Any], hint: str) -> dict[str, Any]:
+    kept = {
+        name: getattr(row, name)
+        for name in ("mark", "own_key", "modified_at", "edited_at", "modified_by", "links", "state", "seen_at")
+    }
+    return {**kept, "b_id": row.record_id, "dirty": 1, "version": row.version + 1, "content": None, "hint": hint}
+
+
+def _change(conn: Connection, sync: str, side: str, changed: list[dict[str, Any]]) -> None:
+    if not changed:
+        return
+    names = [name for name in changed[0] if name != "b_id"]
+    statement = (
+        update(t_sync_record)
+        .where(_R.sync == sync, _R.side == side, _R.record_id == bindparam("b_id"))
+        .values({name: bindparam(f"v_{name}", type_=t_sync_record.c[name].type) for name in names})
+    )
+    conn.execute(statement, [{"b_id": one["b_id"], **{f"v_{name}": one[name] for name in names}} for one in changed])
