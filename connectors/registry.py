@@ -1,14 +1,15 @@
 """Name -> what it declares: the explicit tables of CRMs, doors and alert channels."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from importlib import import_module
-from typing import Final
+from typing import Any, Final
 
 from pydantic import BaseModel
 
 from connectors import amocrm, bitrix24, hubspot
 from connectors.base import Connector
-from connectors.doors import Door
+from connectors.doors import Door, Inbound
 from connectors.smtp.settings import SmtpSettings
 from connectors.telegram.settings import TelegramSettings
 
@@ -67,6 +68,9 @@ reads it yet. A door that answers 200 to a lead that nobody then sees is worse t
 """
 
 
+Sample = Callable[[Any, str, datetime], Inbound]
+
+
 class _Doors(Mapping[str, Door]):
     def __getitem__(self, name: str) -> Door:
         door: Door = import_module(f"connectors.{_DOORS[name]}").SOURCE
@@ -101,3 +105,12 @@ SOURCE_SETTINGS: Final[Mapping[str, type[BaseModel]]] = _DoorSettings()
 
 CHANNELS: Final[Mapping[str, type[BaseModel]]] = {"telegram": TelegramSettings, "smtp": SmtpSettings}
 """`alerts.channels.*.type` -> the settings of the channel."""
+
+
+def sample_of(name: str) -> Sample:
+    """What makes a sample request of a door: (settings, public address of the source, now) -> the request.
+
+    KeyError for an unknown door; a door that no request comes to has none: ModuleNotFoundError.
+    """
+    found: Sample = import_module(f"connectors.{_DOORS[name]}.sample").sample
+    return found
