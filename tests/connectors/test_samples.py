@@ -97,10 +97,8 @@ def test_with_another_secret_a_sample_is_refused(name: str, setting: str) -> Non
         let_in(name, settings, replace(sample(name, without), received_at=NOW))
 
 
-@pytest.mark.parametrize("name", BY_REQUEST)
+@pytest.mark.parametrize("name", [name for name in BY_REQUEST if SOURCES[name].settings.sent_from])
 def test_a_sample_comes_from_an_address_that_is_allowed(name: str) -> None:
-    if not SOURCES[name].settings.sent_from:
-        pytest.skip("it lets in any address: nothing to try")
     (setting,) = SOURCES[name].settings.sent_from
     settings = settings_of(name, **{setting: ["198.51.100.0/24"]})
     request = sample(name, settings)
