@@ -5,7 +5,7 @@ from ipaddress import ip_address, ip_network
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 from connectors.bodies import read_body
 from connectors.doors import DoorSettings, Inbound, Refused, Seconds, Unreadable, check_token, same_secret
@@ -39,6 +39,14 @@ def _is_zone(name: str) -> str:
 
 
 Zone = Annotated[str, AfterValidator(_is_zone)]
+
+
+def _off(value: object) -> object:
+    """YAML reads `off` as false."""
+    return None if value is False or (isinstance(value, str) and value.strip().lower() in ("off", "none")) else value
+
+
+SecondsOrOff = Annotated[Seconds | None, BeforeValidator(_off)]
 
 
 class LineSettings(BaseModel):
@@ -75,6 +83,9 @@ class PbxSettings(DoorSettings):
         default_factory=dict, description="our own number -> what it stands for: title, utm_source, utm_medium, ..."
     )
     callback_within: Seconds = Field(900.0, description="working time in which a missed call is to be called back")
+    callback_alert_after: SecondsOrOff = Field(
+        1800.0, description="working time after which an alert tells that nobody has called back; off: none"
+    )
 
     allowed_ips: tuple[Annotated[str, AfterValidator(_is_network)], ...] = Field(
         (), description="addresses or networks that the vendor sends from; empty: any"

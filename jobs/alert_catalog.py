@@ -6,11 +6,13 @@ there is "other"). Placeholders stand in braces. `*_over` tells the end of an in
 
 from collections.abc import Mapping
 
+from jobs import alert_catalog_calls as of_calls
 from jobs import alert_catalog_sources as of_sources
 from jobs.alert_catalog_sources import Entry
 
 RU: Mapping[str, Entry] = {
     **of_sources.RU,
+    **of_calls.RU,
     # --- parts of sentences
     "seconds": "{n} с",
     "minutes": "{n} мин",
@@ -253,6 +255,7 @@ RU: Mapping[str, Entry] = {
 
 EN: Mapping[str, Entry] = {
     **of_sources.EN,
+    **of_calls.EN,
     # --- parts of sentences
     "seconds": "{n} s",
     "minutes": "{n} min",

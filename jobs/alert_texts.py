@@ -15,6 +15,7 @@ from datetime import datetime
 from html import escape
 
 from connectors.notify import Notice
+from jobs.alert_call_texts import how_it_ended, not_called_back
 from jobs.alert_causes import code_of
 from jobs.alert_parts import (
     SHOWN_PEOPLE,
@@ -215,6 +216,10 @@ def _alert_test(incident: Incident, style: Style, now: datetime) -> Lines:
     return [style.say("alert_test"), style.say("alert_test_todo")]
 
 
+def _not_called_back(incident: Incident, style: Style, now: datetime) -> Lines:
+    return not_called_back(incident, style, now, people_lines(incident, style, now))
+
+
 def _prepared(incident: Incident, style: Style, now: datetime) -> Lines:
     """A text that was made by its own job, such as the daily digest: `data` has it by language."""
     texts = incident.data.get("html", {})
@@ -235,6 +240,7 @@ _OPEN: Mapping[str, Callable[[Incident, Style, datetime], Lines]] = {
     "source_unrouted": _source_unrouted,
     "channel_down": _channel_down,
     "alert_test": _alert_test,
+    "not_called_back": _not_called_back,
     "owner_digest": _prepared,
     **OF_SOURCES,
 }
@@ -263,6 +269,8 @@ def _over(incident: Incident, style: Style, now: datetime) -> Lines:
         parts.append(style.say("arrived_last" if last else "arrived", arrived=Raw(arrived), time=at))
     if data.get("waiting"):
         parts.append(style.say("still_coming", n=int(data["waiting"])))
+    if incident.kind == "not_called_back":
+        parts.append(how_it_ended(incident, style))
     if data.get("done") and style.has(f"{kind}_done"):
         parts.append(style.say(f"{kind}_done", n=int(data["done"])))
     return [head, " ".join(part for part in parts if part)]

@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -13,13 +12,14 @@ import httpx
 
 from connectors.base import Connector, Opening, Target
 from connectors.links import Link
-from connectors.pbx import PbxSettings, lines_of
 from connectors.registry import CONNECTORS, SOURCES
 from jobs import alerting, wakeups, watch
 from jobs.alert_channel import ChannelState
 from jobs.alert_digest import digest_observation
 from jobs.alert_setup import button_listeners
 from jobs.alerts import Alerts
+from jobs.call_setup import callback_watch, lines_by_source, rules_by_source
+from jobs.callbacks import CallbackWatch
 from jobs.checkpoints import Checkpoint, passed
 from jobs.config import Settings
 from jobs.conversations import rules_of
@@ -36,7 +36,7 @@ from jobs.metadata import MetadataCache
 from jobs.note_writer import NoteWriter
 from jobs.owner import ConnectionOwner
 from jobs.pace import NORMAL, Pace
-from jobs.planning import CallRules, Planning
+from jobs.planning import Planning
 from jobs.refusing import Refusals
 from jobs.routing import Router
 from jobs.secret import secret_keys
@@ -99,6 +99,7 @@ class Hub:
     incidents: StoredIncidents
     alerts: Alerts
     watch: watch.Watch
+    callbacks: CallbackWatch
     scheduler: LeaseKeeper
     links: dict[str, Link]
     """Source -> what its vendor can be asked for."""
@@ -138,6 +139,7 @@ class Hub:
             group.create_task(again(self.watch.look, self.pace.look_s, name="late"))
             group.create_task(again(self.intake.judge_calls, self.pace.look_s, name="calls"))
             group.create_task(again(self.gathering.run, self.pace.look_s, name="conversations"))
+            group.create_task(again(self.callbacks.look, self.pace.look_s, name="callbacks"))
             group.create_task(again(self.watch.mend, self.pace.mend_s, name="mend"))
             group.create_task(again(self.watch.tidy, self.pace.tidy_s, name="tidy"))
             group.create_task(again(self.watch.fall_back, self.pace.look_s, name="fallback"))
@@ -233,17 +235,8 @@ def build_hub(
         for name, one in settings.sources.items()
     }
     named = {name: Named(name, source.door.name, source.settings.title or name) for name, source in sources.items()}
-    calls = {
-        name: CallRules(source.settings.extensions, timedelta(seconds=source.settings.callback_within))
-        for name, source in sources.items()
-        if isinstance(source.settings, PbxSettings)
-    }
+    calls = rules_by_source(sources)
     region = settings.hub.default_region or ""
-    lines = {
-        name: lines_of(source.settings, region)
-        for name, source in sources.items()
-        if isinstance(source.settings, PbxSettings)
-    }
     talks = {
         name: rules
         for name, source in sources.items()
@@ -310,7 +303,7 @@ def build_hub(
         region=region,
         wake=wake,
         orphans=SOURCES["webform"],
-        lines=lines,
+        lines=lines_by_source(sources, region),
         talks=talks,
         refusals=Refusals(db, clock, sealer, masks, settings.hub.zone),
         checkpoint=checkpoint,
@@ -343,6 +336,7 @@ def build_hub(
             spool=spool,
             sources={name: _about_source(source, named[name]) for name, source in sources.items()},
         ),
+        callbacks=callback_watch(sources, db, clock, incidents, router, settings.hub.timezone),
         scheduler=LeaseKeeper("scheduler", db, clock, pace, hub_id),
         links=links,
         workers=make_workers(

@@ -20,7 +20,7 @@ from leads.calls import Call, CallEvent
 from leads.clock import Clock
 from leads.ids import new_id
 from leads.lines import Lines, titled, touch_by
-from store import errands, events
+from store import errands, events, missed_calls
 from store.events import Arrival, KnownCall
 from store.intake import Acceptance, Accepted, RawRequest
 
@@ -95,6 +95,7 @@ class EventIntake:
         accepted = self._take_leads(conn, source, received_at, raw, [lead for _, lead in leads])
         for (call, _), result in zip(leads, accepted, strict=True):
             events.became_lead(conn, call.id, result.lead_id)
+        missed_calls.refresh(conn, calls, self._clock.now())
         new = {(one.key, one.event_key) for one in fresh if one.kind == "message"}
         take_leads = partial(self._take_leads, conn, source, received_at, raw)
         accepted += self._messages.take(conn, source, received_at, parsed.messages, new, take_leads, flags)
@@ -112,12 +113,14 @@ class EventIntake:
         """Ends calls whose last event has not come in time; returns the connections where something became due."""
         woken: dict[str, None] = {}
         due = events.calls_to_judge(conn, self._clock.now(), limit=JUDGED_AT_ONCE)
-        for call in events.fold_calls(conn, due, self._clock):
+        calls = events.fold_calls(conn, due, self._clock)
+        for call in calls:
             lead = self._lead_of(conn, call)
             if lead is not None:
                 (result,) = self._take_leads(conn, call.source, self._clock.now(), NO_REQUEST, [lead])
                 events.became_lead(conn, call.id, result.lead_id)
                 woken |= dict.fromkeys(result.connections)
+        missed_calls.refresh(conn, calls, self._clock.now())
         return tuple(woken)
 
     def _take_leads(

@@ -53,6 +53,7 @@ KINDS: Mapping[str, Kind] = {
     "errand_failed": Kind("red"),
     "source_recovered": Kind("info", end="none", by_cause=True),
     "channel_down": Kind("red"),
+    "not_called_back": Kind("yellow", end="edit"),
     "alert_test": Kind("info", end="none", by_cause=True),
     "owner_digest": Kind("info", end="none"),
 }

@@ -31,6 +31,8 @@ class HubCollector(Collector):
         yield GaugeMetricFamily("leadhub_spool_records", "Leads waiting in the spool", value=hub.spool.waiting)
         yield GaugeMetricFamily("leadhub_accepted", "Leads accepted by this process", value=hub.intake.accepted)
         yield GaugeMetricFamily("leadhub_refused", "Requests refused by this process", value=hub.intake.refusals.count)
+        waiting = hub.callbacks.waiting
+        yield GaugeMetricFamily("leadhub_not_called_back", "People with a missed call past its time", value=waiting)
         up = GaugeMetricFamily("leadhub_connection_up", "1 when the CRM takes leads", labels=["connection"])
         owned = GaugeMetricFamily("leadhub_connection_owned", "1 when this process owns it", labels=["connection"])
         for name, connection in hub.connections.items():

@@ -1,0 +1,49 @@
+"""What the sources of calls say in config.yaml, made ready for who needs it."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from connectors.pbx import PbxSettings, lines_of
+from jobs.callbacks import CallbackWatch
+from jobs.incidents import StoredIncidents
+from jobs.intake import Source
+from jobs.planning import CallRules
+from jobs.routing import Router
+from leads.clock import Clock
+from leads.lines import Lines
+from store.db import Database
+
+
+def settings_by_source(sources: Mapping[str, Source]) -> dict[str, PbxSettings]:
+    """Those of sources of calls."""
+    return {name: one.settings for name, one in sources.items() if isinstance(one.settings, PbxSettings)}
+
+
+def rules_by_source(sources: Mapping[str, Source]) -> dict[str, CallRules]:
+    return {
+        name: CallRules(settings.extensions, timedelta(seconds=settings.callback_within))
+        for name, settings in settings_by_source(sources).items()
+    }
+
+
+def lines_by_source(sources: Mapping[str, Source], region: str) -> dict[str, Lines]:
+    """`region`: the hub's."""
+    return {name: lines_of(settings, region) for name, settings in settings_by_source(sources).items()}
+
+
+def callback_watch(
+    sources: Mapping[str, Source], db: Database, clock: Clock, incidents: StoredIncidents, router: Router, timezone: str
+) -> CallbackWatch:
+    return CallbackWatch(
+        db=db,
+        clock=clock,
+        incidents=incidents,
+        router=router,
+        timezone=timezone,
+        titles={name: source.settings.title or name for name, source in sources.items()},
+        alert_after={
+            name: timedelta(seconds=settings.callback_alert_after)
+            for name, settings in settings_by_source(sources).items()
+            if settings.callback_alert_after is not None
+        },
+    )
