@@ -35,6 +35,8 @@ _DOORS: Final[Mapping[str, str]] = {
     "jivo": "jivo",
     "mango": "mango",
     "megafon": "megafon",
+    "meta": "meta",
+    "moysklad": "moysklad",
     "onlinepbx": "onlinepbx",
     "ringostat": "ringostat",
     "roistat": "roistat",
@@ -61,11 +63,7 @@ _DOORS: Final[Mapping[str, str]] = {
     "yookassa": "yookassa",
     "zadarma": "zadarma",
 }
-"""`sources.*.type` -> the package that declares it, imported when it is first asked for: few hubs have all doors.
-
-`meta` and `moysklad` are not among them: their requests only name what has to be read at the vendor, and nothing
-reads it yet. A door that answers 200 to a lead that nobody then sees is worse than none.
-"""
+"""`sources.*.type` -> the package that declares it, imported when it is first asked for: few hubs have all doors."""
 
 
 Sample = Callable[[Any, str, datetime], Inbound]

@@ -3,6 +3,7 @@
 import hmac
 
 from connectors.doors import Door, Inbound, Refused, Reply, check_token, same_secret
+from connectors.links import Link, LinkOpening
 from connectors.meta.parse import parse
 from connectors.meta.settings import MetaSettings
 
@@ -27,6 +28,13 @@ def verify(settings: MetaSettings, inbound: Inbound) -> None:
         raise Refused("the signature is wrong or missing")
 
 
+def link(opening: LinkOpening) -> Link | None:
+    """Without page_token it says so when it is asked."""
+    from connectors.meta.link import MetaLink
+
+    return MetaLink.open(opening)
+
+
 SOURCE = Door(
     name="meta",
     title="Meta Lead Ads",
@@ -35,4 +43,5 @@ SOURCE = Door(
     parse=parse,
     verify=verify,
     handshake=handshake,
+    link=link,
 )

@@ -14,3 +14,6 @@ class MetaSettings(FormSettings):
     verify_token: SecretStr = Field(min_length=1, description="token typed when the webhook is subscribed")
     page_token: SecretStr | None = Field(None, description="access token of the page: leads are read with it")
     graph_url: str = Field("https://graph.facebook.com/v21.0", description="address of the Graph API with its version")
+    forms: tuple[str, ...] = Field(
+        (), description="ids of the forms whose leads are compared; default: all of the page"
+    )

@@ -27,7 +27,7 @@ def parse(settings: MoyskladSettings, inbound: Inbound, region: str) -> Parsed:
 def _errand(settings: MoyskladSettings, event: dict[str, Any], request_id: str, moment: str) -> Errand | None:
     meta = dict_of(event.get("meta"))
     href, action = text_of(meta.get("href")), text_of(event.get("action"))
-    if not _is_theirs(href, settings.api_url):
+    if not is_theirs(href, settings.api_url):
         return None
     data = {
         "href": href,
@@ -42,7 +42,7 @@ def _errand(settings: MoyskladSettings, event: dict[str, Any], request_id: str, 
     return Errand("moysklad", digest_of(request_id, href, action), told)
 
 
-def _is_theirs(href: str, api_url: str) -> bool:
+def is_theirs(href: str, api_url: str) -> bool:
     try:
         link, api = urlsplit(href), urlsplit(api_url)
         host = link.hostname or ""

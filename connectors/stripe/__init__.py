@@ -4,6 +4,7 @@ import hmac
 import re
 
 from connectors.doors import Door, Inbound, Refused, check_token, same_secret
+from connectors.links import Link, LinkOpening
 from connectors.stripe.parse import parse
 from connectors.stripe.settings import StripeSettings
 
@@ -28,6 +29,13 @@ def verify(settings: StripeSettings, inbound: Inbound) -> None:
         raise Refused("the signature is too old, or the clock of this machine is wrong")
 
 
+def link(opening: LinkOpening) -> Link | None:
+    """With secret_key."""
+    from connectors.stripe.link import StripeLink
+
+    return StripeLink.open(opening)
+
+
 SOURCE = Door(
     name="stripe",
     title="Stripe",
@@ -35,4 +43,5 @@ SOURCE = Door(
     group="payment",
     parse=parse,
     verify=verify,
+    link=link,
 )

@@ -20,7 +20,7 @@ _ZERO_DECIMALS: Final = frozenset(
 )
 _THREE_DECIMALS: Final = frozenset(("BHD", "JOD", "KWD", "OMR", "TND"))
 
-_STATUS: Final[dict[str, Status]] = {
+STATUS: Final[dict[str, Status]] = {
     "checkout.session.completed": "succeeded",
     "checkout.session.async_payment_succeeded": "succeeded",
     "checkout.session.async_payment_failed": "canceled",
@@ -42,9 +42,9 @@ def parse(settings: StripeSettings, inbound: Inbound, region: str) -> Parsed:
     kind = text_of(event.get("type"))
     thing = dict_of(dict_of(event.get("data")).get("object"))
     payment_id = _linked(thing.get("payment_intent")) or text_of(thing.get("id"))
-    if kind not in _STATUS or not payment_id or text_of(thing.get("mode")) == "setup":
+    if kind not in STATUS or not payment_id or text_of(thing.get("mode")) == "setup":
         return Parsed()
-    status = _STATUS[kind]
+    status = STATUS[kind]
     if kind == "checkout.session.completed" and text_of(thing.get("payment_status")) == "unpaid":
         status = "pending"  # a bank transfer that is still under way
     code = currency(thing.get("currency"))

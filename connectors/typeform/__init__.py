@@ -2,6 +2,7 @@
 
 from connectors.doors import Door, Inbound, check_token
 from connectors.formfields import check_hmac
+from connectors.links import Link, LinkOpening
 from connectors.typeform.parse import parse
 from connectors.typeform.settings import TypeformSettings
 
@@ -15,6 +16,13 @@ def verify(settings: TypeformSettings, inbound: Inbound) -> None:
         check_hmac(settings.secret, inbound.body, inbound.headers.get("typeform-signature", ""), prefix="sha256=")
 
 
+def link(opening: LinkOpening) -> Link | None:
+    """With access_token and form_id."""
+    from connectors.typeform.link import TypeformLink
+
+    return TypeformLink.open(opening)
+
+
 SOURCE = Door(
     name="typeform",
     title="Typeform",
@@ -22,4 +30,5 @@ SOURCE = Door(
     group="form",
     parse=parse,
     verify=verify,
+    link=link,
 )

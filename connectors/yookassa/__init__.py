@@ -4,6 +4,7 @@ from ipaddress import ip_address
 
 from connectors.doors import Door, Inbound, Refused, check_token
 from connectors.formfields import dict_of, object_of, text_of
+from connectors.links import Link, LinkOpening
 from connectors.yookassa.parse import parse
 from connectors.yookassa.settings import YookassaSettings
 
@@ -31,6 +32,13 @@ def _check_address(settings: YookassaSettings, inbound: Inbound) -> None:
         raise Refused("the sender's address is none of YooKassa's", 403)
 
 
+def link(opening: LinkOpening) -> Link | None:
+    """Without secret_key it says so when it is asked."""
+    from connectors.yookassa.link import YookassaLink
+
+    return YookassaLink.open(opening)
+
+
 SOURCE = Door(
     name="yookassa",
     title="YooKassa",
@@ -38,4 +46,5 @@ SOURCE = Door(
     group="payment",
     parse=parse,
     verify=verify,
+    link=link,
 )

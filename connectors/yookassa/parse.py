@@ -7,7 +7,8 @@ from connectors.events import Errand, ParsedPayment
 from connectors.formfields import currency, dict_of, lead_of, moment, money, object_of, text_of
 from connectors.yookassa.settings import YookassaSettings
 
-_STATUS: Final[dict[str, Literal["pending", "succeeded", "canceled", "refunded"]]] = {
+STATUS: Final[dict[str, Literal["pending", "succeeded", "canceled", "refunded"]]] = {
+    "payment.pending": "pending",  # of the API alone, no notification tells it
     "payment.waiting_for_capture": "pending",
     "payment.succeeded": "succeeded",
     "payment.canceled": "canceled",
@@ -17,22 +18,37 @@ _ORDER_NAMES: Final = ("order_id", "orderId", "order", "order_number", "orderNum
 
 
 def parse(settings: YookassaSettings, inbound: Inbound, region: str) -> Parsed:
-    """Raises UnreadableBody. Payouts, deals and the like make nothing."""
+    """Raises UnreadableBody. Payouts, deals and the like make nothing.
+
+    With the shop's key each payment is read from the API; without proof of the sender only what is read counts.
+    """
     if not inbound.body.strip():
         return Parsed()
     notice = object_of(inbound)
     event, thing = text_of(notice.get("event")), dict_of(notice.get("object"))
     object_id = text_of(thing.get("id"))
-    if event not in _STATUS or not object_id:
+    if event not in STATUS or not object_id:
         return Parsed()
+    payment = payment_of(settings, inbound, region, event, thing)
+    if settings.secret_key is None:
+        return Parsed(payments=(payment,))
+    told = {"payment_id": payment.payment_id, "object_id": object_id, "event": event}
+    errands = (Errand("yookassa_payment", payment.event_id, told),)
+    return Parsed(payments=(payment,) if settings.trusted_ip else (), errands=errands)
+
+
+def payment_of(
+    settings: YookassaSettings, inbound: Inbound, region: str, event: str, thing: dict[str, Any]
+) -> ParsedPayment:
+    """`thing`: a payment or refund as the API has it and as the notification of `event` quotes it."""
+    object_id = text_of(thing.get("id"))
     payment_id = text_of(thing.get("payment_id")) if event.startswith("refund.") else object_id
     amount = dict_of(thing.get("amount"))
     metadata = {name: text_of(value) for name, value in dict_of(thing.get("metadata")).items()}
-    event_id = f"{object_id}:{event}"
-    payment = ParsedPayment(
+    return ParsedPayment(
         payment_id=payment_id or object_id,
-        event_id=event_id,
-        status=_STATUS[event],
+        event_id=f"{object_id}:{event}",
+        status=STATUS[event],
         amount=money(amount.get("value")),
         currency=currency(amount.get("currency")),
         order_id=next((metadata[name] for name in _ORDER_NAMES if metadata.get(name)), ""),
@@ -40,8 +56,6 @@ def parse(settings: YookassaSettings, inbound: Inbound, region: str) -> Parsed:
         at=moment(thing.get("captured_at")) or moment(thing.get("created_at")),
         lead=_payer(settings, inbound, region, metadata),
     )
-    told = {"payment_id": payment.payment_id, "object_id": object_id, "event": event}
-    return Parsed(payments=(payment,), errands=(Errand("yookassa_payment", event_id, told),))
 
 
 def _payer(settings: YookassaSettings, inbound: Inbound, region: str, metadata: dict[str, Any]) -> ParsedLead:

@@ -125,7 +125,7 @@ class LifeDatabase(InlineDatabase):
 class Wire(httpx.AsyncBaseTransport):
     """The network between one process and one vendor: delays; the other end works on when this one is gone."""
 
-    def __init__(self, world: "World", life: Life, layer: FaultLayer) -> None:
+    def __init__(self, world: "World", life: Life, layer: Any) -> None:
         self._world = world
         self._life = life
         self._layer = layer
@@ -198,6 +198,8 @@ class World:
         fault_rng = random.Random(seed + 2)
         self.layers = {name: FaultLayer(vendor, right, fault_rng) for name, vendor in self.vendors.items()}
         self.layers["amocrm"].spared = ("/oauth2/",)
+        self.others: dict[str, Any] = {}
+        """ASGI applications of vendors that only a test knows, by the type of the source."""
         self.signed_in_again = 0
         loop.set_task_factory(self._make_task)
 
@@ -255,7 +257,11 @@ class World:
                 other.hub.wake([])
 
     def transport(self, life: Life) -> Callable[[str], httpx.AsyncBaseTransport | None]:
-        return lambda vendor: Wire(self, life, self.layers[vendor]) if vendor in self.layers else NOBODY
+        def to(vendor: str) -> httpx.AsyncBaseTransport:
+            there = self.layers.get(vendor) or self.others.get(vendor)
+            return NOBODY if there is None else Wire(self, life, there)
+
+        return to
 
     def close(self) -> None:
         self._watcher.close()

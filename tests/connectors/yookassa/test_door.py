@@ -30,6 +30,15 @@ def test_the_sample_payment() -> None:
     assert found.at == datetime(2026, 1, 5, 8, 1, tzinfo=UTC)
     assert found.lead is not None
     assert (found.lead.phones, found.lead.extra) == (("+79990001122",), {"deal_id": "72"})
+    assert parsed.errands == ()
+
+
+@pytest.mark.parametrize(("trusted", "believed"), [("77.75.156.11", 1), ((), 0)])
+def test_with_the_key_of_the_shop_the_payment_is_read_again(trusted: object, believed: int) -> None:
+    """And one whose sender is not proven is not believed before."""
+    request = doors.sample("yookassa", "payment-succeeded.http")
+    parsed = doors.taken("yookassa", request, secret_key="key-of-the-tests", trusted_ip=trusted)
+    assert len(parsed.payments) == believed
     told = {"payment_id": PAYMENT, "object_id": PAYMENT, "event": "payment.succeeded"}
     assert parsed.errands == (Errand("yookassa_payment", f"{PAYMENT}:payment.succeeded", told),)
 
