@@ -79,6 +79,7 @@ def _call(
         ring_s=less(whole_s, talk_s),
         talk_s=talk_s,
         disposition=disposition,
+        recording_id=call_id if talk_s and fields.get("download_url") else "",
         recording_url=web_link(fields.get("download_url")) if talk_s else "",
         extra=extra,
     )

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from connectors.doors import Door, Inbound, Parsed, Receipt, Reply
+from connectors.links import Link, LinkOpening
 from connectors.pbx import check_address
 from connectors.sipuni.parse import parse
 from connectors.sipuni.settings import SipuniSettings
@@ -15,6 +16,13 @@ def reply(settings: SipuniSettings, inbound: Inbound, parsed: Parsed, receipts: 
     return parsed.reply or Reply(200, b'{"success": true}')
 
 
+def link(opening: LinkOpening) -> Link | None:
+    """With user and secret."""
+    from connectors.sipuni.link import SipuniLink
+
+    return SipuniLink.open(opening)
+
+
 SOURCE = Door(
     name="sipuni",
     title="Sipuni",
@@ -24,4 +32,5 @@ SOURCE = Door(
     verify=check_address,
     reply=reply,
     methods=("GET", "POST"),
+    link=link,
 )

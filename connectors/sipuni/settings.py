@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from connectors.chats import Secret
-from connectors.pbx import PbxSettings
+from connectors.pbx import PbxSettings, Zone
 
 
 class SipuniSettings(PbxSettings):
@@ -11,3 +11,5 @@ class SipuniSettings(PbxSettings):
 
     user: str = Field("", coerce_numbers_to_str=True, description="number of the account, e.g. '070001', in quotes")
     secret: Secret | None = Field(None, description="key of the integration, for calls to the vendor")
+    timezone: Zone = Field("", description="zone of the statistics' times; default: Europe/Moscow")
+    api_url: str = Field("https://sipuni.com", description="where the API lives")
