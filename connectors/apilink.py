@@ -130,6 +130,13 @@ def needed(value: str, setting: str, operation: str) -> str:
     return value
 
 
+def given(value: str, what: str, operation: str) -> str:
+    """What the caller must name. Raises PermanentError, said for people."""
+    if not value:
+        raise PermanentError(f"{what} is not known", operation)
+    return value
+
+
 def bare(phone: str) -> str:
     """`+79161234567` -> `79161234567`, as most vendors of telephony want it."""
     return phone.lstrip("+")

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import httpx
 
-from connectors.apilink import ApiLink, bare, needed, spans, within
+from connectors.apilink import ApiLink, bare, given, spans, within
 from connectors.base import Rate
 from connectors.doors import Parsed
 from connectors.errors import (
@@ -101,7 +101,7 @@ class MangoLink(ApiLink):
         """Rings the colleague, then the client. What came of it arrives as events that bear `key`."""
         command: dict[str, Any] = {
             "command_id": key,
-            "from": {"extension": needed(extension, "the employee's extension", "mango.dial")},
+            "from": {"extension": given(extension, "the employee's extension", "mango.dial")},
             "to_number": bare(phone),
         }
         if self._line:

@@ -1,6 +1,7 @@
 """MegaFon's virtual PBX, and others that speak its language (Gravitel)."""
 
 from connectors.doors import Door, Inbound
+from connectors.links import Link, LinkOpening
 from connectors.megafon.parse import parse
 from connectors.megafon.settings import MegafonSettings
 from connectors.pbx import check_address, check_word, fields_or_none
@@ -16,6 +17,13 @@ def verify(settings: MegafonSettings, inbound: Inbound) -> None:
         check_word(settings.crm_token, given, "crm_token")
 
 
+def link(opening: LinkOpening) -> Link | None:
+    """With token and api_url."""
+    from connectors.megafon.link import MegafonLink
+
+    return MegafonLink.open(opening)
+
+
 SOURCE = Door(
     name="megafon",
     title="MegaFon VATS",
@@ -23,4 +31,5 @@ SOURCE = Door(
     group="telephony",
     parse=parse,
     verify=verify,
+    link=link,
 )

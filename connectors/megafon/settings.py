@@ -12,3 +12,11 @@ class MegafonSettings(PbxSettings):
     keyed_with = ("crm_token",)
 
     crm_token: Secret | None = Field(None, description="key typed into the cabinet, which comes with every request")
+    token: Secret | None = Field(
+        None, description="key of the PBX itself, for its history, calls and recordings; wants `api_url`"
+    )
+    api_url: str = Field(
+        "",
+        description="address of the PBX as its cabinet shows it: https://NAME.megapbx.ru/crmapi/v1, or the older "
+        "https://NAME.megapbx.ru/sys/crm_api.wcgp, which is meant by a bare name",
+    )

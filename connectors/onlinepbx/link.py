@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 import httpx
 
-from connectors.apilink import ApiLink, as_request, bare, needed, spans, within
+from connectors.apilink import ApiLink, as_request, bare, given, needed, spans, within
 from connectors.base import Rate
 from connectors.doors import Parsed
 from connectors.errors import AuthError, ConnectorError, PermanentError, RetryableError
@@ -62,7 +62,7 @@ class OnlinePbxLink(ApiLink):
 
     async def dial(self, extension: str, phone: str, key: str) -> str:
         """Rings the colleague, then the client. Returns the call's uuid where the vendor tells it."""
-        ends = {"from": needed(extension, "the employee's extension", "onlinepbx.dial"), "to": bare(phone)}
+        ends = {"from": given(extension, "the employee's extension", "onlinepbx.dial"), "to": bare(phone)}
         tree = await self._ask("onlinepbx.dial", "call/now.json", ends, writes=True)
         return text(tree, "data", "uuid") or text(tree, "data", "call_id") or text(tree, "data")
 

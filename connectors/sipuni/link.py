@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx
 
-from connectors.apilink import ApiLink, as_request, bare, needed, spans, within, zone_of
+from connectors.apilink import ApiLink, as_request, bare, given, spans, within, zone_of
 from connectors.base import Rate
 from connectors.doors import Parsed
 from connectors.errors import AuthError, ConnectorError, PermanentError, RetryableError
@@ -93,7 +93,7 @@ class SipuniLink(ApiLink):
             "antiaon": "0",
             "phone": bare(phone),
             "reverse": "0",
-            "sipnumber": needed(extension, "the employee's extension", "sipuni.dial"),
+            "sipnumber": given(extension, "the employee's extension", "sipuni.dial"),
         }
         tree = await self._ask("sipuni.dial", "/api/callback/call_number", wanted, writes=True)
         return str(tree.get("id") or "") if isinstance(tree, dict) else ""
@@ -107,7 +107,7 @@ class SipuniLink(ApiLink):
             except (PermanentError, AuthError):
                 if not found:
                     raise
-        form = self._signed({"id": needed(found, "the recording's id", "sipuni.recording")})
+        form = self._signed({"id": given(found, "the recording's id", "sipuni.recording")})
         return await self.download("sipuni.recording", "/api/statistic/record", method="POST", data=form)
 
     # --- the wire --------------------------------------------------------------------------------------

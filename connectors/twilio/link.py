@@ -9,7 +9,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 import httpx
 
-from connectors.apilink import PAGES_MAX, ApiLink, needed, within
+from connectors.apilink import PAGES_MAX, ApiLink, given, needed, within
 from connectors.base import Rate
 from connectors.doors import Parsed
 from connectors.errors import AuthError, ConnectorError, PermanentError
@@ -112,7 +112,7 @@ class TwilioLink(ApiLink):
     async def dial(self, extension: str, phone: str, key: str) -> str:
         """Rings the colleague, then the client. Returns the CallSid."""
         line = needed(self._settings.caller_id, "caller_id", "twilio.dial")
-        colleague = needed(extension, "the employee's extension", "twilio.dial")
+        colleague = given(extension, "the employee's extension", "twilio.dial")
         digits = colleague.lstrip("+")
         if not (digits.isdecimal() and len(digits) >= PHONE_MIN):
             colleague = self._settings.employee_address.replace("{extension}", colleague)

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import httpx
 
-from connectors.apilink import PAGES_MAX, ApiLink, bare, local, needed, spans, within, zone_of
+from connectors.apilink import PAGES_MAX, ApiLink, bare, given, local, needed, spans, within, zone_of
 from connectors.base import Rate
 from connectors.doors import Parsed
 from connectors.errors import (
@@ -105,7 +105,7 @@ class UisLink(ApiLink):
     async def dial(self, extension: str, phone: str, key: str) -> str:
         """Rings the employee, then the client; `key` comes back as `external_id`. Returns the call's session."""
         line = needed(self._settings.virtual_phone_number, "virtual_phone_number", "uis.dial")
-        employee = await self._employee(needed(extension, "the employee's extension", "uis.dial"))
+        employee = await self._employee(given(extension, "the employee's extension", "uis.dial"))
         wanted = {
             "first_call": "employee",
             "switch_at_once": True,

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 import httpx
 
-from connectors.apilink import PAGES_MAX, ApiLink, bare, local, needed, spans, within, zone_of
+from connectors.apilink import PAGES_MAX, ApiLink, bare, given, local, spans, within, zone_of
 from connectors.base import Rate
 from connectors.doors import Parsed
 from connectors.errors import (
@@ -96,7 +96,7 @@ class ZadarmaLink(ApiLink):
 
     async def dial(self, extension: str, phone: str, key: str) -> str:
         """Rings the colleague, then the client. The vendor gives no id: the call is known by its numbers and time."""
-        ends = {"from": needed(extension, "the employee's extension", "zadarma.dial"), "to": bare(phone)}
+        ends = {"from": given(extension, "the employee's extension", "zadarma.dial"), "to": bare(phone)}
         await self._ask("zadarma.dial", "/v1/request/callback/", ends, writes=True)
         return ""
 
