@@ -3,9 +3,18 @@
 from connectors.beeline.parse import parse
 from connectors.beeline.settings import BeelineSettings
 from connectors.doors import Door
+from connectors.links import Link, LinkOpening
 from connectors.pbx import check_address
 
 __all__ = ["SOURCE", "BeelineSettings"]
+
+
+def link(opening: LinkOpening) -> Link | None:
+    """With api_token."""
+    from connectors.beeline.link import BeelineLink
+
+    return BeelineLink.open(opening)
+
 
 SOURCE = Door(
     name="beeline",
@@ -14,4 +23,5 @@ SOURCE = Door(
     group="telephony",
     parse=parse,
     verify=check_address,
+    link=link,
 )

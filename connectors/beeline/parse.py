@@ -51,24 +51,28 @@ def parse(settings: BeelineSettings, inbound: Inbound, region: str) -> Parsed:
     name = caller_name(call.text("remoteParty", "name")) if direction == "in" else ""
     extra = {"release_cause": cause, "queue": call.text("acdCallInfo", "acdName")}
     sequence = event.text("sequenceNumber")
+    tracking, target = call.text("extTrackingId"), event.text("targetId")
+    disposition = outcome(direction, answered_at is not None, cause) if tells else ""
+    event_id = event.text("eventID") or f"{leg}:{kind}:{sequence}"
     return Parsed(
         calls=(
             ParsedCall(
                 call_id=call_id,
                 event=kind,
-                event_id=event.text("eventID") or f"{leg}:{kind}:{sequence}",
+                event_id=event_id,
                 state=state,
                 direction=direction,
                 client="" if direction == "internal" else _client(call, region).outside,
                 line=_line(call, ours, direction, region),
                 extension=ours.extension,
-                employee=event.text("targetId"),
+                employee=target,
                 at=at,
                 started_at=started_at,
                 answered_at=answered_at or (at if state == "talking" else None),
                 ended_at=at if state == "ended" else None,
                 talk_s=talk_s,
-                disposition=outcome(direction, answered_at is not None, cause) if tells else "",
+                disposition=disposition,
+                recording_id=f"{tracking}/{target}" if disposition == "answered" and tracking and target else "",
                 lead=call_lead({}, at, name=name) if name else None,
                 extra={key: value for key, value in extra.items() if value},
             ),

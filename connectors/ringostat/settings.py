@@ -2,7 +2,7 @@
 
 from typing import Annotated, Final
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, SecretStr
 
 from connectors.callfields import CallSettings
 
@@ -29,3 +29,10 @@ class RingostatSettings(CallSettings):
         default_factory=dict,
         description="names of parameters as chosen at Ringostat -> ours, where they differ from Ringostat's own",
     )
+    auth_key: SecretStr | None = Field(
+        None, min_length=1, description="Auth-key of the project, for its list of calls and for calling"
+    )
+    project_id: str = Field(
+        "", coerce_numbers_to_str=True, description="number of the project, where the key has several"
+    )
+    api_url: str = Field("https://api.ringostat.net", description="where the API lives")
