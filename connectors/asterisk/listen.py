@@ -70,10 +70,10 @@ async def listen(settings: AsteriskSettings, clock: Clock, region: str) -> Async
 
 async def _blocks(ami: AmiSettings) -> AsyncGenerator[Block | None]:
     """None once logged in, then each block. Raises AuthError or RetryableError, whatever the network does."""
-    reader, writer = await _connect(ami)
+    reader, writer = await connect(ami)
     parser = AmiParser()
     try:
-        early = await _log_in(reader, writer, parser, ami)
+        early = await log_in(reader, writer, parser, ami)
         yield None
         for block in early:
             yield block
@@ -89,7 +89,7 @@ async def _blocks(ami: AmiSettings) -> AsyncGenerator[Block | None]:
                 await writer.wait_closed()
 
 
-async def _connect(ami: AmiSettings) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+async def connect(ami: AmiSettings) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     context = ssl.create_default_context() if ami.tls else None
     try:
         async with asyncio.timeout(CONNECT_S):
@@ -98,24 +98,28 @@ async def _connect(ami: AmiSettings) -> tuple[asyncio.StreamReader, asyncio.Stre
         raise RetryableError(f"no connection: {type(error).__name__}", "asterisk.connect") from error
 
 
-async def _log_in(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, parser: AmiParser, ami: AmiSettings
+async def log_in(
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    parser: AmiParser,
+    ami: AmiSettings,
+    events: str = EVENTS,
 ) -> list[Block]:
     """Events that came together with the answer, which may stand anywhere among them."""
-    events: list[Block] = []
+    early: list[Block] = []
     async with asyncio.timeout(LOGIN_S):
         secret = ami.secret.get_secret_value()
-        writer.write(action("Login", ActionID="login", Username=ami.username, Secret=secret, Events=EVENTS))
+        writer.write(action("Login", ActionID="login", Username=ami.username, Secret=secret, Events=events))
         await writer.drain()
         while True:
             blocks = parser.feed(await _some(reader))
             answer = next((block for block in blocks if "response" in block), None)
-            events += [block for block in blocks if "event" in block]
+            early += [block for block in blocks if "event" in block]
             if answer is None:
                 continue
             if answer["response"].casefold() != "success":
                 raise AuthError("the PBX refused the login", "asterisk.login")
-            return events
+            return early
 
 
 async def _read(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
