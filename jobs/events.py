@@ -20,7 +20,7 @@ from leads.calls import Call, CallEvent
 from leads.clock import Clock
 from leads.ids import new_id
 from leads.lines import Lines, titled, touch_by
-from store import errands, events, missed_calls
+from store import dialled, errands, events, missed_calls
 from store.events import Arrival, KnownCall
 from store.intake import Acceptance, Accepted, RawRequest
 
@@ -96,6 +96,7 @@ class EventIntake:
         for (call, _), result in zip(leads, accepted, strict=True):
             events.became_lead(conn, call.id, result.lead_id)
         missed_calls.refresh(conn, calls, self._clock.now())
+        dialled.tie(conn, calls)
         new = {(one.key, one.event_key) for one in fresh if one.kind == "message"}
         take_leads = partial(self._take_leads, conn, source, received_at, raw)
         accepted += self._messages.take(conn, source, received_at, parsed.messages, new, take_leads, flags)

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from connectors.http import MAY_WRITE
-from connectors.links import Fetches, Link
+from connectors.links import Dials, Fetches, Link
 from jobs.checkpoints import Checkpoint, passed
+from jobs.dialling import DialRuns
 from jobs.errands import ErrandRuns
 from jobs.intake import IntakeService, Source
 from jobs.leasing import LeaseKeeper
@@ -87,6 +88,8 @@ def make_workers(
         source, parts = sources[name], list[Part]()
         if isinstance(link, Fetches):
             parts.append(ErrandRuns(source, link, db, clock, intake, policy, checkpoint, pace))
+        if isinstance(link, Dials):
+            parts.append(DialRuns(name, link, db, clock, checkpoint, pace))
         if parts:
             lease = lease_of(name)
             workers[lease] = SourceWorker(name, LeaseKeeper(lease, db, clock, pace, hub_id), parts)

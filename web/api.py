@@ -20,6 +20,7 @@ from store.reading import LeadFilter
 from web import api_models as shapes
 from web.access import TokenGate
 from web.actions import Actions, OverAlready
+from web.api_calls import add_calls
 from web.api_errands import add_errands
 from web.plain import plain_text
 from web.search import find_phone
@@ -115,6 +116,7 @@ def make_api(hub: Hub) -> APIRouter:
         why = plain_text(wanted.why)
         return _one(await actions.discard([lead_id], why=why, actor=f"api:{caller}"), lead_id)
 
+    add_calls(api, hub, gate)
     add_errands(api, hub, actions, gate)
 
     @api.get("/incidents", tags=["incidents"])
