@@ -48,7 +48,6 @@ from leads.retry import RetryPolicy
 from mappings.load import load_mapping
 from mappings.schema import LeadMapping
 from mappings.texts import Locale
-from mappings.views import Hub as HubView
 from mappings.views import Named
 from store.db import Database
 from store.leases import Held
@@ -229,7 +228,7 @@ def build_hub(
     """Opens everything, starts nothing. `transport` gives, by vendor's name, what to use instead of the network."""
     sealer = Sealer(secret_keys(settings))
     masks = Masks(settings)
-    hub_view = HubView(settings.hub.locale, settings.hub.timezone, str(settings.hub.public_url or ""))
+    hub_view = settings.hub.view
     sources = {
         name: Source(name, SOURCES[one.type], one.settings)  # type: ignore[arg-type]  # a door's settings are DoorSettings
         for name, one in settings.sources.items()

@@ -1,17 +1,20 @@
 """What must fit together: names that refer to each other, conditions, mapping files."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from connectors.pbx import PbxSettings, line_number
 from jobs.config_errors import Problem, YamlPath, choices, quote
 from jobs.config_validate import Reader
+from mappings.attributes import OBJECTS
 from mappings.checker import ExpressionError
 from mappings.expressions import compile_condition
-from mappings.load import load_mapping, mapping_names
+from mappings.load import SYNC, load_mapping, mapping_names
 from mappings.problems import MappingError, nearest
+from mappings.records import load_record_mapping, parse_record_mapping, preset_names
 
 if TYPE_CHECKING:
     from jobs.config import Settings
@@ -96,7 +99,7 @@ def _syncs(syncs: Any, connections: list[str], mappings: "_Mappings", reader: Re
         if isinstance(sync, dict):
             for side in ("left", "right"):
                 _refer(sync.get(side), ("syncs", name, side), "connection", connections, reader)
-            mappings.named(sync.get("mapping"), ("syncs", name, "mapping"))
+            mappings.of_sync(sync, ("syncs", name, "mapping"))
 
 
 def _fallback(data: Mapping[str, Any], reader: Reader) -> None:
@@ -143,6 +146,7 @@ class _Mappings:
         self._folder = settings.base_dir / "mappings"
         self._shown = Path(reader.document.file).parent
         self._named: set[str] = set()
+        self._types = {name: one.type for name, one in settings.connections.items()}
 
     def named(self, name: Any, path: YamlPath) -> None:
         """`mappings/NAME.yaml` beside the file, else a shipped preset of that name."""
@@ -165,23 +169,46 @@ class _Mappings:
                 self._named.add(preset)
                 self._reader.problems.extend(self._inside(preset))
 
+    def of_sync(self, sync: Mapping[str, Any], path: YamlPath) -> None:
+        """`mappings/sync/NAME.yaml`, or the one for the two CRMs and this kind of record."""
+        types = [self._types.get(side) if isinstance(side := sync.get(key), str) else None for key in ("left", "right")]
+        name, about = sync.get("mapping"), sync.get("object")
+        known = mapping_names(self._folder, SYNC)
+        if isinstance(name, str) and name not in known:
+            self._reader.report(path, f"there is no mapping {quote(name)}", choices(name, known, "there are"))
+        elif types[0] and types[1] and about in OBJECTS:
+            own = name if isinstance(name, str) else None
+            load = partial(load_record_mapping, types[0], types[1], about, self._folder, name=own)
+            self._named.add(f"{SYNC}{own or preset_names(types[0], types[1], about)[0]}")
+            self._reader.problems.extend(self._problems(load, f"{SYNC}{own or about}"))
+
     def unused(self) -> Iterator[Problem]:
         """What is wrong in files that nothing names: that stops nobody."""
         for file in sorted(self._folder.glob("*.yaml")):
             if file.stem not in self._named:
                 yield from self._inside(file.stem)
+        for file in sorted((self._folder / SYNC).glob("*.yaml")):
+            if f"{SYNC}{file.stem}" not in self._named:
+                shown = f"{self._folder.name}/{SYNC}{file.name}"
+                read = partial(_read_record_mapping, file, shown, self._folder)
+                yield from self._problems(read, f"{SYNC}{file.stem}")
 
     def _inside(self, name: str) -> list[Problem]:
+        return self._problems(partial(load_mapping, name, self._folder, locale=self._locale), name)
+
+    def _problems(self, load: Callable[[], object], name: str) -> list[Problem]:
         try:
-            load_mapping(name, self._folder, locale=self._locale)
+            load()
         except MappingError as error:
-            return [
-                replace(Problem(**asdict(problem)), file=str(self._shown / problem.file)) for problem in error.problems
-            ]
+            return [replace(problem, file=str(self._shown / problem.file)) for problem in error.problems]
         except OSError as error:
             file = str(self._shown / "mappings" / f"{name}.yaml")
             return [Problem(file, 0, 0, "", f"cannot be read: {error.strerror}")]
         return []
+
+
+def _read_record_mapping(file: Path, shown: str, folder: Path) -> object:
+    return parse_record_mapping(file.read_bytes(), shown, folder=folder)
 
 
 def _conditions(value: Any, path: YamlPath, reader: Reader) -> None:

@@ -30,6 +30,7 @@ from jobs.config_types import (
     as_list,
     split_listen,
 )
+from mappings.views import Hub as HubView
 
 MIN_KEY_CHARS = 16
 Locale = Literal["ru", "en"]
@@ -85,6 +86,11 @@ class Hub(Strict):
     late_after: PositiveDuration = Field(timedelta(seconds=60), description="a lead undelivered so long is late; 60s")
     max_age: PositiveDuration = Field(timedelta(days=3), description="how long delivery is retried; 3d")
     fallback: Fallback | None = Field(None, description="who is told of a lead that the CRM does not take")
+
+    @property
+    def view(self) -> HubView:
+        """What an expression may know of it."""
+        return HubView(self.locale, self.timezone, str(self.public_url or ""), self.default_region or "")
 
     @property
     def zone(self) -> ZoneInfo:

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -118,7 +118,7 @@ class _Live:
         for name in sorted(names):
             mapping = load_mapping(name, folder, locale=self._settings.hub.locale)
             for problem in check_mapping(mapping, directory, self._where, self._name):
-                yield replace(Problem(**asdict(problem)), file=str(shown / problem.file))
+                yield replace(problem, file=str(shown / problem.file))
 
     def _routes(self) -> Iterator[Any]:
         return (route for route in self._settings.routes if self._name in route.to)

@@ -20,6 +20,8 @@ from connectors.base import (
     TaskDraft,
 )
 from jobs.deliver import Dropped
+from jobs.typed_values import typed
+from leads.assignment import CrmUserRef, resolve_user
 from mappings.engine import Drafted, DraftedRecord, DraftedTask, Drawn, one_line
 from mappings.filters import pretty_phone
 from mappings.texts import ATTRIBUTES, ENQUIRY, NO_NAME, NOT_WRITTEN, WHY, Locale
@@ -58,6 +60,9 @@ class Directory:
 
     def __init__(self, metadata: Metadata) -> None:
         self.pipelines = metadata.pipelines if "pipelines" in metadata.known else None
+        self.users: list[CrmUserRef] | None = None
+        if "users" in metadata.known:
+            self.users = [CrmUserRef(user.id, user.name, user.email, user.active) for user in metadata.users]
         known = metadata.fields if "fields" in metadata.known else {}
         self._exact: dict[Kind, dict[str, FieldInfo]] = {}
         self._folded: dict[Kind, dict[str, FieldInfo]] = {}
@@ -79,6 +84,11 @@ class Directory:
     def labels(self, kind: Kind) -> list[str]:
         """Names of the fields as people see them."""
         return [info.name for info in self._exact.get(kind, {}).values() if info.name]
+
+    def user(self, wanted: str) -> CrmUserRef | None:
+        """The active user by id, e-mail or name."""
+        found = resolve_user(wanted, self.users)
+        return found if found is not None and found.active else None
 
     def pipeline(self, wanted: str) -> Pipeline | None:
         """By id or name; None too when the pipelines could not be read."""
@@ -175,9 +185,9 @@ class _Resolving:
         contact = ContactDraft(
             key=self.keys.get("contact", ""),
             name=drafted.contact.text("name") or needed.name,
-            phones=needed.phones,
-            emails=needed.emails,
-            responsible=self.responsible,
+            phones=(*needed.phones, *(one for one in drafted.contact.phones if one not in needed.phones)),
+            emails=(*needed.emails, *(one for one in drafted.contact.emails if one not in needed.emails)),
+            responsible=self._responsible(drafted.contact),
             fields=self._fields("contact", drafted.contact),
         )
         return Resolved(
@@ -193,7 +203,17 @@ class _Resolving:
 
     def _company(self, record: DraftedRecord) -> CompanyDraft:
         fields = self._fields("company", record)
-        return CompanyDraft(self.keys.get("company", ""), record.text("name"), self.responsible, fields)
+        return CompanyDraft(self.keys.get("company", ""), record.text("name"), self._responsible(record), fields)
+
+    def _responsible(self, record: DraftedRecord) -> str:
+        """Whom the route chose; else whom the mapping names by e-mail, name or id."""
+        named = record.values.get("responsible")
+        if self.responsible or named is None:
+            return self.responsible
+        user = self.directory.user(named.value)
+        if user is None:
+            self._drop(named, "unread_users" if self.directory.users is None else "no_user")
+        return user.id if user else ""
 
     def _deal(self, record: DraftedRecord, name: str) -> DealDraft:
         needed = self.drafted.essentials
@@ -201,7 +221,7 @@ class _Resolving:
         return DealDraft(
             key=self.keys.get("deal", ""),
             title=record.text("title") or self._plain_title(),
-            responsible=self.responsible,
+            responsible=self._responsible(record),
             pipeline=pipeline,
             stage=stage,
             price=record.text("price"),
@@ -250,14 +270,27 @@ class _Resolving:
     def _value(self, drawn: Drawn, info: FieldInfo) -> Any:
         """Of a list field the ids of its values; of any other the value, a list as one text."""
         several = drawn.value if isinstance(drawn.value, list) else [drawn.value]
+        if info.kind == "user":
+            return self._user_value(drawn, several, info)
         if not info.enums:
-            return text_of(drawn.value) if isinstance(drawn.value, list) else drawn.value
+            if info.several:
+                return [typed(one, info, fits=drawn.fits) for one in several]
+            return typed(text_of(several) if isinstance(drawn.value, list) else drawn.value, info, fits=drawn.fits)
         found = [(one, _enum_id(info, text_of(one))) for one in several]
         for one, enum_id in found:
             if enum_id is None:
                 self._drop(replace(drawn, value=one), "no_value")
         ids = [enum_id for _, enum_id in found if enum_id is not None]
-        return ids if isinstance(drawn.value, list) else next(iter(ids), None)
+        return ids if isinstance(drawn.value, list) or info.several else next(iter(ids), None)
+
+    def _user_value(self, drawn: Drawn, several: list[Any], info: FieldInfo) -> Any:
+        """Ids of active users by e-mail, name or id."""
+        users = [(one, self.directory.user(text_of(one))) for one in several]
+        for one, user in users:
+            if user is None:
+                self._drop(replace(drawn, value=one), "unread_users" if self.directory.users is None else "no_user")
+        found = [user.id for _, user in users if user is not None]
+        return found if info.several else next(iter(found), None)
 
     def _pipeline_and_stage(self, pipeline: Drawn | None, stage: Drawn | None) -> tuple[str, str]:
         if self.directory.pipelines is None:

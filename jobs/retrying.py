@@ -6,7 +6,7 @@ from jobs.config import Settings
 from jobs.intake import SPAM_FLAGS
 from jobs.routing import Router
 from leads.clock import Clock
-from mappings.views import Hub, Named
+from mappings.views import Named
 from store import operator, rerouting
 from store.db import Database
 from store.intake import PlannedDelivery, lead_from_row
@@ -17,7 +17,7 @@ def make_router(settings: Settings, clock: Clock) -> Router:
     """The routes of the configuration, without a hub around them."""
     from connectors.registry import SOURCES
 
-    hub = Hub(settings.hub.locale, settings.hub.timezone, str(settings.hub.public_url or ""))
+    hub = settings.hub.view
     named = {
         name: Named(name, SOURCES[one.type].name, getattr(one.settings, "title", "") or name)
         for name, one in settings.sources.items()

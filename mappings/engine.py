@@ -2,16 +2,19 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
+from leads.normalize import email
+from leads.phones import phones
 from leads.records import Lead
 from mappings.checker import ExpressionError
 from mappings.expressions import Condition, Context, scope
 from mappings.nodes import Place
 from mappings.schema import Entry, LeadMapping, Section
 from mappings.texts import Locale, locale_of
+from mappings.transforms import Around
 from mappings.values import amount, is_empty, plain_number, text_of
 from mappings.views import Facts, variables
 
@@ -37,6 +40,8 @@ class Drawn:
     value: Any
     place: Place
     optional: bool = False
+    fits: bool = False
+    """To be cut to what the CRM's field can hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,9 @@ class DraftedRecord:
     fields: tuple[Drawn, ...] = ()
     tags: tuple[str, ...] = ()
     utm: Mapping[str, str] = field(default_factory=dict)
+    phones: tuple[str, ...] = ()
+    emails: tuple[str, ...] = ()
+    """Further ones that the mapping found, beside the lead's own; E.164 and lower case."""
 
     def text(self, name: str) -> str:
         """The attribute `name`, "" when the mapping gives none."""
@@ -90,7 +98,7 @@ class Drafted:
 def build(mapping: LeadMapping, facts: Facts) -> Drafted:
     """Never raises for what is in a lead. The same facts give the same draft."""
     due_at = facts.due_at or facts.now + mapping.due  # by the clock, when no working hours were given
-    drawing = _Drawing(scope(variables(facts, due_at)))
+    drawing = Drawing(scope(variables(facts, due_at)), Around(facts.hub.timezone, facts.hub.region))
     company = drawing.record(mapping.company) if mapping.company else None
     contact, deal = drawing.record(mapping.contact), drawing.record(mapping.deal)
     note = drawing.text(mapping.note) if mapping.note else ""
@@ -106,11 +114,12 @@ def build(mapping: LeadMapping, facts: Facts) -> Drafted:
     )
 
 
-class _Drawing:
+class Drawing:
     """Computes entry after entry and collects what failed."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, around: Around) -> None:
         self.context = context
+        self.around = around
         self.problems: list[FieldProblem] = []
 
     def record(self, section: Section) -> DraftedRecord:
@@ -118,7 +127,14 @@ class _Drawing:
             return DraftedRecord()
         values = {name: drawn for name, entry in section.values.items() if (drawn := self._attribute(name, entry))}
         utm = {entry.label: text for entry in section.utm if (text := self.text(entry))}
-        return DraftedRecord(values, tuple(self._fields(section.fields)), self._tags(section.tags), utm)
+        return DraftedRecord(
+            values,
+            tuple(self._fields(section.fields)),
+            tags=self._list(section.lists.get("tags", ()), _tag),
+            utm=utm,
+            phones=self._list(section.lists.get("phones", ()), self._phone),
+            emails=self._list(section.lists.get("emails", ()), _email),
+        )
 
     def task(self, mapping: LeadMapping) -> DraftedTask | None:
         section = mapping.task
@@ -129,10 +145,10 @@ class _Drawing:
         return DraftedTask(text, mapping.due) if text else None
 
     def text(self, entry: Entry) -> str:
-        return text_of(self._guarded(entry, entry.compute))
+        return text_of(self._guarded(entry, self._computed(entry)))
 
     def _attribute(self, name: str, entry: Entry) -> Drawn | None:
-        value = self._guarded(entry, partial(_price, entry) if name == "price" else entry.compute)
+        value = self._guarded(entry, partial(self._price, entry) if name == "price" else self._computed(entry))
         if value is None:
             return None
         text = text_of(value)
@@ -141,19 +157,39 @@ class _Drawing:
 
     def _fields(self, entries: Iterable[Entry]) -> Iterable[Drawn]:
         for entry in entries:
-            value = self._guarded(entry, entry.compute)
+            value = self._guarded(entry, self._computed(entry))
             if value is not None:
-                yield Drawn(entry.label, _plain(value), entry.place, entry.optional)
+                yield Drawn(entry.label, _plain(value), entry.place, entry.optional, entry.fits)
 
-    def _tags(self, entries: Iterable[Entry]) -> tuple[str, ...]:
-        tags: dict[str, None] = {}
+    def _list(self, entries: Iterable[Entry], clean: Callable[[Any], str]) -> tuple[str, ...]:
+        """The different values of all entries in order; one that cannot be read is left out and told."""
+        found: dict[str, None] = {}
         for entry in entries:
-            value = self._guarded(entry, entry.compute)
-            for tag in value if isinstance(value, list | tuple) else (value,):
-                text = one_line(text_of(tag))
+            value = self._guarded(entry, self._computed(entry))
+            for one in value if isinstance(value, list | tuple) else (value,):
+                text = self._guarded(entry, partial(_cleaned, clean, one))
                 if text:
-                    tags[text] = None
-        return tuple(tags)
+                    found[text] = None
+        return tuple(found)
+
+    def _computed(self, entry: Entry) -> Callable[[Context], Any]:
+        return lambda context: entry.compute(context, self.around)
+
+    def _phone(self, value: Any) -> str:
+        text = text_of(value)
+        found = phones(text, self.around.region).found
+        if text.strip() and not found:
+            raise ExpressionError("holds no phone number that can be read")
+        return found[0] if found else ""
+
+    def _price(self, entry: Entry, context: Context) -> str | None:
+        value = entry.compute(context, self.around)
+        if value is None:
+            return None
+        found = amount(value)
+        if found is None:
+            raise ExpressionError("is not an amount of money")
+        return plain_number(found)
 
     def _wanted(self, when: Condition | None, entry: Entry | None) -> bool:
         if when is None:
@@ -169,14 +205,20 @@ class _Drawing:
             return None
 
 
-def _price(entry: Entry, context: Context) -> str | None:
-    value = entry.compute(context)
-    if value is None:
-        return None
-    found = amount(value)
-    if found is None:
-        raise ExpressionError("is not an amount of money")
-    return plain_number(found)
+def _cleaned(clean: Callable[[Any], str], value: Any, _context: Context) -> str:
+    return clean(value)
+
+
+def _tag(value: Any) -> str:
+    return one_line(text_of(value))
+
+
+def _email(value: Any) -> str:
+    text = text_of(value)
+    found = email(text)
+    if text.strip() and not found:
+        raise ExpressionError("holds no e-mail address that can be read")
+    return found
 
 
 def _plain(value: Any) -> Any:
@@ -187,7 +229,7 @@ def _plain(value: Any) -> Any:
         return value
     if isinstance(value, datetime):
         return value.isoformat(timespec="seconds")
-    return text_of(value)
+    return value.isoformat() if isinstance(value, date) else text_of(value)
 
 
 def one_line(text: str) -> str:

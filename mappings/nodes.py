@@ -1,24 +1,20 @@
 """A YAML file as a tree in which every part knows its file, line and column."""
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 from ruamel.yaml.nodes import Node as YamlNode
 
-from mappings.problems import MappingError, MappingProblem
+from mappings.problems import MappingError, Problem, YamlPath, render_path
+from mappings.yaml_text import compose
 
-SIZE_CAP: Final = 500_000  # bytes; a mapping has a few kB
-PART_CAP: Final = 20_000  # aliases can multiply a small file into a huge one
-DEPTH_CAP: Final = 20
+PART_CAP: Final = 50_000
+"""Aliases can multiply a small file into a huge one; no honest file has so many values."""
 
 _TAG = "tag:yaml.org,2002:"
-_KINDS = ("str", "int", "float", "bool", "null", "timestamp")
-_PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]+")
+_KINDS = frozenset({"str", "int", "float", "bool", "null", "timestamp", "merge", "value"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +26,13 @@ class Place:
     column: int
     path: str
 
-    def problem(self, message: str, hint: str = "") -> MappingProblem:
-        return MappingProblem(self.file, self.line, self.column, self.path, message, hint)
+    def problem(self, message: str, hint: str = "") -> Problem:
+        return Problem(self.file, self.line, self.column, self.path, message, hint)
 
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """One value. `kind` is YAML's: str, int, float, bool, null or timestamp.
+    """One value as it is written, without quotes. `kind` is YAML's: str, int, float, bool, null or timestamp.
 
     `indent` is the column where the lines of a block (`|`) begin, 0 when the value is on one line,
     -1 when it is folded, so that its line breaks are not ours.
@@ -47,6 +43,14 @@ class Leaf:
     kind: str
     quoted: bool = False
     indent: int = 0
+
+    @property
+    def one_line(self) -> bool:
+        return self.indent == 0
+
+    @property
+    def is_false(self) -> bool:
+        return self.kind == "bool" and self.text.lower() == "false"
 
     def at(self, offset: int) -> Place:
         """The place of the character `offset` of the value."""
@@ -78,32 +82,40 @@ class Sequence:
 Node = Leaf | Table | Sequence
 
 
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """A file, all of its problems, and the paths where something was found that has no value."""
+
+    root: Node | None
+    problems: tuple[Problem, ...] = ()
+    broken: frozenset[YamlPath] = frozenset()
+
+
+def read_all(raw: bytes, file: str) -> Tree:
+    """The whole file. After a syntax error `root` is None. Raises nothing."""
+    try:
+        composed, text = compose(raw, file)
+        if composed is None:
+            return Tree(None)
+        builder = _Builder(file, text.splitlines())
+        root = builder.node(composed, (), None)
+    except MappingError as error:
+        return Tree(None, error.problems)
+    except RecursionError:
+        return Tree(None, (Problem(file, 0, 0, "", "is nested too deeply"),))
+    return Tree(root, tuple(builder.problems), frozenset(builder.broken))
+
+
 def read(raw: bytes, file: str) -> Table:
     """The section that the file holds. Raises MappingError with every problem found."""
-    start = Place(file, 1, 1, "")
-    if len(raw) > SIZE_CAP:
-        raise MappingError([Place(file, 0, 0, "").problem(f"is larger than {SIZE_CAP // 1000} kB")])
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = raw[: error.start].count(b"\n") + 1
-        hint = "save the file as UTF-8"
-        raise MappingError([Place(file, line, 1, "").problem("the text is not UTF-8", hint)]) from error
-    try:
-        root = YAML(typ="safe", pure=True).compose(text)
-    except MarkedYAMLError as error:
-        raise MappingError([_syntax(error, file)]) from error
-    except (YAMLError, ValueError, RecursionError) as error:
-        raise MappingError([start.problem("cannot be read as YAML")]) from error
-    if root is None:
-        return Table(start, {}, {})
-    builder = _Builder(file, text.splitlines())
-    tree = builder.node(root, "", 0)
-    if builder.problems:
-        raise MappingError(builder.problems)
-    if not isinstance(tree, Table):
-        raise MappingError([tree.place.problem("a mapping is made of sections", "for example: deal: {title: …}")])
-    return tree
+    tree = read_all(raw, file)
+    if tree.problems:
+        raise MappingError(tree.problems)
+    if tree.root is None:
+        return Table(Place(file, 1, 1, ""), {}, {})
+    if not isinstance(tree.root, Table):
+        raise MappingError([tree.root.place.problem("a mapping is made of sections", "for example: deal: {title: …}")])
+    return tree.root
 
 
 def merge(base: Node, over: Node, main: str = "value") -> Node:
@@ -127,42 +139,46 @@ def merge(base: Node, over: Node, main: str = "value") -> Node:
     return Table(over.place, items, keys)
 
 
-def join_path(path: str, key: str) -> str:
-    """The path of the part `key`; what is no plain word is quoted in brackets."""
-    if not _PLAIN_KEY.fullmatch(key):
-        return f'{path}["{key}"]'
-    return f"{path}.{key}" if path else key
-
-
 class _Builder:
-    """Turns YAML's own nodes into ours and notes what is not allowed."""
+    """Turns the parser's nodes into ours and notes what is not allowed."""
 
     def __init__(self, file: str, lines: list[str]) -> None:
         self.file = file
         self.lines = lines
-        self.problems: list[MappingProblem] = []
-        self.count = 0
+        self.problems: list[Problem] = []
+        self.broken: set[YamlPath] = set()
+        self._count = 0
+        self._open: set[int] = set()
 
-    def node(self, node: YamlNode, path: str, depth: int) -> Node:
-        self.count += 1
-        place = self._place(node, path)
-        if depth > DEPTH_CAP or self.count > PART_CAP:
-            raise MappingError([place.problem("nested too deep, or too many parts")])
-        if isinstance(node, ScalarNode):
-            return self._leaf(node, place)
-        if isinstance(node, SequenceNode):
-            parts = (self.node(item, f"{path}[{index}]", depth + 1) for index, item in enumerate(node.value))
-            return Sequence(place, tuple(parts))
-        if isinstance(node, MappingNode):
-            return self._table(node, place, depth)
-        raise MappingError([place.problem("cannot be read as YAML")])
+    def node(self, node: YamlNode, path: YamlPath, key: Place | None) -> Node:
+        """`key` is the place of its name, where it has one."""
+        self._count += 1
+        if self._count > PART_CAP:
+            raise MappingError([Problem(self.file, 0, 0, "", f"has more than {PART_CAP} values")])
+        # "name:" and nothing: YAML puts it where the next line is.
+        empty = node.start_mark.index == node.end_mark.index
+        place = key if empty and key else self._place(node, path)
+        if id(node) in self._open:
+            self._report(place, path, "refers to itself")
+            return Leaf(place, "", "null")
+        self._open.add(id(node))
+        try:
+            if isinstance(node, ScalarNode):
+                return self._leaf(node, place, path)
+            if str(node.tag) not in (f"{_TAG}map", f"{_TAG}seq"):
+                self._report(place, path, "YAML tags are not used here", "remove the word that begins with !")
+            if isinstance(node, SequenceNode):
+                parts = (self.node(item, (*path, index), None) for index, item in enumerate(node.value))
+                return Sequence(place, tuple(parts))
+            return self._table(node, place, path)
+        finally:
+            self._open.discard(id(node))
 
-    def _leaf(self, node: ScalarNode, place: Place) -> Leaf:
+    def _leaf(self, node: ScalarNode, place: Place, path: YamlPath) -> Leaf:
         kind = str(node.tag).removeprefix(_TAG)
         if kind not in _KINDS:
-            self.problems.append(
-                place.problem("YAML tags are not used here", "put a value that begins with ! in quotes")
-            )
+            hint = "a value that begins with ! must be in quotes"
+            self._report(place, path, "YAML tags are not used here", hint)
         one_line = node.start_mark.line == node.end_mark.line
         indent = self._indent(place.line) if node.style == "|" else 0 if one_line else -1
         return Leaf(place, node.value, kind, node.style in ("'", '"'), indent)
@@ -173,52 +189,48 @@ class _Builder:
         first = next(below, "")
         return len(first) - len(first.lstrip()) + 1
 
-    def _table(self, node: MappingNode, place: Place, depth: int) -> Table:
+    def _table(self, node: YamlNode, place: Place, path: YamlPath) -> Table:
         items: dict[str, Node] = {}
         keys: dict[str, Place] = {}
-        for key, key_place, value in self._pairs(node, place.path):
-            if key in items:
-                self.problems.append(key_place.problem(f"is written twice (first in line {keys[key].line})"))
-                continue
-            keys[key] = key_place
-            items[key] = self.node(value, key_place.path, depth + 1)
+        merged: list[YamlNode] = []
+        for key, value in node.value:
+            if not isinstance(key, ScalarNode):
+                self.broken.add(path)
+                where = self._place(key, path)
+                message = "a list or a section cannot be the name of a setting"
+                self.problems.append(where.problem(message, "a value that begins with { or [ must be in quotes"))
+            elif str(key.tag) == f"{_TAG}merge":
+                merged.append(value)
+            else:
+                here = (*path, key.value)
+                where = self._place(key, here)
+                if key.value in items:
+                    first = keys[key.value].line
+                    self.problems.append(where.problem(f"is written twice (first in line {first})"))
+                    continue
+                keys[key.value] = where
+                items[key.value] = self.node(value, here, where)
+        for value in merged:
+            self._merge(value, place, path, items, keys)
         return Table(place, items, keys)
 
-    def _pairs(self, node: MappingNode, path: str) -> Iterator[tuple[str, Place, YamlNode]]:
-        for key, value in node.value:
-            if isinstance(key, ScalarNode):
-                yield key.value, self._place(key, join_path(path, key.value)), value
-            else:
-                hint = 'write: name: "{{ lead.name }}"'
-                self.problems.append(self._place(node, path).problem("a value with braces must be in quotes", hint))
-                return
+    def _merge(
+        self, node: YamlNode, place: Place, path: YamlPath, items: dict[str, Node], keys: dict[str, Place]
+    ) -> None:
+        """`<<: *name`: what the section itself says goes first."""
+        for section in node.value if isinstance(node, SequenceNode) else [node]:
+            if not isinstance(section, MappingNode) or id(section) in self._open:
+                self._report(place, path, "<< must refer to a section")
+                continue
+            for key, value in section.value:
+                if isinstance(key, ScalarNode) and key.value not in items:
+                    here = (*path, key.value)
+                    keys[key.value] = self._place(key, here)
+                    items[key.value] = self.node(value, here, keys[key.value])
 
-    def _place(self, node: YamlNode, path: str) -> Place:
-        return Place(self.file, node.start_mark.line + 1, node.start_mark.column + 1, path)
+    def _place(self, node: YamlNode, path: YamlPath) -> Place:
+        return Place(self.file, node.start_mark.line + 1, node.start_mark.column + 1, render_path(path))
 
-
-_SYNTAX: Final = (
-    ("'\\t'", "a tab is used for indentation", "YAML wants spaces: two for each level"),
-    ("mapping values are not allowed", 'a ":" is not expected here', 'put a text that contains ": " in quotes'),
-    ("cannot start any token", "a value cannot begin with this character", "put the value in quotes"),
-    ("undefined alias", "a value cannot begin with *", "put the value in quotes"),
-    ("unexpected end of stream", "a quote is opened and never closed", ""),
-    ("expected ':'", 'a ":" is missing', 'write "name: value"'),
-    ("expected ',' or ']'", "a list opened with [ is not closed", 'close it with "]", or add the missing ","'),
-    ("expected ',' or '}'", "a section opened with { is not closed", 'close it with "}", or add the missing ","'),
-    ("expected <block end>", "the indentation does not fit the lines above", ""),
-)
-
-
-def _syntax(error: MarkedYAMLError, file: str) -> MappingProblem:
-    found = f"{error.context or ''} {error.problem or ''}"
-    mark = error.problem_mark or error.context_mark
-    place = Place(file, mark.line + 1, mark.column + 1, "") if mark else Place(file, 0, 0, "")
-    message, hint = next(
-        ((message, hint) for part, message, hint in _SYNTAX if part in found), ("cannot be read as YAML", "")
-    )
-    opened = error.context_mark
-    if opened and mark and opened.line != mark.line:
-        began = f"it began in line {opened.line + 1}"
-        hint = f"{hint}; {began}" if hint else began
-    return place.problem(message, hint)
+    def _report(self, place: Place, path: YamlPath, message: str, hint: str = "") -> None:
+        self.broken.add(path)
+        self.problems.append(place.problem(message, hint))

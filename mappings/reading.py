@@ -16,8 +16,8 @@ from mappings.expressions import (
     compile_path,
     compile_value,
 )
-from mappings.nodes import Leaf, Node, Place, Sequence, Table, join_path
-from mappings.problems import MappingProblem, allowed, nearest
+from mappings.nodes import Leaf, Node, Place, Sequence, Table
+from mappings.problems import Problem, allowed, nearest
 from mappings.transforms import DATE_PARTS, TRANSFORMS, Transform
 
 MAX_DECIMALS: Final = 6
@@ -31,7 +31,7 @@ class TreeReader:
     about: About = "lead"
 
     def __init__(self) -> None:
-        self.problems: list[MappingProblem] = []
+        self.problems: list[Problem] = []
         self.dictionaries: dict[str, Mapping[str, Any]] = {}
 
     def report(self, place: Place, message: str, hint: str = "") -> None:
@@ -187,7 +187,7 @@ class TreeReader:
         if kind == "table":
             return self._table_or_name(node)
         if not isinstance(node, Leaf):
-            self.report(node.place, f"{name}: is one value")
+            self.report(node.place, "is one value")
             return None
         text = node.text
         match kind:
@@ -195,7 +195,7 @@ class TreeReader:
                 most = MAX_DECIMALS if name in ("money", "number") else MAX_LENGTH
                 low = 0 if name in ("money", "number") else 1
                 if node.kind != "int" or not text.isascii() or not text.isdigit() or not low <= int(text) <= most:
-                    self.report(node.place, f"{name}: is a whole number from {low} to {most}")
+                    self.report(node.place, f"is a whole number from {low} to {most}")
                     return None
                 return int(text)
             case "zone":
@@ -234,5 +234,5 @@ def _where(key: str, path: str, known: list[str]) -> str:
     """What is allowed; and where a key that exists elsewhere belongs."""
     hint = allowed(key, known)
     if "fields" in known and not nearest(key, known):
-        hint += f" Fields of the CRM stand under {join_path(path, 'fields')}."
+        hint += f" Fields of the CRM stand under {path}.fields."
     return hint

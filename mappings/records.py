@@ -23,7 +23,7 @@ from mappings.engine import FieldProblem
 from mappings.load import SYNC, find_file, mapping_names, whole_tree
 from mappings.nodes import Place
 from mappings.pairs import SIDES, End, FieldPair, NotCarried, Side, other
-from mappings.problems import MappingError, MappingProblem, allowed
+from mappings.problems import MappingError, Problem, allowed
 from mappings.record_schema import RecordReader
 
 __all__ = [
@@ -129,7 +129,7 @@ class _Binder:
 
     def __init__(self, left: Account, right: Account) -> None:
         self._accounts = (left, right)
-        self.problems: list[MappingProblem] = []
+        self.problems: list[Problem] = []
 
     def pair(self, pair: FieldPair) -> FieldPair | None:
         ends: dict[Side, End] = {}

@@ -1,37 +1,46 @@
-"""What a mapping may say, and reading it from a YAML tree: all that is wrong with it is found at once."""
+"""What a mapping of enquiries may say, and reading it from a YAML tree: all that is wrong with it is found at once."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Literal
 
 from leads.records import CLICK_KEYS, UTM_KEYS
 from mappings.checker import ExpressionError
-from mappings.expressions import Condition, Context, Value, compile_condition, compile_value
-from mappings.nodes import Leaf, Node, Place, Sequence, Table, join_path
-from mappings.problems import MappingProblem, allowed, nearest
+from mappings.expressions import Condition, Context, Value
+from mappings.nodes import Leaf, Node, Place, Sequence, Table
+from mappings.reading import TreeReader
+from mappings.transforms import Around, Transform, TransformError, apply
 from mappings.values import is_empty
 
-SECTIONS: Final = ("extends", "contact", "company", "deal", "note", "task")
+SECTIONS: Final = ("extends", "dictionaries", "contact", "company", "deal", "note", "task")
 PARTS: Final[Mapping[str, tuple[str, ...]]] = {
-    "contact": ("name", "fields"),
-    "company": ("name", "fields", "when"),
-    "deal": ("title", "pipeline", "stage", "price", "source", "comment", "tags", "utm", "fields"),
+    "contact": ("name", "phones", "emails", "responsible", "fields"),
+    "company": ("name", "responsible", "fields", "when"),
+    "deal": ("title", "pipeline", "stage", "price", "source", "comment", "responsible", "tags", "utm", "fields"),
     "task": ("text", "due", "when"),
 }
+LISTS: Final = ("tags", "phones", "emails")
+"""Parts that are lists of values, each of which may give several."""
 UTM_PARTS: Final = (*UTM_KEYS, *CLICK_KEYS, "referrer")
-ENTRY_PARTS: Final = ("value", "when", "default", "optional")
+ENTRY_PARTS: Final = ("value", "path", "transform", "when", "default", "required", "on_missing", "optional")
+OnMissing = Literal["skip", "report"]
+ON_MISSING: Final[tuple[OnMissing, ...]] = ("skip", "report")
 DEFAULT_DUE: Final = timedelta(minutes=15)
-
-Compiled = TypeVar("Compiled", Value, Condition)
-
+_FOR_SYNC: Final = dict.fromkeys(
+    ("direction", "conflict"), "it is for records kept equal: mappings/sync/*.yaml; an enquiry goes one way"
+)
+_OF_CONTACT: Final = dict.fromkeys(("phones", "emails"), "phones and e-mails belong to the contact: contact.phones")
 _DUE = re.compile(r"(?:(\d{1,4})d)?\s*(?:(\d{1,4})h)?\s*(?:(\d{1,5})m)?\s*(?:(\d{1,6})s)?")
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One target of a mapping. `optional`: left out in silence where the CRM has no such field."""
+    """One target of a mapping. `optional`: left out in silence where the CRM has no such field.
+
+    `on_missing`: what to do when there is nothing to write: `skip` it, or `report` it as a problem.
+    """
 
     label: str
     place: Place
@@ -39,25 +48,44 @@ class Entry:
     when: Condition | None = None
     default: Value | None = None
     optional: bool = False
+    steps: tuple[Transform, ...] = ()
+    on_missing: OnMissing = "skip"
 
-    def compute(self, context: Context) -> Any:
+    @property
+    def fits(self) -> bool:
+        """Whether the value is to be cut to what the CRM's field can hold."""
+        return any(step.name == "truncate" and "length" not in step.options for step in self.steps)
+
+    def compute(self, context: Context, around: Around) -> Any:
         """The value for one lead, None for "write nothing". Raises ExpressionError."""
         if self.when is not None and not self.when(context):
             return None
         value = tuple(one(context) for one in self.value) if isinstance(self.value, tuple) else self.value(context)
+        if self.steps:
+            try:
+                value = apply(self.steps, value, around)
+            except TransformError as error:
+                if self.default is None:
+                    raise ExpressionError(str(error)) from error
+                value = None
         if is_empty(value) and self.default is not None:
             value = self.default(context)
-        return None if is_empty(value) else value
+        if not is_empty(value):
+            return value
+        if self.on_missing == "report":
+            raise ExpressionError("is required and empty")
+        return None
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """What one record gets: its own attributes, custom fields by the label as written, UTM and tags."""
+    """What one record gets: its own attributes, custom fields by the label as written, UTM and lists."""
 
     values: Mapping[str, Entry] = field(default_factory=dict)
     fields: tuple[Entry, ...] = ()
     utm: tuple[Entry, ...] = ()
-    tags: tuple[Entry, ...] = ()
+    lists: Mapping[str, tuple[Entry, ...]] = field(default_factory=dict)
+    """Of LISTS: name -> its entries."""
     when: Condition | None = None
 
 
@@ -74,15 +102,13 @@ class LeadMapping:
     due: timedelta = DEFAULT_DUE
 
 
-class Reader:
+class Reader(TreeReader):
     """Reads a merged tree; `problems` fills up on the way."""
-
-    def __init__(self) -> None:
-        self.problems: list[MappingProblem] = []
 
     def mapping(self, name: str, tree: Table) -> LeadMapping:
         """The mapping; only to be used when there are no `problems` afterwards."""
-        self._unknown(tree, SECTIONS)
+        self.unknown(tree, SECTIONS)
+        self.read_dictionaries(tree.items.get("dictionaries"))
         sections = {key: self._section(key, tree.items[key]) for key in PARTS if key in tree.items}
         note = self._entry("note", tree.items["note"]) if "note" in tree.items else None
         due = self._due(tree.items.get("task"))
@@ -97,103 +123,71 @@ class Reader:
         )
 
     def _section(self, key: str, node: Node) -> Section | None:
-        if (
-            isinstance(node, Leaf)
-            and node.kind == "bool"
-            and node.text.lower() == "false"
-            and key in ("company", "task")
-        ):
+        if isinstance(node, Leaf) and node.is_false and key in ("company", "task"):
             return None
         if not isinstance(node, Table):
-            self._report(node.place, "is a section", f"its parts: {', '.join(PARTS[key])}")
+            self.report(node.place, "is a section", f"its parts: {', '.join(PARTS[key])}")
             return None
-        self._unknown(node, PARTS[key])
-        special = ("fields", "utm", "tags", "when", "due")
+        self.unknown(node, PARTS[key], {} if key == "contact" else _OF_CONTACT)
+        special = ("fields", "utm", "when", "due", *LISTS)
         values = {
             name: entry
             for name, part in node.items.items()
             if name in PARTS[key] and name not in special and (entry := self._entry(name, part))
         }
+        lists: dict[str, tuple[Entry, ...]] = {
+            name: self._list(name, part) for name, part in node.items.items() if name in LISTS and name in PARTS[key]
+        }
         return Section(
             values,
             fields=self._entries(node.items.get("fields")),
             utm=self._utm(node.items.get("utm")),
-            tags=self._tags(node.items.get("tags")),
-            when=self._condition(node.items.get("when")),
+            lists=lists,
+            when=self.condition(node.items.get("when")),
         )
 
     def _entries(self, node: Node | None) -> tuple[Entry, ...]:
         if node is None:
             return ()
         if not isinstance(node, Table):
-            self._report(node.place, "is a section of fields", 'for example: "Источник": "{{ lead.utm_source }}"')
+            self.report(node.place, "is a section of fields", 'for example: "Источник": "{{ lead.utm_source }}"')
             return ()
         entries = (self._entry(label, part, node.keys[label]) for label, part in node.items.items())
         return tuple(entry for entry in entries if entry)
 
     def _utm(self, node: Node | None) -> tuple[Entry, ...]:
         if isinstance(node, Table):
-            self._unknown(node, UTM_PARTS)
+            self.unknown(node, UTM_PARTS)
         return self._entries(node)
 
-    def _tags(self, node: Node | None) -> tuple[Entry, ...]:
-        parts = node.items if isinstance(node, Sequence) else () if node is None else (node,)
-        entries = (self._entry("tags", part) for part in parts)
+    def _list(self, name: str, node: Node) -> tuple[Entry, ...]:
+        parts = node.items if isinstance(node, Sequence) else (node,)
+        entries = (self._entry(name, part) for part in parts)
         return tuple(entry for entry in entries if entry)
 
     def _entry(self, label: str, node: Node, key: Place | None = None) -> Entry | None:
-        """`text`, `[text, text]` or `{value: text, when: …, default: …, optional: true}`."""
+        """`text`, `[text, text]` or `{value: text, transform: …, when: …, default: …, optional: true}`."""
         place = key or node.place
         if not isinstance(node, Table):
-            value = self._value(node)
+            value = self.value(node)
             return Entry(label, place, value) if value is not None else None
-        self._unknown(node, ENTRY_PARTS)
-        if "value" not in node.items:
-            self._report(node.place, "has no value", 'write: {value: "{{ lead.name }}"}')
+        items = node.items
+        self.unknown(node, ENTRY_PARTS, _FOR_SYNC)
+        if "value" in items and "path" in items:
+            self.report(node.keys["path"], "has a value and a path", "write one of them")
+        elif "value" not in items and "path" not in items:
+            self.report(node.place, "has no value", 'write: {value: "{{ lead.name }}"} or {path: lead.name}')
             return None
-        value = self._value(node.items["value"])
-        default = self._value(node.items["default"]) if "default" in node.items else None
-        if isinstance(default, tuple):
-            self._report(node.items["default"].place, "is one value, not a list")
-            default = None
-        when = self._condition(node.items.get("when"))
-        optional = self._flag(node.items.get("optional"))
-        return Entry(label, place, value, when, default, optional) if value is not None else None
-
-    def _value(self, node: Node) -> Value | tuple[Value, ...] | None:
-        if isinstance(node, Sequence):
-            parts = [self._value(item) for item in node.items]
-            return tuple(part for part in parts if isinstance(part, Value))
-        if isinstance(node, Table):
-            self._report(node.place, "is one value, not a section")
-            return None
-        if node.kind == "bool":
-            flag = node.text.lower() == "true"
-            return Value(node.text, constant=True, run=lambda _: flag)
-        return self._compiled(node, compile_value)
-
-    def _condition(self, node: Node | None) -> Condition | None:
-        if node is None:
-            return None
-        if not isinstance(node, Leaf):
-            self._report(node.place, "is a condition", "for example: when: \"lead.utm_source == 'yandex'\"")
-            return None
-        return self._compiled(node, compile_condition)
-
-    def _compiled(self, leaf: Leaf, compile_text: Callable[[str], Compiled]) -> Compiled | None:
-        try:
-            return compile_text(leaf.text)
-        except ExpressionError as error:
-            self.problems.append(leaf.at(error.offset).problem(error.message, error.hint))
-            return None
-
-    def _flag(self, node: Node | None) -> bool:
-        if node is None:
-            return False
-        if not (isinstance(node, Leaf) and node.kind == "bool"):
-            self._report(node.place, "is true or false")
-            return False
-        return node.text.lower() == "true"
+        value = self.value(items["value"]) if "value" in items else self.path(items["path"])
+        required = self.flag(items.get("required"))
+        entry = {
+            "when": self.condition(items.get("when")),
+            "default": self.one_value(items.get("default")),
+            "optional": self.flag(items.get("optional")),
+            "steps": self.transforms(items.get("transform")),
+            "on_missing": self.choice(items.get("on_missing"), ON_MISSING, "report" if required else "skip"),
+        }
+        return Entry(label, place, value, **entry) if value is not None else None
 
     def _due(self, task: Node | None) -> timedelta:
         node = task.items.get("due") if isinstance(task, Table) else None
@@ -201,23 +195,7 @@ class Reader:
             return DEFAULT_DUE
         found = _DUE.fullmatch(node.text.strip()) if isinstance(node, Leaf) and node.text.strip() else None
         if found is None:
-            self._report(node.place, "is not a time span", "for example: 15m, 2h, 1h 30m, 1d")
+            self.report(node.place, "is not a time span", "for example: 15m, 2h, 1h 30m, 1d")
             return DEFAULT_DUE
         days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
         return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
-
-    def _unknown(self, table: Table, known: tuple[str, ...]) -> None:
-        for key in table.items:
-            if key not in known:
-                self._report(table.keys[key], f'unknown part "{key}"', _where(key, table.place.path, known))
-
-    def _report(self, place: Place, message: str, hint: str = "") -> None:
-        self.problems.append(place.problem(message, hint))
-
-
-def _where(key: str, path: str, known: tuple[str, ...]) -> str:
-    """What is allowed; and where a key that exists elsewhere belongs."""
-    hint = allowed(key, known)
-    if "fields" in known and not nearest(key, known):
-        hint += f" Fields of the CRM stand under {join_path(path, 'fields')}."
-    return hint

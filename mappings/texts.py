@@ -13,6 +13,9 @@ FLAG_TEXTS: Final[dict[Locale, dict[str, str]]] = {
         "spam_rate": "похоже на спам: много заявок с одного адреса",
         "identity_conflict": "подходит двум известным людям, проверьте дубль",
         "charset_guessed": "кодировка текста угадана (windows-1251)",
+        "recovered": "сама не пришла: найдена в статистике источника",
+        "rerun": "сначала не была принята, потом её впустил человек",
+        "test": "проверочная заявка",
     },
     "en": {
         "no_contact": "neither a phone nor an e-mail",
@@ -22,6 +25,9 @@ FLAG_TEXTS: Final[dict[Locale, dict[str, str]]] = {
         "spam_rate": "may be spam: many enquiries from one address",
         "identity_conflict": "fits two known people, check for a duplicate",
         "charset_guessed": "the character set was guessed (windows-1251)",
+        "recovered": "did not come by itself: found in the source's own list",
+        "rerun": "refused at first, let in by a person later",
+        "test": "a test enquiry",
     },
 }
 
@@ -34,6 +40,8 @@ WHY: Final[dict[Locale, dict[str, str]]] = {
         "no_pipeline": "в CRM нет такой воронки",
         "no_stage": "в воронке нет такого этапа",
         "unread": "список полей CRM не прочитан",
+        "no_user": "в CRM нет такого действующего пользователя",
+        "unread_users": "список пользователей CRM не прочитан",
         "refused": "CRM не приняла",
     },
     "en": {
@@ -43,6 +51,8 @@ WHY: Final[dict[Locale, dict[str, str]]] = {
         "no_pipeline": "the CRM has no such pipeline",
         "no_stage": "the pipeline has no such stage",
         "unread": "the CRM's field list could not be read",
+        "no_user": "the CRM has no such active user",
+        "unread_users": "the CRM's list of users could not be read",
         "refused": "refused by the CRM",
     },
 }

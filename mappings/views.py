@@ -74,11 +74,12 @@ RECORD_NAMES: Final[Names] = {"left": "map", "right": "map"}
 
 @dataclass(frozen=True, slots=True)
 class Hub:
-    """`locale` is ru or en; `timezone` an IANA name: times are shown in it."""
+    """`locale` is ru or en; `timezone` an IANA name: times are shown in it. `region`: of phones without a country."""
 
     locale: str = "en"
     timezone: str = "UTC"
     public_url: str = ""
+    region: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any
 
@@ -269,6 +269,8 @@ def field_values(value: Any, ref: FieldRef | None = None) -> list[dict[str, Any]
         return [{"value": value}]
     if isinstance(value, datetime):
         return [{"value": int(value.timestamp())}]
+    if isinstance(value, date):  # at noon: the same day in almost every zone
+        return [{"value": int(datetime(value.year, value.month, value.day, 12, tzinfo=UTC).timestamp())}]
     text = str(value)
     if kind == "checkbox":
         return [{"value": text.strip().lower() in ("1", "true", "yes", "on", "да")}]

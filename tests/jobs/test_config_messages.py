@@ -7,7 +7,7 @@ import pytest
 
 from connectors.registry import CHANNELS, CONNECTORS, SOURCES
 from jobs.config import ConfigError, load
-from mappings.load import mapping_names
+from mappings.load import SYNC, mapping_names
 from tests.jobs.configs import write
 
 TABLE = Path(__file__).with_name("broken_configs.txt")
@@ -47,6 +47,7 @@ def test_each_mistake_is_told_in_these_words(text: str, expected: str) -> None:
         "<doors>": SOURCES,
         "<channels>": CHANNELS,
         "<mappings>": sorted({*mapping_names(), "own", "broken"}),
+        "<record mappings>": mapping_names(under=SYNC),
     }
     for stands_for, names in known.items():
         expected = expected.replace(stands_for, ", ".join(names))
