@@ -64,7 +64,7 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """One lead's whole story: what came in, what was understood, where it went, every attempt."""
         settings = load_settings(config)
-        found = _read(settings, lambda db: _story(db, lead_id))
+        found = _read(settings, lambda db: story_of(db, settings, lead_id))
         if isinstance(found, str):
             warn(f"leadhub: {found}")
             raise not_fine()
@@ -202,7 +202,9 @@ async def _ids(db: "Database", named: list[str]) -> tuple[list[str], dict[str, s
     return list(dict.fromkeys(found)), problems
 
 
-async def _story(db: "Database", named: str) -> dict[str, Any] | str:
+async def story_of(db: "Database", settings: "Settings", named: str) -> dict[str, Any] | str:
+    """A lead's story, or why there is none to tell."""
+    from jobs.masking import Masks
     from jobs.reports import story_json
     from store.reading import story
 
@@ -210,7 +212,7 @@ async def _story(db: "Database", named: str) -> dict[str, Any] | str:
     for name, why in problems.items():
         return f"{name}: {why}"
     told = await db.read(lambda conn: story(conn, found[0]))
-    return story_json(told) if told else f"{named}: no such lead"
+    return story_json(told, Masks(settings)) if told else f"{named}: no such lead"
 
 
 def _retry(settings: "Settings", named: list[str], *, as_json: bool) -> None:

@@ -7,7 +7,24 @@ from typing import Annotated
 
 import typer
 
-from cli import alerts, audit, auth, check, db, demo, doctor, errands, init, leads, serve, setup, status, users
+from cli import (
+    alerts,
+    audit,
+    auth,
+    check,
+    db,
+    demo,
+    doctor,
+    errands,
+    init,
+    leads,
+    serve,
+    setup,
+    source_try,
+    sources,
+    status,
+    users,
+)
 from cli.frame import BEFORE_COMMAND, ConfigOption, run
 
 GROUPS: tuple[Callable[[typer.Typer], None], ...] = (
@@ -17,6 +34,8 @@ GROUPS: tuple[Callable[[typer.Typer], None], ...] = (
     status.register,
     leads.register,
     errands.register,
+    sources.register,
+    source_try.register,
     audit.register,
     auth.register,
     setup.register,

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, func, select
 from jobs.alert_digest import DayDigest
 from jobs.reports import day_window
 from store import reading
+from store.real import is_real
 from store.tables import t_delivery, t_lead
 
 QUICK_S = 5.0
@@ -23,7 +24,7 @@ def day_digest(conn: Connection, day: date, zone: ZoneInfo) -> DayDigest:
     took = sorted((*latency.seconds, *latency.looked_up))
     leads = conn.execute(
         select(t_lead.c.id, t_lead.c.flags, t_lead.c.data).where(
-            t_lead.c.received_at >= since, t_lead.c.received_at < until
+            t_lead.c.received_at >= since, t_lead.c.received_at < until, is_real()
         )
     ).all()
     without = Counter(str(row.data.get("form", "")) for row in leads if not _has_source(row.data))

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 from sqlalchemy import Connection
 
 from connectors.doors import Parsed
-from connectors.events import Errand, ParsedLead, ParsedPayment
+from connectors.events import Errand, ParsedCall, ParsedLead, ParsedPayment
 from jobs.conversations import MESSAGE, TalkKeeper, TalkRules
 from jobs.messages import MessageIntake, event_key, person_of
 from leads.calls import Call, CallEvent
@@ -172,12 +172,18 @@ Kept = tuple[str, str, str, dict[str, Any]]
 def _of_calls(parsed: Parsed) -> list[Kept]:
     kept: list[Kept] = []
     for one in parsed.calls:
-        event = CallEvent(**{name: getattr(one, name) for name in _CALL_FIELDS})
+        event, about = told_of_call(one)
         data: dict[str, Any] = {"call": event.to_json(), "extra": one.extra}
         if one.lead is not None:
-            data["about"] = _about(one.lead)
+            data["about"] = about
         kept.append(("call", one.call_id, one.event_id or _hash(data), data))
     return kept
+
+
+def told_of_call(one: ParsedCall) -> tuple[CallEvent, dict[str, Any]]:
+    """What an event tells of the call, and what of the client (as `ParsedLead` fields)."""
+    event = CallEvent(**{name: getattr(one, name) for name in _CALL_FIELDS})
+    return event, _about(one.lead) if one.lead is not None else {}
 
 
 def _of_messages(parsed: Parsed) -> list[Kept]:

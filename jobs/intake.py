@@ -179,7 +179,7 @@ class IntakeService:
     ) -> list[Receipt]:
         raw = raw_of(inbound)
         items = [
-            self._acceptance(source, inbound.received_at, raw, lead, lead_id, over_rate=over_rate, spooled=spooled)
+            self.acceptance(source, inbound.received_at, raw, lead, lead_id, over_rate=over_rate, spooled=spooled)
             for lead, lead_id in zip(parsed.leads, ids, strict=True)
         ]
         if parsed.has_events:
@@ -209,7 +209,7 @@ class IntakeService:
             )
         return [Receipt(result.lead_id, result.duplicate) for result in results]
 
-    def _acceptance(
+    def acceptance(
         self,
         source: Source,
         received_at: datetime,
@@ -269,7 +269,7 @@ class IntakeService:
         """
         at = at or self._clock.now()
         taken = self._events.take(conn, source.name, at, raw, parsed, flags)
-        items = [self._acceptance(source, at, raw, flagged(lead, flags), new_id(self._clock)) for lead in parsed.leads]
+        items = [self.acceptance(source, at, raw, flagged(lead, flags), new_id(self._clock)) for lead in parsed.leads]
         if known is not None:
             same = [(item, "" if item.lead.lead_uid else known(item.lead)) for item in items]
             items = [replace(one, dedup_keys=(key,), duplicates_since=None) if key else one for one, key in same]

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from jobs.reports import day_window, not_taken_in
 from jobs.spooled import SpooledLead
-from store import reading
+from store import reading, refused
 
 
 @dataclass(slots=True)
@@ -70,7 +70,7 @@ def ledger(
         line(one.source).received += 1
         why = {"why": "in the spool beside the database", "since": one.received_at.isoformat()}
         line(one.source).waiting.append({"lead_id": one.lead_id, "connection": "", **why})
-    for row in reading.turned_away(conn, since, until):
+    for row in refused.turned_away(conn, since, until):
         away = {"at": row.at.isoformat(), "status": row.status, "reason": row.reason}
         line(row.source).turned_away.append(away)
     return sorted(lines.values(), key=lambda one: one.source)

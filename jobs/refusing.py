@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 from datetime import datetime, tzinfo
+from typing import Any
 from urllib.parse import unquote_plus, urlencode
 
 from connectors.doors import Inbound, Reply
@@ -104,3 +105,21 @@ def look_of(inbound: Inbound, mask: Mask) -> str:
         body = unquote_plus(mask.look(body))
     text = " ".join(redact(mask.look(part)) for part in (query, body) if part)
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())[:LOOK_CHARS]
+
+
+def refused_json(row: Any) -> dict[str, Any]:
+    """A row of `store.refused.refused_requests` as CLI and API show it."""
+    return {
+        "id": row.id,
+        "source": row.source,
+        "at": row.at.isoformat(),
+        "status": row.status,
+        "reason": row.reason,
+        "method": row.method,
+        "remote_ip": row.remote_ip,
+        "size_bytes": row.size_bytes,
+        "kept": bool(row.is_kept),
+        "look": row.look,
+        "rerun_at": row.rerun_at.isoformat() if row.rerun_at else None,
+        "outcome": row.outcome,
+    }

@@ -8,7 +8,9 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
+from jobs.masking import Masks
 from jobs.spooled import SpooledLead
+from leads.masking import Mask
 from store import errands, reading
 from store.errands import OwedErrands
 from store.incidents import open_incidents
@@ -249,14 +251,16 @@ def delivery_json(row: Any) -> dict[str, Any]:
     }
 
 
-def story_json(story: Story) -> dict[str, Any]:
-    """A lead with everything that happened to it, in time order under `timeline`."""
+def story_json(story: Story, masks: Masks) -> dict[str, Any]:
+    """A lead with everything that happened to it, in time order under `timeline`; without secrets of its source."""
     first_touch = story.person.first_touch if story.person else {}
     lead = lead_json(story.lead, first_touch, story.deliveries)
+    mask = masks.of(story.lead.source)
+    lead["extra"] = {name: mask(str(value)) for name, value in lead["extra"].items()}
     raw = story.raw
     return {
         **lead,
-        "raw": None if raw is None else _raw_json(raw),
+        "raw": None if raw is None else _raw_json(raw, mask),
         "identities": [{"kind": one.kind, "value": one.value} for one in story.identities],
         "touches": [one.data for one in story.touches],
         "other_leads": [
@@ -267,13 +271,13 @@ def story_json(story: Story) -> dict[str, Any]:
     }
 
 
-def _raw_json(raw: Any) -> dict[str, Any]:
+def _raw_json(raw: Any, mask: Mask) -> dict[str, Any]:
     body = bytes(raw.body)
     return {
         "method": raw.method,
-        "url": raw.url,
-        "headers": raw.headers,
-        "body": body.decode("utf-8", "replace"),
+        "url": mask(raw.url),
+        "headers": {name: mask(str(value)) for name, value in raw.headers.items()},
+        "body": mask(body.decode("utf-8", "replace")),
         "size_bytes": len(body),
         "remote_ip": raw.remote_ip,
     }

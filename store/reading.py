@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, Text, cast, func, literal, or_, select, type_coerce
 
-from store.refused_tables import t_refused_request
+from store.real import is_real
 from store.tables import (
     t_assignment,
     t_attempt,
@@ -43,7 +43,7 @@ def count_by_status(conn: Connection, since: datetime, until: datetime) -> dict[
     """Leads received in [since, until), by status."""
     query = (
         select(t_lead.c.status, func.count())
-        .where(t_lead.c.received_at >= since, t_lead.c.received_at < until)
+        .where(t_lead.c.received_at >= since, t_lead.c.received_at < until, is_real())
         .group_by(t_lead.c.status)
     )
     return {row[0]: row[1] for row in conn.execute(query)}
@@ -54,7 +54,7 @@ def count_by_connection(conn: Connection, since: datetime, until: datetime) -> d
     query = (
         select(t_delivery.c.connection, t_delivery.c.state, func.count())
         .join(t_lead, t_lead.c.id == t_delivery.c.lead_id)
-        .where(t_lead.c.received_at >= since, t_lead.c.received_at < until)
+        .where(t_lead.c.received_at >= since, t_lead.c.received_at < until, is_real())
         .group_by(t_delivery.c.connection, t_delivery.c.state)
     )
     counts: dict[str, dict[str, int]] = {}
@@ -371,7 +371,7 @@ def delivered_between(conn: Connection, since: datetime, until: datetime) -> lis
             t_lead.c.duplicates,
         )
         .join(t_lead, t_lead.c.id == t_delivery.c.lead_id)
-        .where(t_lead.c.received_at >= since, t_lead.c.received_at < until)
+        .where(t_lead.c.received_at >= since, t_lead.c.received_at < until, is_real())
         .order_by(t_lead.c.received_at)
     )
     return list(conn.execute(query))
@@ -384,13 +384,5 @@ def received_between(conn: Connection, since: datetime, until: datetime) -> list
     query = select(
         lead.id, lead.source, lead.status, lead.status_why, lead.duplicates, (~has_delivery).label("unrouted")
     )
-    query = query.where(lead.received_at >= since, lead.received_at < until)
+    query = query.where(lead.received_at >= since, lead.received_at < until, is_real())
     return list(conn.execute(query.order_by(lead.received_at, lead.id)))
-
-
-def turned_away(conn: Connection, since: datetime, until: datetime) -> list[Any]:
-    """Requests in [since, until) that were not let in, oldest first; kept for a week as far as there is room."""
-    kept = t_refused_request.c
-    query = select(kept.source, kept.at, kept.status, kept.reason).where(kept.at >= since, kept.at < until)
-    query = query.where(kept.rerun_at.is_(None))
-    return list(conn.execute(query.order_by(kept.at)))

@@ -188,3 +188,11 @@ def alike(conn: Connection, lead: Lead, since: datetime) -> list[Row[Any]]:
     query = select(t_lead).where(kept.received_at >= since, kept.source == lead.source, kept.name == lead.name)
     query = query.where(kept.phones == lead.phones, kept.emails == lead.emails)
     return list(conn.execute(query.order_by(kept.received_at).limit(50)))
+
+
+def turned_away(conn: Connection, since: datetime, until: datetime) -> list[Any]:
+    """Requests in [since, until) that were not let in, oldest first; kept for a week as far as there is room."""
+    kept = t_refused_request.c
+    query = select(kept.source, kept.at, kept.status, kept.reason).where(kept.at >= since, kept.at < until)
+    query = query.where(kept.rerun_at.is_(None))
+    return list(conn.execute(query.order_by(kept.at)))

@@ -93,7 +93,7 @@ def make_api(hub: Hub) -> APIRouter:
         found = await hub.db.read(lambda conn: reading.story(conn, lead_id))
         if found is None:
             raise HTTPException(404, "no such lead")
-        return shapes.Story.model_validate(reports.story_json(found))
+        return shapes.Story.model_validate(reports.story_json(found, hub.masks))
 
     @api.post("/leads/retry", tags=["leads"])
     async def retry_many(

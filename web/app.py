@@ -5,6 +5,8 @@ import ipaddress
 from collections.abc import Awaitable, Callable
 
 from jobs.app import Hub
+from jobs.secret import secret_keys
+from jobs.trial import Trials
 from web.intake import PREFIX, IntakeApp, Receive, Scope, Send
 from web.probes import Probes
 
@@ -21,6 +23,7 @@ class WebApp:
             max_body=settings.max_body,
             trusted_proxies=[ipaddress.ip_network(one, strict=False) for one in settings.trusted_proxies],
             public_url=str(settings.public_url or ""),
+            trials=Trials(hub.intake, hub.db, secret_keys(hub.settings), hub.clock),
         )
         self._probes = Probes(hub)
         self._pages: Callable[[Scope, Receive, Send], Awaitable[None]] | None = None

@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, unquote
 
 from connectors.doors import Inbound, Refused, Reply
 from jobs.intake import IntakeService, Source, SpoolUnavailable
+from jobs.trial import HEADER, Trials
 from leads.clock import Clock
 
 log = logging.getLogger(__name__)
@@ -46,12 +47,14 @@ class IntakeApp:
         max_body: int,
         trusted_proxies: Sequence[Network] = (),
         public_url: str = "",
+        trials: Trials | None = None,
     ) -> None:
         self._intake = intake
         self._clock = clock
         self._max_body = max_body
         self._trusted = trusted_proxies
         self._public_url = public_url.rstrip("/")
+        self._trials = trials
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         name, _, tail = scope["path"][len(PREFIX) :].partition("/")
@@ -95,6 +98,8 @@ class IntakeApp:
             received_at=self._clock.now(),
             url=self._url(scope, headers),
         )
+        if self._trials is not None and HEADER in headers:
+            return await self._trials.answer(source, inbound)
         if method == "GET":
             try:
                 found = source.door.handshake(source.settings, inbound)

@@ -87,7 +87,7 @@ def view(story: Story, hub: Hub, words: Words) -> StoryView:
     states = {row.state for row in story.deliveries}
     lead = story.lead
     unrouted = not story.deliveries and lead.status == "failed"
-    json = reports.story_json(story)
+    json = reports.story_json(story, hub.masks)
     return StoryView(
         lead=lead,
         data={**NOTHING, **lead.data},

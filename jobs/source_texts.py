@@ -1,0 +1,83 @@
+"""What is wrong at a door, and what to do about it, in Russian and English."""
+
+import re
+from typing import Final, Literal
+
+from connectors.proofs import Kind
+
+Trouble = Literal["secret", "token", "address", "clock", "path", "unreadable", "size", "handshake"]
+
+_BY_REASON: Final[tuple[tuple[str, Trouble], ...]] = (
+    (r"token in the address", "token"),
+    (r"verify.?token|confirmation string", "handshake"),
+    (r"too old", "clock"),
+    (r"no such address", "path"),
+    (r"address that is not allowed|sender's address", "address"),
+    (r"^larger than", "size"),
+)
+
+TEXTS: Final[dict[Trouble, tuple[str, str]]] = {
+    "secret": (
+        "the secret differs from the vendor's, or somebody else is trying",
+        "секрет не тот, что у сервиса, или стучится кто-то чужой",
+    ),
+    "token": (
+        "the token in the address is not ours: paste the address at the vendor once more (--show-secrets)",
+        "в адресе нет нашего токена или он другой: вставьте у сервиса адрес заново (--show-secrets)",
+    ),
+    "address": (
+        "it was sent from an address that the source does not let in: see allowed_ips, and hub.trusted_proxies",
+        "пришло с адреса, которого нет в разрешённых: проверьте allowed_ips и hub.trusted_proxies",
+    ),
+    "clock": (
+        "the signature is too old: check the clock of this machine",
+        "подпись устарела: проверьте часы этой машины",
+    ),
+    "path": (
+        "something is appended to the address: paste it at the vendor exactly as it is here",
+        "к адресу что-то приписано: вставьте его у сервиса точно как здесь",
+    ),
+    "unreadable": (
+        "the request cannot be read: is `type` of the source right?",
+        "запрос не читается: верно ли указан type источника?",
+    ),
+    "size": ("the request is larger than hub.max_body", "запрос больше, чем hub.max_body"),
+    "handshake": (
+        "the vendor's test of the address fails: the word typed at the vendor differs from the one here",
+        "проверка адреса сервисом не проходит: слово, введённое у сервиса, не то, что здесь",
+    ),
+}
+KINDS: Final[dict[Kind, tuple[str, str]]] = {
+    "signature": ("signature", "подпись"),
+    "key": ("key", "ключ"),
+    "token": ("token in the address", "токен в адресе"),
+    "address": ("sender's address", "адрес отправителя"),
+}
+OPEN: Final = (
+    "open to anybody who knows the address: set url_token",
+    "открыт всем, кто знает адрес: задайте url_token",
+)
+
+
+def trouble_of(status: int, reason: str) -> Trouble:
+    """What kind of trouble a refusal speaks of."""
+    for pattern, trouble in _BY_REASON:
+        if re.search(pattern, reason):
+            return trouble
+    return "secret" if status in (401, 403) else "unreadable"
+
+
+def in_words(locale: str, texts: tuple[str, str]) -> str:
+    return texts[1] if locale == "ru" else texts[0]
+
+
+def proof_text(locale: str, kinds: tuple[Kind, ...]) -> str:
+    """`signature, token in the address`; "nothing" for a door that asks for no proof."""
+    named = [in_words(locale, KINDS[kind]) for kind in dict.fromkeys(kinds)]
+    return ", ".join(named) or in_words(locale, ("nothing", "ничего"))
+
+
+def refusal_text(locale: str, count: int, status: int, reason: str, since: str) -> str:
+    """`3 × 401 since 14:02: the secret differs from the vendor's`."""
+    what = in_words(locale, TEXTS[trouble_of(status, reason)])
+    return f"{count} × {status} {in_words(locale, ('since', 'с'))} {since}: {what}"
