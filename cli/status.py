@@ -146,6 +146,8 @@ def reasons(words: "Words", found: "DayStatus", owners: dict[str, bool]) -> "Ite
         )
     for source, one in found.unread_now.items():
         yield from _unread(words, source, one)
+    for source, one in found.unclaimed.items():
+        yield Text(_unclaimed(words, source, one), style="yellow")
     if found.recovered:
         text = words.count(found.recovered, ("enquiry", "enquiries"), ("обращение", "обращения", "обращений"))
         yield Text(
@@ -179,6 +181,16 @@ def _unread(words: "Words", source: str, one: "OwedErrands") -> "Iterator[Text]"
         cause = f": {words.cause(one.failed_error)}" if one.failed_error else ""
         text = words(f"{count} of {name} could not be read{cause}", f"{count} из {name} не удалось прочитать{cause}")
         yield Text(text + "; leadhub errands retry --all-failed", style="red")
+
+
+def _unclaimed(words: "Words", source: str, one: "OwedErrands") -> str:
+    """A payment or an analysis of a call that no deal is known for."""
+    name = words(f'"{source}"', f"«{source}»")
+    count = words.count(one.waiting + one.failed, ("record", "records"), ("запись", "записи", "записей"))
+    return words(
+        f"{count} of {name} wait for the lead or call that they are of: leadhub errands list",
+        f"{count} из {name} ждут лида или звонка, к которому относятся: leadhub errands list",
+    )
 
 
 def _waiting(words: "Words", connection: str, groups: "list[OwedGroup]", found: "DayStatus", *, owned: bool) -> str:

@@ -26,6 +26,15 @@ RU: Mapping[str, Entry] = {
     "errand_failed_answer": "Ответ: {detail}",
     "errand_failed_todo": "Сам повторять не буду. Номера обращений: {show}. Исправьте причину и повторите: {where}",
     "errand_failed_over": "🟢 {source}: непрочитанных обращений больше нет",
+    "unclaimed": {
+        "one": "🟡 {n} запись ни к кому не относится: {source}",
+        "few": "🟡 {n} записи ни к кому не относятся: {source}",
+        "other": "🟡 {n} записей ни к кому не относятся: {source}",
+    },
+    "unclaimed_why": "С {time}. Оплата или разбор звонка пришли, но за сутки не нашлось ни лида, ни звонка, к которому "
+    "их приписать.",
+    "unclaimed_todo": "Что это: {show}. Заведите лид и повторите: {where}",
+    "unclaimed_over": "🟢 {source}: записей без хозяина больше нет",
     "source_recovered": {
         "one": "🟢 Восстановлено {n} обращение: {source}",
         "few": "🟢 Восстановлены {n} обращения: {source}",
@@ -84,6 +93,14 @@ EN: Mapping[str, Entry] = {
     "errand_failed_answer": "The answer: {detail}",
     "errand_failed_todo": "I do not try again. Their numbers: {show}. Mend the cause and retry: {where}",
     "errand_failed_over": "🟢 {source}: no enquiries are left unread",
+    "unclaimed": {
+        "one": "🟡 {n} record belongs to nobody: {source}",
+        "other": "🟡 {n} records belong to nobody: {source}",
+    },
+    "unclaimed_why": "Since {time}. A payment or an analysis of a call came, and within a day there was neither a lead "
+    "nor a call that it is of.",
+    "unclaimed_todo": "What it is: {show}. Make the lead and retry: {where}",
+    "unclaimed_over": "🟢 {source}: no records without an owner are left",
     "source_recovered": {
         "one": "🟢 {n} enquiry recovered: {source}",
         "other": "🟢 {n} enquiries recovered: {source}",

@@ -42,6 +42,18 @@ def _errand_failed(incident: Incident, style: Style, now: datetime) -> Lines:
     ]
 
 
+def _unclaimed(incident: Incident, style: Style, now: datetime) -> Lines:
+    return [
+        style.say("unclaimed", n=max(1, incident.count), source=source_of(incident, style)),
+        style.say("unclaimed_why", time=style.time(incident.oldest_at or incident.opened_at, now)),
+        style.say(
+            "unclaimed_todo",
+            show=as_code("leadhub errands list"),
+            where=as_code("leadhub errands retry --all-failed"),
+        ),
+    ]
+
+
 def _source_recovered(incident: Incident, style: Style, now: datetime) -> Lines:
     first, last = incident.data.get("since"), incident.data.get("until")
     calls = incident.data.get("what") == "call"
@@ -88,6 +100,7 @@ def _cause(incident: Incident, style: Style) -> str:
 OF_SOURCES: Mapping[str, Callable[[Incident, Style, datetime], Lines]] = {
     "errand_late": _errand_late,
     "errand_failed": _errand_failed,
+    "unclaimed": _unclaimed,
     "source_recovered": _source_recovered,
     "source_silent": _source_silent,
 }

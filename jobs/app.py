@@ -12,6 +12,7 @@ import httpx
 
 from connectors.base import Connector, Opening, Target
 from connectors.links import Link
+from connectors.paying import PaymentSettings
 from connectors.registry import CONNECTORS, SOURCES
 from jobs import alerting, wakeups, watch
 from jobs.alert_channel import ChannelState
@@ -23,6 +24,7 @@ from jobs.callbacks import CallbackWatch
 from jobs.checkpoints import Checkpoint, passed
 from jobs.config import Settings
 from jobs.conversations import rules_of
+from jobs.deal_notes import DealNotes
 from jobs.digest import day_digest, yesterday
 from jobs.follow_ups import ConnectionFollowUps
 from jobs.gathering import Gathering
@@ -139,6 +141,7 @@ class Hub:
             group.create_task(again(self.intake.judge_calls, self.pace.look_s, name="calls"))
             group.create_task(again(self.gathering.run, self.pace.look_s, name="conversations"))
             group.create_task(again(self.callbacks.look, self.pace.look_s, name="callbacks"))
+            group.create_task(again(self.intake.match_waiting, self.pace.look_s, name="waiting"))
             group.create_task(again(self.watch.mend, self.pace.mend_s, name="mend"))
             group.create_task(again(self.watch.tidy, self.pace.tidy_s, name="tidy"))
             group.create_task(again(self.watch.fall_back, self.pace.look_s, name="fallback"))
@@ -283,7 +286,7 @@ def build_hub(
             hub_id=hub_id,
             pace=pace,
             follow_ups=ConnectionFollowUps(name, target, db, clock, capabilities, planning.plan, metadata),
-            notes=NoteWriter(name, target, db, clock, capabilities, policy, checkpoint),
+            notes=NoteWriter(name, target, db, clock, capabilities, policy, checkpoint, metadata),
             on_owned=metadata.warm,
             on_fields_refused=metadata.expire,
         )
@@ -304,6 +307,17 @@ def build_hub(
         orphans=SOURCES["webform"],
         lines=lines_by_source(sources, region),
         talks=talks,
+        notes=DealNotes(
+            clock,
+            {name: one.title for name, one in named.items()},
+            {
+                name: source.settings.payments
+                for name, source in sources.items()
+                if isinstance(source.settings, PaymentSettings)
+            },
+            settings.hub.locale,
+            settings.hub.zone,
+        ),
         refusals=Refusals(db, clock, sealer, masks, settings.hub.zone),
         checkpoint=checkpoint,
     )

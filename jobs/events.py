@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 from connectors.doors import Parsed
 from connectors.events import Errand, ParsedCall, ParsedLead, ParsedPayment
 from jobs.conversations import MESSAGE, TalkKeeper, TalkRules
+from jobs.deal_notes import DealNotes
 from jobs.messages import MessageIntake, event_key, person_of
 from leads.calls import Call, CallEvent
 from leads.clock import Clock
@@ -60,12 +61,15 @@ class EventIntake:
         acceptance: MakeAcceptance,
         lines: Mapping[str, Lines] | None = None,
         talks: Mapping[str, TalkRules] | None = None,
+        notes: DealNotes | None = None,
     ) -> None:
-        """`lines`: source -> its own numbers; `talks`: source -> what it says of its conversations."""
+        """`lines`: source -> its own numbers; `talks`: source -> what it says of its conversations; `notes`: what is
+        told on deals of payments and the like."""
         self._clock = clock
         self._accept = accept
         self._acceptance = acceptance
         self._lines = lines or {}
+        self._notes = notes or DealNotes(clock)
         self._messages = MessageIntake(clock, TalkKeeper(clock, talks or {}))
 
     def take(
@@ -100,8 +104,10 @@ class EventIntake:
         new = {(one.key, one.event_key) for one in fresh if one.kind == "message"}
         take_leads = partial(self._take_leads, conn, source, received_at, raw)
         accepted += self._messages.take(conn, source, received_at, parsed.messages, new, take_leads, flags)
-        workers = errands.owe(conn, [one for one in fresh if one.kind == "errand"])
-        due = dict.fromkeys([*(name for result in accepted for name in result.connections), *workers])
+        noted = self._notes.take(conn, fresh, take_leads)
+        asked = [one for one in fresh if one.kind == "errand" and one.data["kind"] not in errands.LOCAL]
+        workers = errands.owe(conn, asked)
+        due = dict.fromkeys([*(name for result in accepted for name in result.connections), *noted, *workers])
         return Taken(
             due=tuple(due),
             leads=tuple(result.lead_id for result in accepted if not result.duplicate),
@@ -123,6 +129,10 @@ class EventIntake:
                 woken |= dict.fromkeys(result.connections)
         missed_calls.refresh(conn, calls, self._clock.now())
         return tuple(woken)
+
+    def match_waiting(self, conn: Connection) -> tuple[str, ...]:
+        """What waits for its deal is looked at again; returns the connections where something became due."""
+        return self._notes.match_waiting(conn)
 
     def _take_leads(
         self, conn: Connection, source: str, received_at: datetime, raw: RawRequest, leads: Sequence[ParsedLead]

@@ -22,6 +22,7 @@ from connectors.doors import (
 )
 from jobs.checkpoints import Checkpoint, passed
 from jobs.conversations import TalkRules
+from jobs.deal_notes import DealNotes
 from jobs.events import EventIntake, Taken, flagged
 from jobs.rates import RateWatch
 from jobs.refusing import Refusals
@@ -79,6 +80,7 @@ class IntakeService:
         refusals: Refusals,
         lines: Mapping[str, Lines] | None = None,
         talks: Mapping[str, TalkRules] | None = None,
+        notes: DealNotes | None = None,
         checkpoint: Checkpoint = passed,
     ) -> None:
         """`orphans` reads what the spool holds of a source that is not configured any more.
@@ -97,7 +99,7 @@ class IntakeService:
         self._checkpoint = checkpoint
         self._intake = Intake(clock)
         self._accept = self._intake.accept
-        self._events = EventIntake(clock, self._accept, self._acceptance_of_event, lines, talks)
+        self._events = EventIntake(clock, self._accept, self._acceptance_of_event, lines, talks, notes)
         self._rates = RateWatch()
         self._store_down_until = 0.0
         self._spooled: dict[str, tuple[str, datetime]] = {}
@@ -287,6 +289,12 @@ class IntakeService:
     @property
     def region(self) -> str:
         return self._region
+
+    async def match_waiting(self) -> None:
+        """Payments and insights whose deal was not known are looked at again. Raises StoreUnavailable."""
+        due = await self._db.write(self._events.match_waiting)
+        if due:
+            self._wake(due)
 
     async def judge_calls(self) -> None:
         """Calls whose last event never came are ended. Raises StoreUnavailable."""

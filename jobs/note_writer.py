@@ -17,6 +17,8 @@ from connectors.errors import (
 )
 from connectors.limits import PRIORITY, RETRY
 from jobs.checkpoints import Checkpoint, passed
+from jobs.metadata import MetadataCache
+from jobs.moving import move
 from jobs.outcomes import outcome_of
 from jobs.progress import SentTimes, earliest_look, next_look
 from leads import retry
@@ -31,6 +33,8 @@ log = logging.getLogger(__name__)
 AT_ONCE = 20
 TRIES_AT_LEAST = 20
 """So often a note is tried, however old it is: it may have waited for a CRM that was away."""
+MOVED = "moved"
+"""In the place of a note's id, where the deal was only moved."""
 
 
 class _LookLater(Exception):
@@ -50,6 +54,8 @@ class NoteWriter:
     capabilities: Capabilities
     policy: retry.RetryPolicy = retry.DEFAULT
     checkpoint: Checkpoint = passed
+    metadata: MetadataCache | None = None
+    """Knows the stages by name, for notes that move the deal."""
     _sent_times: SentTimes = field(init=False)
 
     def __post_init__(self) -> None:
@@ -105,6 +111,12 @@ class NoteWriter:
     async def _written(self, held: Held, duty: Duty) -> str:
         """The note's id in the CRM: found there after an unknown outcome, or written now."""
         deal_id = duty.deal_id or await self._deal(duty)
+        record_id = await self._note(held, duty, deal_id) if duty.text else MOVED
+        if duty.stage and self.metadata is not None:
+            await move(self.target, self.metadata, deal_id, duty.pipeline, duty.stage)
+        return record_id
+
+    async def _note(self, held: Held, duty: Duty, deal_id: str) -> str:
         draft = NoteDraft(f"{duty.note_id}-note", duty.text, deal_id, duty.contact_id)
         if duty.sent_at is not None and (found := await self._look_up(duty, draft, duty.sent_at)):
             return found

@@ -66,6 +66,8 @@ class DayStatus:
     """Errands of `day`, by state: enquiries that a request named and that wait to be read are no leads yet."""
     unread_now: Mapping[str, OwedErrands] = field(default_factory=dict)
     """Source -> what is not read there, of all days."""
+    unclaimed: Mapping[str, OwedErrands] = field(default_factory=dict)
+    """Source -> payments and insights whose deal is not known, of all days."""
     recovered: int = 0
     """Leads of `day` that never came by themselves and were found in the vendor's list."""
 
@@ -164,6 +166,7 @@ def day_status(
         spooled=len(beside),
         unread=errands.count_by_state(conn, since, until),
         unread_now=errands.owed(conn),
+        unclaimed=errands.owed(conn, local=True),
         recovered=sum(count_recovered(conn, since, until).values()),
     )
 

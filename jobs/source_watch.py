@@ -33,6 +33,10 @@ def look_at_errands(
         late = one.oldest_at is not None and one.oldest_at < now - late_after
         _tell(conn, "errand_late", name, one.last_error, one.waiting if late else 0, one.oldest_at, about, told, clock)
         _tell(conn, "errand_failed", name, one.failed_error, one.failed, one.oldest_failed_at, about, told, clock)
+    waiting = errands.owed(conn, local=True)
+    for name in dict.fromkeys([*waiting, *sorted(one.connection for one in told.values() if one.kind == "unclaimed")]):
+        one, about = waiting.get(name, errands.OwedErrands(name)), sources.get(name, {})
+        _tell(conn, "unclaimed", name, one.failed_error, one.failed, one.oldest_failed_at, about, told, clock)
 
 
 def _tell(

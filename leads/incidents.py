@@ -51,6 +51,7 @@ KINDS: Mapping[str, Kind] = {
     "source_silent": Kind("yellow"),
     "errand_late": Kind("red"),
     "errand_failed": Kind("red"),
+    "unclaimed": Kind("yellow", end="edit"),
     "source_recovered": Kind("info", end="none", by_cause=True),
     "channel_down": Kind("red"),
     "not_called_back": Kind("yellow", end="edit"),

@@ -12,6 +12,7 @@ _CHANNEL_WORDS = {
     "email": ("рассылка", "e-mail"),
     "messenger": ("мессенджер", "messenger"),
     "call": ("звонок", "phone call"),
+    "payment": ("оплата", "payment"),
     "referral": ("переход с сайта", "referral"),
     "direct": ("прямой заход", "direct"),
 }

@@ -39,7 +39,11 @@ class Conversation(Row, table=True):
 
 
 class ConversationNote(Row, table=True):
-    """What was said since the note before, made once: `message_keys` are those of the messages that `text` tells of."""
+    """What was said since the note before, made once: `message_keys` are those of the messages that `text` tells of.
+
+    Also what is told of a payment (`conversation_id` is "payment:<source>:<payment id>", `message_keys` the states)
+    or of a call ("call:<id of ours>"). "" as `text`: there is nothing to write, the deal only moves.
+    """
 
     __tablename__ = "conversation_note"
     id: str = Field(primary_key=True)
@@ -74,6 +78,9 @@ class NoteDuty(Row, table=True):
     sent_at: datetime | None = instant(nullable=True)
     deal_id: str = text_column()
     record_id: str = text_column()
+    pipeline: str = text_column()
+    stage: str = text_column()
+    """Where the deal moves with the note, as the settings name it; "": nowhere."""
     error_kind: str = text_column()
     last_error: str = text_column()
     settled_at: datetime | None = instant(nullable=True)

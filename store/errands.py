@@ -17,6 +17,13 @@ from store.outbox import tell_due
 OWED = ("ready", "claimed", "dead")
 WAITING = ("ready", "claimed")
 LEASE = "source:"
+LOCAL = ("payment", "call_insight")
+"""Kinds that nobody is asked for: they wait here until it is known whose deal they are told on."""
+
+
+def _of(source: str) -> tuple[Any, ...]:
+    """What the source's worker runs."""
+    return (t_errand.c.source == source, t_errand.c.kind.notin_(LOCAL))
 
 
 def lease_of(source: str) -> str:
@@ -88,12 +95,48 @@ def owe(conn: Connection, errands: Sequence[Arrival]) -> tuple[str, ...]:
     return names
 
 
+def wait_locally(
+    conn: Connection, errand_id: str, source: str, kind: str, key: str, data: dict[str, Any], now: datetime, why: str
+) -> None:
+    """Keeps what cannot be told on a deal yet; what waits already is left as it is. `kind` is one of LOCAL."""
+    same = (t_errand.c.source == source, t_errand.c.kind == kind, t_errand.c.key == key)
+    if conn.execute(select(t_errand.c.id).where(*same)).first() is None:
+        conn.execute(
+            insert(t_errand).values(
+                id=errand_id,
+                source=source,
+                kind=kind,
+                key=key,
+                data=data,
+                state="ready",
+                created_at=now,
+                due_at=now,
+                age_from=now,
+                last_error=why,
+            )
+        )
+
+
+def due_locally(conn: Connection, now: datetime, *, limit: int) -> list[Any]:
+    """Rows of those that are to be looked at again, oldest first."""
+    query = select(t_errand).where(t_errand.c.kind.in_(LOCAL), t_errand.c.state == "ready", t_errand.c.due_at <= now)
+    return list(conn.execute(query.order_by(t_errand.c.due_at, t_errand.c.id).limit(limit)))
+
+
+def settle_locally(conn: Connection, errand_id: str, done: Settlement) -> None:
+    values: dict[str, Any] = {"state": done.state, "attempts": t_errand.c.attempts + 1, "lead_ids": done.lead_ids}
+    values |= {"due_at": done.due_at} if done.state == "ready" else {"settled_at": done.now}
+    if done.last_error:
+        values["last_error"] = done.last_error
+    conn.execute(update(t_errand).where(t_errand.c.id == errand_id, t_errand.c.state == "ready").values(**values))
+
+
 def claim(conn: Connection, held: Held, source: str, now: datetime, *, limit: int) -> list[Claimed]:
     """Up to `limit` due ones, oldest first. Raises LostLease."""
     assert_held(conn, held)
     query = (
         select(t_errand)
-        .where(t_errand.c.source == source, t_errand.c.state == "ready", t_errand.c.due_at <= now)
+        .where(*_of(source), t_errand.c.state == "ready", t_errand.c.due_at <= now)
         .order_by(t_errand.c.due_at, t_errand.c.id)
         .limit(limit)
     )
@@ -138,9 +181,7 @@ def take_over(conn: Connection, held: Held, source: str, now: datetime) -> int:
     """What nobody finished, and what waits for its next try, is due now: reading twice harms nobody."""
     assert_held(conn, held)
     changed = conn.execute(
-        update(t_errand)
-        .where(t_errand.c.source == source, t_errand.c.state.in_(WAITING))
-        .values(state="ready", due_at=now)
+        update(t_errand).where(*_of(source), t_errand.c.state.in_(WAITING)).values(state="ready", due_at=now)
     )
     return int(changed.rowcount)
 
@@ -148,7 +189,7 @@ def take_over(conn: Connection, held: Held, source: str, now: datetime) -> int:
 def make_due(conn: Connection, held: Held, source: str, now: datetime, youngest: datetime) -> int:
     """The vendor answers again: all may go, and none counts as older than since `youngest`."""
     assert_held(conn, held)
-    waiting = (t_errand.c.source == source, t_errand.c.state == "ready")
+    waiting = (*_of(source), t_errand.c.state == "ready")
     conn.execute(update(t_errand).where(*waiting, t_errand.c.age_from < youngest).values(age_from=youngest))
     changed = conn.execute(update(t_errand).where(*waiting, t_errand.c.due_at > now).values(due_at=now))
     return int(changed.rowcount)
@@ -156,7 +197,7 @@ def make_due(conn: Connection, held: Held, source: str, now: datetime, youngest:
 
 def next_due(conn: Connection, source: str) -> datetime | None:
     query = select(func.min(t_errand.c.due_at, type_=t_errand.c.due_at.type)).where(
-        t_errand.c.source == source, t_errand.c.state == "ready"
+        *_of(source), t_errand.c.state == "ready"
     )
     return conn.execute(query).scalar()
 
@@ -164,13 +205,14 @@ def next_due(conn: Connection, source: str) -> datetime | None:
 # --- how things stand ------------------------------------------------------------------------------------------------
 
 
-def owed(conn: Connection) -> dict[str, OwedErrands]:
-    """Source -> what is owed there, for each source that owes anything."""
+def owed(conn: Connection, *, local: bool = False) -> dict[str, OwedErrands]:
+    """Source -> what is to be read there, or with `local` what waits for its deal; for each that owes anything."""
+    kind = t_errand.c.kind.in_(LOCAL) if local else t_errand.c.kind.notin_(LOCAL)
     oldest = func.min(t_errand.c.created_at, type_=t_errand.c.created_at.type)
     waits = t_errand.c.state.in_(WAITING)
     query = (
         select(t_errand.c.source, waits.label("waits"), func.count().label("count"), oldest.label("oldest_at"))
-        .where(t_errand.c.state.in_(OWED))
+        .where(t_errand.c.state.in_(OWED), kind)
         .group_by(t_errand.c.source, waits)
     )
     found: dict[str, OwedErrands] = {}
@@ -181,7 +223,9 @@ def owed(conn: Connection) -> dict[str, OwedErrands]:
             values = {"failed": row.count, "oldest_failed_at": row.oldest_at}
         found[row.source] = replace(one, **values)
     return {
-        name: replace(one, last_error=_error(conn, name, WAITING), failed_error=_error(conn, name, ("dead",)))
+        name: replace(
+            one, last_error=_error(conn, name, WAITING, kind), failed_error=_error(conn, name, ("dead",), kind)
+        )
         for name, one in found.items()
     }
 
@@ -190,15 +234,15 @@ def count_by_state(conn: Connection, since: datetime, until: datetime) -> dict[s
     """Errands that came in [since, until), by state."""
     query = (
         select(t_errand.c.state, func.count())
-        .where(t_errand.c.created_at >= since, t_errand.c.created_at < until)
+        .where(t_errand.c.created_at >= since, t_errand.c.created_at < until, t_errand.c.kind.notin_(LOCAL))
         .group_by(t_errand.c.state)
     )
     return {row[0]: row[1] for row in conn.execute(query)}
 
 
-def _error(conn: Connection, source: str, states: Collection[str]) -> str:
+def _error(conn: Connection, source: str, states: Collection[str], kind: Any) -> str:
     query = select(t_errand.c.last_error).where(
-        t_errand.c.source == source, t_errand.c.state.in_(tuple(states)), t_errand.c.last_error != ""
+        t_errand.c.source == source, kind, t_errand.c.state.in_(tuple(states)), t_errand.c.last_error != ""
     )
     order = t_errand.c.settled_at.desc() if "dead" in states else t_errand.c.created_at
     return conn.execute(query.order_by(order).limit(1)).scalar() or ""

@@ -32,6 +32,8 @@ class Duty:
     first_deal_id: str
     last_deal_id: str
     contact_id: str
+    pipeline: str = ""
+    stage: str = ""
 
 
 def due(conn: Connection, connection: str, now: datetime, *, limit: int) -> list[Duty]:
@@ -106,6 +108,8 @@ def _duty(conn: Connection, row: Any) -> Duty:
         row.first_deal_id,
         conn.execute(newest).scalar() or "",
         row.contact_id or "",
+        row.pipeline,
+        row.stage,
     )
 
 

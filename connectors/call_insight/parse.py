@@ -4,7 +4,7 @@ from connectors.bodies import UnreadableBody
 from connectors.call_insight.settings import CallInsightSettings
 from connectors.doors import Inbound, Parsed
 from connectors.events import Errand
-from connectors.formfields import join_texts, object_of, text_of
+from connectors.formfields import digest_of, join_texts, object_of, text_of
 
 _TOLD = ("text", "score", "source")
 
@@ -22,4 +22,6 @@ def parse(settings: CallInsightSettings, inbound: Inbound, region: str) -> Parse
         "tags": join_texts(told.get("tags")),
         **{name: text_of(told.get(name)) for name in _TOLD},
     }
-    return Parsed(errands=(Errand("call_insight", call_id, {name: text for name, text in data.items() if text}),))
+    told_of = {name: text for name, text in data.items() if text}
+    key = digest_of(*(f"{name}={text}" for name, text in sorted(told_of.items())))  # a call may be told of twice
+    return Parsed(errands=(Errand("call_insight", key, told_of),))

@@ -2,10 +2,10 @@
 
 from pydantic import Field, SecretStr
 
-from connectors.doors import DoorSettings
+from connectors.paying import PaymentSettings
 
 
-class MoyskladSettings(DoorSettings):
+class MoyskladSettings(PaymentSettings):
     """A source of type `moysklad`. It signs nothing: set `url_token`."""
 
     access_token: SecretStr | None = Field(None, description="API token: what the webhook links to is read with it")

@@ -5,10 +5,10 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from connectors.doors import DoorSettings
+from connectors.paying import PaymentSettings
 
 
-class OnecSettings(DoorSettings):
+class OnecSettings(PaymentSettings):
     """A source of type `1c`."""
 
     keyed_with = ("password",)

@@ -2,10 +2,10 @@
 
 from pydantic import Field, SecretStr
 
-from connectors.doors import DoorSettings
+from connectors.paying import PaymentSettings
 
 
-class ShopifySettings(DoorSettings):
+class ShopifySettings(PaymentSettings):
     """A source of type `shopify`."""
 
     signed_with = ("client_secret",)

@@ -2,10 +2,10 @@
 
 from pydantic import Field, SecretStr
 
-from connectors.doors import DoorSettings
+from connectors.paying import PaymentSettings
 
 
-class StripeSettings(DoorSettings):
+class StripeSettings(PaymentSettings):
     """A source of type `stripe`."""
 
     signed_with = ("signing_secret",)

@@ -2,10 +2,10 @@
 
 from pydantic import Field, SecretStr
 
-from connectors.doors import DoorSettings
+from connectors.paying import PaymentSettings
 
 
-class WoocommerceSettings(DoorSettings):
+class WoocommerceSettings(PaymentSettings):
     """A source of type `woocommerce`."""
 
     signed_with = ("secret",)

@@ -5,7 +5,7 @@ from typing import Annotated, Final
 
 from pydantic import BeforeValidator, ConfigDict, Field, SecretStr
 
-from connectors.doors import DoorSettings
+from connectors.paying import PaymentSettings
 
 YOOKASSA: Final = (
     "185.71.76.0/27", "185.71.77.0/27", "77.75.153.0/25", "77.75.156.11", "77.75.156.35", "77.75.154.128/25",
@@ -28,7 +28,7 @@ def _networks(value: object) -> object:
     return tuple(found)
 
 
-class YookassaSettings(DoorSettings):
+class YookassaSettings(PaymentSettings):
     """A source of type `yookassa`."""
 
     sent_from = ("trusted_ip",)

@@ -11,10 +11,11 @@ INSIGHT = {"call_id": "ats:77", "text": "Клиент просит счёт", "t
 
 
 def test_an_insight_is_an_errand_of_its_call() -> None:
-    assert doors.taken("call_insight", inbound(json.dumps(INSIGHT))).errands == (
+    (errand,) = doors.taken("call_insight", inbound(json.dumps(INSIGHT))).errands
+    assert errand == (
         Errand(
             "call_insight",
-            "ats:77",
+            errand.key,
             {
                 "call_id": "ats:77",
                 "text": "Клиент просит счёт",
@@ -22,13 +23,21 @@ def test_an_insight_is_an_errand_of_its_call() -> None:
                 "score": "0.8",
                 "source": "asr",
             },
-        ),
+        )
     )
+
+
+def test_the_same_insight_is_one_and_another_of_the_same_call_is_another() -> None:
+    def key(**more: object) -> str:
+        return doors.taken("call_insight", inbound(json.dumps({**INSIGHT, **more}))).errands[0].key
+
+    assert key() == key()
+    assert key() != key(text="Другое")
 
 
 def test_what_was_not_told_is_left_out_and_numbers_are_text() -> None:
     (errand,) = doors.taken("call_insight", inbound('{"call_id": 77, "score": 5, "tags": "счёт"}')).errands
-    assert (errand.key, errand.data) == ("77", {"call_id": "77", "score": "5", "tags": "счёт"})
+    assert errand.data == ({"call_id": "77", "score": "5", "tags": "счёт"})
 
 
 @pytest.mark.parametrize("body", ['{"text": "x"}', '{"call_id": ""}', "[]", "text=x"])
