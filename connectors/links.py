@@ -10,7 +10,7 @@ it: a source without it works as a door all the same.
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from connectors.doors import DoorSettings, Parsed
 from connectors.events import Errand
@@ -66,9 +66,39 @@ class Outgoing:
     """When the client last wrote: some channels allow a reply only for so long (WhatsApp 24 h)."""
 
 
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a message may not be sent: `window` (the client wrote more than `limit` hours ago), `too_long` (more than
+    `limit` characters), `empty`, `no_access` (the settings lack a token)."""
+
+    code: Literal["window", "too_long", "empty", "no_access"]
+    limit: int = 0
+
+    def __str__(self) -> str:
+        match self.code:
+            case "window":
+                return (
+                    f"the client last wrote more than {self.limit} h ago: the messenger takes no free text then, "
+                    "only an approved template"
+                )
+            case "too_long":
+                return f"the text is longer than the {self.limit} characters that the messenger takes"
+            case "empty":
+                return "the text is empty"
+            case _:
+                return "the settings of the source give no access to send"
+
+
 @runtime_checkable
 class Replies(Protocol):
     """Sends a message into a conversation that the client opened."""
+
+    repeats_safely: bool
+    """The vendor knows our key of a message and sends it but once: after a lost answer it may be sent again."""
+
+    def why_not(self, message: Outgoing) -> Refusal | None:
+        """What forbids this message now, by what is known without asking the vendor."""
+        ...
 
     async def send(self, message: Outgoing) -> str:
         """The vendor's id of it, "" if it gives none. PermanentError, said for people, when it may not be sent."""

@@ -8,11 +8,13 @@ from collections.abc import Mapping
 
 from jobs import alert_catalog_calls as of_calls
 from jobs import alert_catalog_sources as of_sources
+from jobs import alert_catalog_talks as of_talks
 from jobs.alert_catalog_sources import Entry
 
 RU: Mapping[str, Entry] = {
     **of_sources.RU,
     **of_calls.RU,
+    **of_talks.RU,
     # --- parts of sentences
     "seconds": "{n} с",
     "minutes": "{n} мин",
@@ -256,6 +258,7 @@ RU: Mapping[str, Entry] = {
 EN: Mapping[str, Entry] = {
     **of_sources.EN,
     **of_calls.EN,
+    **of_talks.EN,
     # --- parts of sentences
     "seconds": "{n} s",
     "minutes": "{n} min",

@@ -74,8 +74,11 @@ class TalkKeeper:
         self._clock = clock
         self._rules = rules
 
-    def said(self, conn: Connection, said: Said) -> None:
-        """The conversation after one more message: whose it is, when it is to be noted, whether it is answered."""
+    def said(self, conn: Connection, said: Said) -> bool:
+        """The conversation after one more message: whose it is, when it is to be noted, whether it is answered.
+
+        True when an answer is due.
+        """
         talk, message, now = said.talk, said.message, self._clock.now()
         client = message.author == "client"
         client_at = (message.at or said.received_at) if client and not message.change else None
@@ -88,8 +91,9 @@ class TalkKeeper:
         alone = said.told and talk.unnoted_since is None
         if message.author != "bot" and not alone:
             self._note_later(conn, talk, said.lead_id or talk.lead_id, now)
-        if client_at is not None and said.lead_id and talk.auto_replied_at is None:
-            self._answer(conn, said, client_at, now)
+        if client_at is None or not said.lead_id or talk.auto_replied_at is not None:
+            return False
+        return self._answer(conn, said, client_at, now)
 
     def _note_later(self, conn: Connection, talk: Talk, lead_id: str, now: datetime) -> None:
         rules = self._rules.get(talk.source, NO_RULES)
@@ -101,10 +105,10 @@ class TalkKeeper:
         else:  # nobody wrote to us yet: there is no deal to note it on
             conversations.note_later(conn, talk.id, since=since, due_at=None)
 
-    def _answer(self, conn: Connection, said: Said, client_at: datetime, now: datetime) -> None:
+    def _answer(self, conn: Connection, said: Said, client_at: datetime, now: datetime) -> bool:
         rules = self._rules.get(said.talk.source, NO_RULES)
         if rules.auto_reply is None or abs(now - client_at) > ANSWERED_WITHIN:
-            return
+            return False
         conversations.mark_auto_replied(conn, said.talk.id, now)
         template = rules.auto_reply.text if open_at(rules.schedule, now) else rules.auto_reply.out_of_hours
         text = self._rendered(template, said, rules, now) if template else ""
@@ -112,6 +116,7 @@ class TalkKeeper:
             outgoing.add(
                 conn, said.talk.id, said.talk.source, "auto", text, author="", request_key="auto", clock=self._clock
             )
+        return bool(text)
 
     @staticmethod
     def _rendered(template: str, said: Said, rules: TalkRules, now: datetime) -> str:

@@ -43,7 +43,7 @@ class Gathering:
         self._clock = clock
         self._labels = labels_of(locale)
         self._zone = zone
-        self._wake = wake
+        self.wake = wake
 
     async def run(self) -> None:
         """All that is due now."""
@@ -52,14 +52,7 @@ class Gathering:
         for conversation_id in due:
             names = await self._db.write(partial(self.gather, conversation_id=conversation_id, only_due=True))
             if names:
-                self._wake(names)
-
-    async def now(self, conversation_id: str) -> bool:
-        """A person asks for the note at once. False when there is nothing to note yet, or no deal to note it on."""
-        names = await self._db.write(partial(self.gather, conversation_id=conversation_id))
-        if names:
-            self._wake(names)
-        return bool(names)
+                self.wake(names)
 
     def gather(self, conn: Connection, conversation_id: str, *, only_due: bool = False) -> tuple[str, ...]:
         """Makes the notes of one conversation; returns the connections that owe them now."""

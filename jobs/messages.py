@@ -12,6 +12,7 @@ from connectors.events import ParsedLead, ParsedMessage
 from jobs.conversations import Said, TalkKeeper
 from leads.clock import Clock
 from store import conversations, outgoing
+from store.errands import lease_of
 from store.intake import Accepted
 from store.tables import t_identity
 
@@ -84,7 +85,8 @@ class MessageIntake:
                 told = not known and not message.media
             if known and (more := _with_contact(conn, lead)) is not None:
                 accepted += take_leads([more])
-        self._keeper.said(conn, Said(talk, message, received_at, lead_id, told))
+        if self._keeper.said(conn, Said(talk, message, received_at, lead_id, told)):
+            accepted.append(Accepted(lead_id, duplicate=True, connections=(lease_of(source),)))
         return accepted
 
 

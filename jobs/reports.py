@@ -17,6 +17,7 @@ from store.incidents import open_incidents
 from store.reading import LeadFilter, Story
 from store.recovered import count_recovered
 from store.tables import t_lease
+from store.talk_work import Work, note_work, reply_work
 
 
 def day_window(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
@@ -71,6 +72,11 @@ class DayStatus:
     recovered: int = 0
     """Leads of `day` that never came by themselves and were found in the vendor's list."""
 
+    notes: Work = field(default_factory=Work)
+    """Notes of conversations: work of its own, not counted as leads."""
+    replies: Work = field(default_factory=Work)
+    """Our messages to clients."""
+
     @property
     def not_read(self) -> int:
         """Of the day."""
@@ -108,6 +114,8 @@ class DayStatus:
                 "discarded": self.unread.get("discarded", 0),
             },
             "connections": {name: dict(one) for name, one in self.connections.items()},
+            "notes": self.notes.to_json(),
+            "replies": self.replies.to_json(),
         }
 
 
@@ -168,6 +176,8 @@ def day_status(
         unread_now=errands.owed(conn),
         unclaimed=errands.owed(conn, local=True),
         recovered=sum(count_recovered(conn, since, until).values()),
+        notes=note_work(conn, since, until),
+        replies=reply_work(conn, since, until),
     )
 
 

@@ -5,13 +5,15 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from connectors.http import MAY_WRITE
-from connectors.links import Dials, Fetches, Link
+from connectors.links import Dials, Fetches, Link, Replies
 from jobs.checkpoints import Checkpoint, passed
+from jobs.conversations import TalkKeeper
 from jobs.dialling import DialRuns
 from jobs.errands import ErrandRuns
 from jobs.intake import IntakeService, Source
 from jobs.leasing import LeaseKeeper
 from jobs.pace import NORMAL, Pace
+from jobs.sending import Sending
 from leads import retry
 from leads.clock import Clock
 from store.db import Database
@@ -79,6 +81,7 @@ def make_workers(
     intake: IntakeService,
     policy: retry.RetryPolicy,
     hub_id: str,
+    talks: TalkKeeper,
     checkpoint: Checkpoint = passed,
     pace: Pace = NORMAL,
 ) -> dict[str, SourceWorker]:
@@ -90,6 +93,8 @@ def make_workers(
             parts.append(ErrandRuns(source, link, db, clock, intake, policy, checkpoint, pace))
         if isinstance(link, Dials):
             parts.append(DialRuns(name, link, db, clock, checkpoint, pace))
+        if isinstance(link, Replies):
+            parts.append(Sending(name, link, db, clock, talks, checkpoint, pace))
         if parts:
             lease = lease_of(name)
             workers[lease] = SourceWorker(name, LeaseKeeper(lease, db, clock, pace, hub_id), parts)

@@ -18,6 +18,7 @@ from jobs.incident_memory import MemoryIncidents
 from jobs.incidents import ENDS_WITH_ITS_LEADS, StoredIncidents, owed
 from jobs.intake import IntakeService
 from jobs.source_watch import look_at_errands
+from jobs.talk_watch import look_at_notes, look_at_replies
 from leads.clock import Clock
 from leads.ids import new_id
 from leads.incidents import Incident, Observation, incident_key
@@ -109,10 +110,13 @@ class Watch:
             self._failed(conn, name, about, told, now)
             self._incomplete(conn, name, about, told, now)
             self._doubled(conn, name, about, told, now)
+            down = any(incident_key(kind, name) in told for kind in ENDS_WITH_ITS_LEADS)
+            look_at_notes(conn, name, about, told, down=down, clock=self.clock)
         self._mark_alive(conn, now)
         if not owed_now:
             _over(conn, incident_key("hub_restarted"), told, now)
         look_at_errands(conn, self.sources, told, self.late_after, self.clock)
+        look_at_replies(conn, self.sources, told, self.clock)
         self._count(conn, "spam_held", _held(conn), told, now)
         self._count(conn, "source_unrouted", _unrouted(conn), told, now)
 

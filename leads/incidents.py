@@ -50,6 +50,8 @@ KINDS: Mapping[str, Kind] = {
     "source_unrouted": Kind("red"),
     "source_silent": Kind("yellow"),
     "errand_late": Kind("red"),
+    "note_failed": Kind("yellow"),
+    "reply_failed": Kind("red"),
     "errand_failed": Kind("red"),
     "unclaimed": Kind("yellow", end="edit"),
     "source_recovered": Kind("info", end="none", by_cause=True),

@@ -10,7 +10,9 @@ from sqlalchemy import Connection, Row, func, insert, select, update
 from leads.clock import Clock
 from leads.ids import new_id
 from store.conversation_tables import t_conversation, t_outgoing
+from store.errands import lease_of
 from store.leases import Held, LostLease, assert_held
+from store.outbox import tell_due
 
 Kind = Literal["reply", "auto"]
 State = Literal["ready", "sent", "failed", "unknown"]
@@ -65,6 +67,7 @@ def add(
             due_at=now,
         )
     )
+    tell_due(conn, [lease_of(source)])
     return made
 
 
@@ -237,10 +240,8 @@ def of_conversations(conn: Connection, conversation_ids: Sequence[str]) -> list[
     return list(conn.execute(query.order_by(t_outgoing.c.id)))
 
 
-def owed(conn: Connection, source: str, before: datetime) -> list[Row[Any]]:
+def owed(conn: Connection, before: datetime) -> list[Row[Any]]:
     """What a person should hear of: failed, unknown, or waiting since before that time; oldest first."""
-    query = select(t_outgoing).where(
-        t_outgoing.c.source == source, t_outgoing.c.state.in_(("ready", "sending", "failed", "unknown"))
-    )
+    query = select(t_outgoing).where(t_outgoing.c.state.in_(("ready", "sending", "failed", "unknown")))
     rows = conn.execute(query.order_by(t_outgoing.c.id)).all()
     return [row for row in rows if row.state in ("failed", "unknown") or row.created_at < before]

@@ -21,6 +21,7 @@ from web import api_models as shapes
 from web.access import TokenGate
 from web.actions import Actions, OverAlready
 from web.api_calls import add_calls
+from web.api_conversations import add_conversations
 from web.api_errands import add_errands
 from web.plain import plain_text
 from web.search import find_phone
@@ -144,6 +145,7 @@ def make_api(hub: Hub) -> APIRouter:
             raise HTTPException(409, "the incident is over already") from None
         return _found(hub, found)
 
+    add_conversations(api, hub, gate)
     return api
 
 

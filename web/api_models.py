@@ -96,6 +96,14 @@ class LatencySeconds(Shape):
     p99: float | None
 
 
+class Work(Shape):
+    """Of any day, but `done`, which is of this one."""
+
+    done: int
+    pending: int
+    failed: int
+
+
 class ConnectionStatus(Shape):
     delivered: int
     pending: int
@@ -131,6 +139,8 @@ class Status(Shape):
     recovered: int = Field(0, description="leads of the day that only the source's own list told of")
     errands: ErrandsStatus
     connections: dict[str, ConnectionStatus]
+    notes: Work = Field(description="notes of conversations, on their way to the CRMs")
+    replies: Work = Field(description="our messages to clients; those whose outcome is unknown count as failed")
 
 
 # --- leads ------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import hmac
 from connectors.chats import check_address
 from connectors.d360.settings import D360Settings
 from connectors.doors import Door, Inbound, Refused, same_secret
+from connectors.links import Link, LinkOpening
 from connectors.whatsapp.parse import parse
 
 __all__ = ["SOURCE", "D360Settings"]
@@ -28,6 +29,13 @@ def verify(settings: D360Settings, inbound: Inbound) -> None:
         raise Refused("the signature is wrong or missing")
 
 
+def link(opening: LinkOpening) -> Link | None:
+    """With api_key."""
+    from connectors.d360.link import open_link
+
+    return open_link(opening)
+
+
 SOURCE = Door(
     name="360dialog",
     title="WhatsApp (360dialog)",
@@ -35,4 +43,5 @@ SOURCE = Door(
     group="messenger",
     parse=parse,
     verify=verify,
+    link=link,
 )

@@ -4,6 +4,7 @@ from connectors.chats import check_address, check_meta_signature, meta_handshake
 from connectors.doors import Door, Inbound, Reply
 from connectors.instagram.parse import parse
 from connectors.instagram.settings import InstagramSettings
+from connectors.links import Link, LinkOpening
 
 __all__ = ["SOURCE", "InstagramSettings"]
 
@@ -19,6 +20,13 @@ def handshake(settings: InstagramSettings, inbound: Inbound) -> Reply | None:
     return meta_handshake(settings, settings.verify_token, inbound)
 
 
+def link(opening: LinkOpening) -> Link | None:
+    """With access_token and account_id."""
+    from connectors.instagram.link import open_link
+
+    return open_link(opening)
+
+
 SOURCE = Door(
     name="instagram",
     title="Instagram",
@@ -27,4 +35,5 @@ SOURCE = Door(
     parse=parse,
     verify=verify,
     handshake=handshake,
+    link=link,
 )

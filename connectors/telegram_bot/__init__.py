@@ -2,6 +2,7 @@
 
 from connectors.chats import check_address
 from connectors.doors import Door, Inbound, Refused, same_secret
+from connectors.links import Link, LinkOpening
 from connectors.telegram_bot.parse import parse
 from connectors.telegram_bot.settings import TelegramBotSettings
 
@@ -16,6 +17,13 @@ def verify(settings: TelegramBotSettings, inbound: Inbound) -> None:
         raise Refused("the secret token is wrong or missing")
 
 
+def link(opening: LinkOpening) -> Link | None:
+    """With bot_token."""
+    from connectors.telegram_bot.link import open_link
+
+    return open_link(opening)
+
+
 SOURCE = Door(
     name="telegram",
     title="Telegram",
@@ -23,4 +31,5 @@ SOURCE = Door(
     group="messenger",
     parse=parse,
     verify=verify,
+    link=link,
 )

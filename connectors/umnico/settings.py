@@ -14,4 +14,7 @@ class UmnicoSettings(TalkSettings):
     SENDS_WITH: ClassVar = ("api_token",)
 
     api_token: Secret | None = Field(None, description="token of the API, for answers")
+    user_id: str = Field(
+        "", coerce_numbers_to_str=True, description="number of the employee in Umnico in whose name answers go out"
+    )
     api_url: str = Field("https://api.umnico.com/v1.3", description="where the vendor's API is")

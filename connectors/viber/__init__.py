@@ -2,6 +2,7 @@
 
 from connectors.chats import check_address, check_signature
 from connectors.doors import Door, Inbound
+from connectors.links import Link, LinkOpening
 from connectors.viber.parse import parse
 from connectors.viber.settings import ViberSettings
 
@@ -14,6 +15,13 @@ def verify(settings: ViberSettings, inbound: Inbound) -> None:
     check_signature(settings.auth_token, inbound.body, inbound.headers.get("x-viber-content-signature", ""))
 
 
+def link(opening: LinkOpening) -> Link | None:
+    """With auth_token."""
+    from connectors.viber.link import open_link
+
+    return open_link(opening)
+
+
 SOURCE = Door(
     name="viber",
     title="Viber",
@@ -21,4 +29,5 @@ SOURCE = Door(
     group="messenger",
     parse=parse,
     verify=verify,
+    link=link,
 )

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from connectors.chats import check_address
 from connectors.doors import Door, Inbound, Parsed, Receipt, Reply
+from connectors.links import Link, LinkOpening
 from connectors.vk.parse import parse
 from connectors.vk.settings import VkSettings
 
@@ -15,6 +16,13 @@ def reply(settings: VkSettings, inbound: Inbound, parsed: Parsed, receipts: Sequ
     return parsed.reply or Reply(200, b"ok", "text/plain")
 
 
+def link(opening: LinkOpening) -> Link | None:
+    """With access_token."""
+    from connectors.vk.link import open_link
+
+    return open_link(opening)
+
+
 SOURCE = Door(
     name="vk",
     title="VK",
@@ -23,4 +31,5 @@ SOURCE = Door(
     parse=parse,
     verify=check_address,
     reply=reply,
+    link=link,
 )

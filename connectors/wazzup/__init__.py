@@ -2,6 +2,7 @@
 
 from connectors.chats import check_address
 from connectors.doors import Door, Inbound, Refused, same_secret
+from connectors.links import Link, LinkOpening
 from connectors.wazzup.parse import parse
 from connectors.wazzup.settings import WazzupSettings
 
@@ -18,6 +19,13 @@ def verify(settings: WazzupSettings, inbound: Inbound) -> None:
         raise Refused("the crmKey is wrong or missing")
 
 
+def link(opening: LinkOpening) -> Link | None:
+    """With api_key."""
+    from connectors.wazzup.link import open_link
+
+    return open_link(opening)
+
+
 SOURCE = Door(
     name="wazzup",
     title="Wazzup24",
@@ -25,4 +33,5 @@ SOURCE = Door(
     group="messenger",
     parse=parse,
     verify=verify,
+    link=link,
 )

@@ -2,6 +2,7 @@
 
 from connectors.chats import check_address, check_meta_signature, meta_handshake
 from connectors.doors import Door, Inbound, Reply
+from connectors.links import Link, LinkOpening
 from connectors.whatsapp.parse import parse
 from connectors.whatsapp.settings import WhatsAppSettings
 
@@ -19,6 +20,13 @@ def handshake(settings: WhatsAppSettings, inbound: Inbound) -> Reply | None:
     return meta_handshake(settings, settings.verify_token, inbound)
 
 
+def link(opening: LinkOpening) -> Link | None:
+    """With access_token and phone_number_id."""
+    from connectors.whatsapp.link import open_link
+
+    return open_link(opening)
+
+
 SOURCE = Door(
     name="whatsapp",
     title="WhatsApp",
@@ -27,4 +35,5 @@ SOURCE = Door(
     parse=parse,
     verify=verify,
     handshake=handshake,
+    link=link,
 )

@@ -1,51 +1,11 @@
 """Conversations on their way to the CRM: what is said after the first message becomes notes, each once."""
 
-import json
-from typing import Any
-
 from store.conversation_tables import t_conversation_note, t_note_duty
+from tests.support.chatting import Chat, talk_notes
 from tests.support.hub_on_virtual_time import VirtualHub, config, hub, virtual
 
 ALL = "  - {from: ['*'], to: [amo]}"
 TELEGRAM = "tg: {type: telegram, secret_token: s3cret, quiet: 2m, quiet_most: 10m}"
-ANNA = {"id": 5210001, "is_bot": False, "first_name": "Анна"}
-
-
-class Chat:
-    """One person who writes to the bot."""
-
-    def __init__(self, h: VirtualHub, source: str = "tg", who: dict[str, Any] = ANNA) -> None:
-        self.h, self.source, self.who, self.number = h, source, who, 0
-
-    async def say(self, text: str = "", **more: Any) -> int:
-        self.number += 1
-        await self.update("message", self.number, text, **more)
-        return self.number
-
-    async def edit(self, number: int, text: str) -> None:
-        await self.update("edited_message", number, text, edit_date=int(self.h.clock.now().timestamp()))
-
-    async def update(self, kind: str, number: int, text: str, **more: Any) -> None:
-        message = {
-            "message_id": number,
-            "from": self.who,
-            "chat": {"id": self.who["id"], "type": "private"},
-            "date": int(self.h.clock.now().timestamp()),
-            **({"text": text} if text else {}),
-            **more,
-        }
-        answer = await self.h.request(
-            "POST",
-            f"/in/{self.source}",
-            headers={"X-Telegram-Bot-Api-Secret-Token": "s3cret"},
-            content=json.dumps({"update_id": self.number, kind: message}),
-        )
-        assert answer.status_code == 200, answer.text
-
-
-def said(h: VirtualHub, connection: str = "amo") -> list[str]:
-    """The notes of conversations, without the marks by which they are found again."""
-    return [note for note in h.notes(connection) if note.startswith("Переписка")]
 
 
 def duties(h: VirtualHub) -> list[str]:
@@ -62,9 +22,9 @@ async def test_later_messages_become_one_note_after_a_silence() -> None:
         await h.wait(60.0)
         await chat.say("Дом кирпичный\nпятый этаж")
         await h.wait(100.0)
-        assert said(h) == []
-        await h.until(lambda: said(h), 60.0)
-        (note,) = said(h)
+        assert talk_notes(h) == []
+        await h.until(lambda: talk_notes(h), 60.0)
+        (note,) = talk_notes(h)
         assert note.splitlines()[:4] == [
             "Переписка: Telegram, 24.11.2026",
             "11:00 Анна: Три штуки",
@@ -74,7 +34,7 @@ async def test_later_messages_become_one_note_after_a_silence() -> None:
         assert "сколько стоят" not in note
         assert (len(h.leads()), len(h.amocrm.deals)) == (1, 1)
         await h.wait(600.0)
-        assert len(said(h)) == 1
+        assert len(talk_notes(h)) == 1
 
 
 @virtual
@@ -85,9 +45,9 @@ async def test_a_talk_without_pauses_is_noted_all_the_same() -> None:
         for number in range(12):
             await h.wait(60.0)
             await chat.say(f"строка {number}")
-        assert len(said(h)) == 1
+        assert len(talk_notes(h)) == 1
         await h.wait(200.0)
-        first, second = said(h)
+        first, second = talk_notes(h)
         told = [line.partition(": ")[2] for line in (first + "\n" + second).splitlines() if "строка" in line]
         assert told == [f"строка {number}" for number in range(12)]
 
@@ -101,22 +61,22 @@ async def test_edits_deletions_media_and_repeats_are_told_once() -> None:
         await chat.say(photo=[{"file_id": "AgAC", "width": 90, "height": 90}], caption="фасад")
         await chat.edit(second, "на среду")
         await chat.edit(second, "на среду")
-        await h.until(lambda: said(h), 300.0)
-        (note,) = said(h)
+        await h.until(lambda: talk_notes(h), 300.0)
+        (note,) = talk_notes(h)
         assert "Анна (изменено): на среду" in note
         assert "вторник" not in note
         assert "[фото]" in note
         await chat.edit(second, "на четверг")
-        await h.until(lambda: len(said(h)) == 2, 300.0)
-        assert "исправление сообщения 11:00): на четверг" in said(h)[1]
+        await h.until(lambda: len(talk_notes(h)) == 2, 300.0)
+        assert "исправление сообщения 11:00): на четверг" in talk_notes(h)[1]
 
 
 @virtual
 async def test_the_first_message_with_a_picture_is_noted_because_the_lead_cannot_tell_of_it() -> None:
     async with hub(config(ALL, sources=TELEGRAM)) as h:
         await Chat(h).say(photo=[{"file_id": "AgAC", "width": 90, "height": 90}])
-        await h.until(lambda: said(h), 300.0)
-        assert "[фото]" in said(h)[0]
+        await h.until(lambda: talk_notes(h), 300.0)
+        assert "[фото]" in talk_notes(h)[0]
 
 
 @virtual
@@ -126,7 +86,7 @@ async def test_a_bot_s_words_alone_make_no_note() -> None:
         await chat.say("Привет")
         await chat.update("message", 50, "Меню", **{"from": {"id": 1, "is_bot": True, "first_name": "Бот"}})
         await h.wait(900.0)
-        assert said(h) == []
+        assert talk_notes(h) == []
         assert h.rows(t_conversation_note) == []
 
 
@@ -142,8 +102,8 @@ async def test_notes_wait_for_the_lead_and_arrive_in_order_when_the_crm_is_back(
         assert len(h.rows(t_note_duty)) == 3
         h.calm()
         await h.quiet()
-        await h.until(lambda: len(said(h)) == 3, 60.0)
-        assert [note.rpartition("вопрос ")[2][:1] for note in said(h)] == ["0", "1", "2"]
+        await h.until(lambda: len(talk_notes(h)) == 3, 60.0)
+        assert [note.rpartition("вопрос ")[2][:1] for note in talk_notes(h)] == ["0", "1", "2"]
         assert duties(h) == ["written"] * 3
 
 
@@ -156,7 +116,7 @@ async def test_a_note_whose_answer_was_lost_is_looked_up_and_not_written_twice()
         await chat.say("ещё вопрос")
         h.fault("amocrm", "reset_after", "/notes", times=1)
         await h.until(lambda: duties(h) == ["written"], 900.0)
-        assert len(said(h)) == 1
+        assert len(talk_notes(h)) == 1
 
 
 @virtual
@@ -173,7 +133,7 @@ async def test_a_hub_killed_while_it_writes_a_note_neither_loses_nor_doubles_it(
         await h.start("two")
         await h.until(lambda: duties(h) == ["written"], 900.0)
         await h.wait(60.0)
-        assert len(said(h)) == 1
+        assert len(talk_notes(h)) == 1
 
 
 @virtual

@@ -1,0 +1,56 @@
+"""Looks at what conversations owe: notes that are not in the CRM, messages that did not reach the client."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Connection
+
+from leads.clock import Clock
+from leads.ids import new_id
+from leads.incidents import Incident, Observation, incident_key
+from store import incidents as rows
+from store import note_duties, outgoing
+
+NOTE_LATE = timedelta(minutes=10)
+"""So long a note may wait although the CRM answers and the lead is there."""
+REPLY_LATE = timedelta(minutes=5)
+SHOWN = 3
+
+
+def look_at_notes(
+    conn: Connection, name: str, about: dict[str, Any], told: Mapping[str, Incident], *, down: bool, clock: Clock
+) -> None:
+    """Of one connection; while that is `down`, notes wait with the leads and are no news of their own."""
+    now = clock.now()
+    owed = [one for one in note_duties.owed(conn, name, now - NOTE_LATE) if one.state == "dead" or not down]
+    if owed:
+        cause = next((one.last_error for one in owed if one.last_error), "")
+        data = {**about, "ids": list(dict.fromkeys(one.conversation_id for one in owed))[:SHOWN]}
+        seen = Observation("note_failed", name, cause, len(owed), owed[0].created_at, data)
+        rows.observe(conn, seen, now, new_id(clock))
+    elif (key := incident_key("note_failed", name)) in told:
+        rows.resolve(conn, key, now)
+
+
+def look_at_replies(
+    conn: Connection, sources: Mapping[str, dict[str, Any]], told: Mapping[str, Incident], clock: Clock
+) -> None:
+    now = clock.now()
+    by_source: dict[str, list[Any]] = {}
+    for one in outgoing.owed(conn, now - REPLY_LATE):
+        by_source.setdefault(one.source, []).append(one)
+    open_of = sorted(one.connection for one in told.values() if one.kind == "reply_failed")
+    for name in dict.fromkeys([*by_source, *open_of]):
+        owed = by_source.get(name, [])
+        if owed:
+            data: dict[str, Any] = {
+                **sources.get(name, {}),
+                "unknown": sum(one.state == "unknown" for one in owed),
+                "ids": [one.id for one in owed][:SHOWN],
+            }
+            cause = next((one.last_error for one in owed if one.last_error), "")
+            seen = Observation("reply_failed", name, cause, len(owed), owed[0].created_at, data)
+            rows.observe(conn, seen, now, new_id(clock))
+        else:
+            rows.resolve(conn, incident_key("reply_failed", name), now)

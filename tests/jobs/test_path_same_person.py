@@ -1,0 +1,123 @@
+"""In several messengers one person is one as soon as a phone ties him; known persons are never tied silently."""
+
+import json
+from typing import Any
+
+from leads.attribution import touch_from_json
+from store.tables import t_touch
+from tests.jobs.test_path_replies import from_whatsapp
+from tests.support.chatting import ANNA, Chat, talk_notes
+from tests.support.hub_on_virtual_time import VirtualHub, config, hub, virtual
+
+SOURCES = (
+    "tg: {type: telegram, secret_token: s3cret}, wa: {type: whatsapp, url_token: t}, "
+    "site: {type: webform, rate_limit: off}, vb: {type: viber, url_token: t, "
+    "links: {footer: {utm_source: site, utm_campaign: autumn}}}"
+)
+ALL = "  - {from: ['*'], to: [amo]}"
+PHONE = "79161234567"
+CARD = {"phone_number": PHONE, "first_name": "Анна", "user_id": ANNA["id"]}
+
+
+async def whatsapp(h: VirtualHub, text: str, key: str) -> None:
+    body = from_whatsapp(PHONE, text, int(h.clock.now().timestamp()), key)
+    assert (await h.request("POST", "/in/wa/t", json=body)).status_code == 200
+
+
+@virtual
+async def test_telegram_whatsapp_and_the_form_are_one_person_once_the_phone_is_shared() -> None:
+    async with hub(config(ALL, sources=SOURCES)) as h:
+        chat = Chat(h)
+        await chat.say("Здравствуйте")
+        await h.quiet()
+        await chat.say(contact=CARD)
+        await h.quiet()
+        await whatsapp(h, "И тут напишу", "wamid.1")
+        await h.post("site", {"phone": f"+{PHONE}", "comment": "Перезвоните"})
+        await h.quiet()
+        assert len(h.persons()) == 1
+        assert {lead.source for lead in h.leads()} == {"tg", "wa", "site"}
+        assert (len(h.amocrm.contacts), len(h.amocrm.deals)) == (1, 1)
+        assert not any("identity_conflict" in lead.flags for lead in h.leads())
+        await whatsapp(h, "Ещё вопрос", "wamid.2")
+        await h.until(lambda: any("WhatsApp" in note for note in talk_notes(h)), 300.0)
+        assert len(h.amocrm.deals) == 1
+
+
+@virtual
+async def test_a_number_known_from_whatsapp_finds_the_person_who_shares_it_first_thing_in_telegram() -> None:
+    async with hub(config(ALL, sources=SOURCES)) as h:
+        await whatsapp(h, "Добрый день", "wamid.1")
+        await h.quiet()
+        await Chat(h).say(contact=CARD)
+        await h.quiet()
+        assert len(h.persons()) == 1
+        assert (len(h.amocrm.contacts), len(h.amocrm.deals)) == (1, 1)
+
+
+@virtual
+async def test_two_known_persons_are_flagged_and_not_made_one() -> None:
+    async with hub(config(ALL, sources=SOURCES)) as h:
+        chat = Chat(h)
+        await chat.say("Здравствуйте")
+        await whatsapp(h, "Добрый день", "wamid.1")
+        await h.quiet()
+        assert len(h.persons()) == 2
+        await chat.say(contact=CARD)
+        await h.quiet()
+        assert len(h.persons()) == 2
+        conflicts = [lead for lead in h.leads() if "identity_conflict" in lead.flags]
+        assert len(conflicts) == 1
+        assert len(conflicts[0].data["other_persons"]) == 1
+
+
+@virtual
+async def test_a_phone_of_somebody_else_ties_nobody() -> None:
+    async with hub(config(ALL, sources=SOURCES)) as h:
+        await whatsapp(h, "Добрый день", "wamid.1")
+        chat = Chat(h)
+        await chat.say("Здравствуйте")
+        await chat.say(contact={**CARD, "user_id": 42})
+        await chat.say("мой телефон +7 916 123-45-67")
+        await h.quiet()
+        assert len(h.persons()) == 2
+
+
+# --- what a link told before anything was written -------------------------------------------------------------
+
+
+async def viber(h: VirtualHub, event: str, **more: Any) -> None:
+    stamp = int(h.clock.now().timestamp() * 1000)
+    who = {"id": "v1", "name": "Анна"}
+    body = {"event": event, "timestamp": stamp, "message_token": stamp + len(event), **more}
+    body |= {"user": who} if event == "conversation_started" else {"sender": who}
+    assert (await h.request("POST", "/in/vb/t", content=json.dumps(body))).status_code == 200
+
+
+@virtual
+async def test_the_link_that_opened_a_chat_is_the_touch_of_the_first_message() -> None:
+    async with hub(config(ALL, sources=SOURCES)) as h:
+        await viber(h, "conversation_started", context="footer")
+        await h.wait(3600.0)
+        assert h.leads() == []
+        await viber(h, "message", message={"type": "text", "text": "Добрый день"})
+        await h.quiet()
+        (lead,) = h.leads()
+        touch = touch_from_json(lead.data["touch"])
+        assert touch.utm == {"utm_source": "site", "utm_campaign": "autumn"}
+        assert touch.at == lead.received_at.replace(microsecond=0)
+        (person,) = h.persons()
+        first = touch_from_json(person.first_touch)
+        assert (first.utm, (touch.at - first.at).total_seconds()) == (touch.utm, 3600.0)
+
+
+@virtual
+async def test_a_link_that_a_known_person_opens_is_one_more_touch_of_his() -> None:
+    async with hub(config(ALL, sources=SOURCES)) as h:
+        await viber(h, "message", message={"type": "text", "text": "Добрый день"})
+        await h.wait(60.0)
+        await viber(h, "conversation_started", context="footer")
+        await h.quiet()
+        assert len(h.leads()) == 1
+        channels = [touch_from_json(row.data).utm for row in h.rows(t_touch)]
+        assert channels == [{}, {"utm_source": "site", "utm_campaign": "autumn"}]
