@@ -12,10 +12,7 @@ from cli import (
     audit,
     auth,
     check,
-<<<<<<< HEAD
-=======
     conversations,
->>>>>>> 5ba4a02 (Answer clients in the messenger they wrote from)
     db,
     demo,
     doctor,
@@ -24,11 +21,8 @@ from cli import (
     leads,
     serve,
     setup,
-<<<<<<< HEAD
     source_try,
     sources,
-=======
->>>>>>> 5ba4a02 (Answer clients in the messenger they wrote from)
     status,
     users,
 )
@@ -41,12 +35,9 @@ GROUPS: tuple[Callable[[typer.Typer], None], ...] = (
     status.register,
     leads.register,
     errands.register,
-<<<<<<< HEAD
     sources.register,
     source_try.register,
-=======
     conversations.register,
->>>>>>> 5ba4a02 (Answer clients in the messenger they wrote from)
     audit.register,
     auth.register,
     setup.register,

@@ -184,7 +184,6 @@ def _unread(words: "Words", source: str, one: "OwedErrands") -> "Iterator[Text]"
         yield Text(text + "; leadhub errands retry --all-failed", style="red")
 
 
-<<<<<<< HEAD
 def _unclaimed(words: "Words", source: str, one: "OwedErrands") -> str:
     """A payment or an analysis of a call that no deal is known for."""
     name = words(f'"{source}"', f"«{source}»")
@@ -193,7 +192,8 @@ def _unclaimed(words: "Words", source: str, one: "OwedErrands") -> str:
         f"{count} of {name} wait for the lead or call that they are of: leadhub errands list",
         f"{count} из {name} ждут лида или звонка, к которому относятся: leadhub errands list",
     )
-=======
+
+
 def _conversations(words: "Words", found: "DayStatus") -> "Iterator[Text]":
     """Notes and messages of chats: work of its own, beside the leads."""
     from rich.text import Text
@@ -207,7 +207,6 @@ def _conversations(words: "Words", found: "DayStatus") -> "Iterator[Text]":
             failed = f"{words('not written or sent', 'не записаны или не отправлены')} {words.number(work.failed)}"
             parts = [*([pending] if work.pending else []), *([failed] if work.failed else [])]
             yield Text(f"{name}: {', '.join(parts)}", style="red" if work.failed else "yellow")
->>>>>>> 5ba4a02 (Answer clients in the messenger they wrote from)
 
 
 def _waiting(words: "Words", connection: str, groups: "list[OwedGroup]", found: "DayStatus", *, owned: bool) -> str:

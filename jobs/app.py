@@ -23,12 +23,8 @@ from jobs.call_setup import callback_watch, lines_by_source, rules_by_source
 from jobs.callbacks import CallbackWatch
 from jobs.checkpoints import Checkpoint, passed
 from jobs.config import Settings
-<<<<<<< HEAD
-from jobs.conversations import rules_of
-from jobs.deal_notes import DealNotes
-=======
 from jobs.conversations import TalkKeeper, rules_of
->>>>>>> 5ba4a02 (Answer clients in the messenger they wrote from)
+from jobs.deal_notes import DealNotes
 from jobs.digest import day_digest, yesterday
 from jobs.follow_ups import ConnectionFollowUps
 from jobs.gathering import Gathering
