@@ -24,7 +24,7 @@ from typer.core import TyperGroup
 from cli.main import build
 from jobs.config import load
 from mappings.load import parse_mapping
-from tests.support import door_pages
+from tests.support import door_pages, door_table
 from tests.support.settings_tables import DOC, rewritten
 
 ROOT = Path(__file__).parent.parent
@@ -213,6 +213,13 @@ def test_every_kind_of_settings_has_its_table() -> None:
 def test_the_page_of_doors_is_as_they_declare() -> None:
     """`python -m tests.support.door_pages` writes it anew."""
     assert door_pages.page() == door_pages.DOC.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("locale", door_table.READMES)
+def test_the_table_of_doors_is_as_they_declare(locale: str) -> None:
+    """`python -m tests.support.door_table` writes it anew."""
+    readme = door_table.READMES[locale].read_text(encoding="utf-8")
+    assert door_table.rewritten(readme, locale) == readme
 
 
 def test_every_dependency_says_what_it_is_for() -> None:
