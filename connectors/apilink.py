@@ -1,5 +1,6 @@
 """What the links to vendors of telephony share: one client, outcomes for what it is answered, days of a window."""
 
+import re
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
@@ -9,15 +10,27 @@ import httpx
 
 from connectors.base import Rate
 from connectors.doors import Inbound
-from connectors.errors import AuthError, ConnectorError, NoAccessError, PermanentError, RateLimitedError
+from connectors.errors import (
+    AuthError,
+    ConnectorError,
+    NoAccessError,
+    PermanentError,
+    RateLimitedError,
+    RetryableError,
+)
 from connectors.http import VendorHttp, parse_json, retry_after_s, unreadable
 from connectors.limits import Limiter
 from connectors.links import LinkOpening
 from connectors.recordings import download, origin
-from leads.redact import redact
+from leads.redact import MASK, redact
 
 SAID_MAX = 200  # characters of a vendor's own words in an error
+PAUSE_MAX_S = 5.0
+"""A refusal holds the other calls up no longer than this: who was refused is told how long to wait, and a colleague who
+wants to call somebody must not wait for the statistics."""
 PAGES_MAX = 200  # of one list; what is longer is a vendor that gives the same page for ever
+
+_LONG_NUMBER = re.compile(r"\+?\d{7,}")
 
 
 class ApiLink:
@@ -71,7 +84,7 @@ class ApiLink:
         if status == 429 and not isinstance(refused, RateLimitedError):
             refused = self.too_fast(operation, response)
         if isinstance(refused, RateLimitedError):
-            self.http.limiter.pause(refused.retry_after_s)
+            self.http.limiter.pause(min(refused.retry_after_s, PAUSE_MAX_S))
         if refused is not None:
             raise refused
         if status in (401, 403):
@@ -92,8 +105,9 @@ class ApiLink:
         )
 
     def said(self, text: str) -> str:
-        """A vendor's own words, without secrets and people."""
-        return redact(" ".join(text.split())[: SAID_MAX * 2], self.http.secrets)[:SAID_MAX]
+        """A vendor's own words, without secrets and people: numbers of calls come with and without their code."""
+        words = redact(" ".join(text.split())[: SAID_MAX * 2], self.http.secrets)
+        return _LONG_NUMBER.sub(MASK, words)[:SAID_MAX]
 
     async def download(
         self,
@@ -135,6 +149,13 @@ def given(value: str, what: str, operation: str) -> str:
     if not value:
         raise PermanentError(f"{what} is not known", operation)
     return value
+
+
+def expected(tree: Any, key: str, operation: str) -> Mapping[str, Any]:
+    """The object of a list's answer. Raises RetryableError for what is no list, and so no empty one."""
+    if not isinstance(tree, dict) or key not in tree:
+        raise RetryableError(f"the answer has no {key}", operation)
+    return tree
 
 
 def bare(phone: str) -> str:

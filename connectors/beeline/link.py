@@ -9,7 +9,7 @@ import httpx
 from connectors.apilink import ApiLink, bare, given
 from connectors.base import Rate
 from connectors.beeline.settings import BeelineSettings
-from connectors.errors import ConnectorError, PermanentError, RetryableError
+from connectors.errors import ConnectorError, PermanentError, RetryableError, UnknownOutcomeError
 from connectors.links import LinkOpening
 from connectors.trees import text
 
@@ -43,7 +43,10 @@ class BeelineLink(ApiLink):
             json={"phoneNumber": number},
             headers=self._headers,
         )
-        return answer if isinstance(answer, str) else text(answer, "callId") if isinstance(answer, dict) else ""
+        told = answer if isinstance(answer, str) else text(answer, "callId") if isinstance(answer, dict) else ""
+        if told.startswith("<") or (isinstance(answer, dict) and not told):
+            raise UnknownOutcomeError("the answer is no id of a call", "beeline.dial")
+        return told
 
     async def recording(self, recording_id: str, url: str) -> tuple[str, AsyncIterator[bytes]]:
         """`extTrackingId/user` of the events -> an address; a bare number is an id of the list of recordings."""

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from connectors.apilink import ApiLink, as_request, needed, spans
+from connectors.apilink import ApiLink, as_request, expected, needed, spans
 from connectors.base import Rate
 from connectors.callibri.parse import parse
 from connectors.callibri.settings import CallibriSettings
@@ -48,7 +48,11 @@ class CallibriLink(ApiLink):
         if self._settings.site_id:
             return [self._settings.site_id]
         tree = await self._ask("get_sites", {})
-        return [site for one in items(tree, "sites") if (site := text(one, "site_id") or text(one, "id"))]
+        return [
+            site
+            for one in items(expected(tree, "sites", "callibri.sites"), "sites")
+            if (site := text(one, "site_id") or text(one, "id"))
+        ]
 
     async def _lines(self, site: str, since: datetime, until: datetime) -> AsyncIterator[tuple[datetime, Any]]:
         """(when it began, the line as the webhook would have sent it). Days are counted in a zone that is not told."""
@@ -57,7 +61,8 @@ class CallibriLink(ApiLink):
             "date2": f"{min(until + HALF_DAY, self.clock.now() + HALF_DAY).astimezone(UTC):%d.%m.%Y}",
         }
         tree = await self._ask("site_get_statistics", {"site_id": site, **days})
-        for channel in items(tree, "channels_statistics"):
+        statistics = expected(tree, "channels_statistics", "callibri.statistics")
+        for channel in items(statistics, "channels_statistics"):
             numbers = channel.get("numbers")
             only = str(numbers[0]) if isinstance(numbers, list) and len(numbers) == 1 else ""
             for key, kind in _KINDS.items():

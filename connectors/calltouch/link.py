@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 import httpx
 
-from connectors.apilink import PAGES_MAX, ApiLink, as_request, needed, spans, within, zone_of
+from connectors.apilink import PAGES_MAX, ApiLink, as_request, expected, needed, spans, within, zone_of
 from connectors.base import Rate
 from connectors.calltouch.parse import USUAL_ZONE, parse
 from connectors.calltouch.settings import CalltouchSettings
@@ -89,7 +89,8 @@ class CalltouchLink(ApiLink):
             }
             path = f"/calls-service/RestAPI/{site}/calls-diary/calls"
             tree = await self.http.call("calltouch.calls", "GET", path, writes=False, params=wanted)
-            lines = items({"records": tree}, "records") if isinstance(tree, list) else items(tree or {}, "records")
+            answer = {"records": tree} if isinstance(tree, list) else expected(tree, "records", "calltouch.calls")
+            lines = items(answer, "records")
             for line in lines:
                 yield line
             pages = text(tree, "pageTotal") if isinstance(tree, dict) else ""

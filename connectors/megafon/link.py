@@ -12,7 +12,7 @@ import httpx
 from connectors.apilink import ApiLink, as_request, bare, given, spans, within
 from connectors.base import Rate
 from connectors.doors import Parsed
-from connectors.errors import AuthError, ConnectorError, PermanentError
+from connectors.errors import AuthError, ConnectorError, PermanentError, RetryableError
 from connectors.http import parse_json
 from connectors.links import LinkOpening
 from connectors.megafon.parse import parse
@@ -74,7 +74,9 @@ class MegafonLink(ApiLink):
             params=wanted,
             headers={"X-API-KEY": self._token},
         )
-        return items({"calls": found}, "calls") if isinstance(found, list) else []
+        if found is not None and not isinstance(found, list):
+            raise RetryableError("the answer is no list of calls", "megafon.history")
+        return items({"calls": found}, "calls")
 
     # --- calls and recordings ----------------------------------------------------------------------
 
@@ -121,7 +123,7 @@ class MegafonLink(ApiLink):
             tree = response.json()
         except ValueError:
             return None
-        said = text(tree, "error") or (text(tree, "message") if status >= 400 else "")
+        said = text(tree, "error") or (text(tree, "message") if status >= 400 or tree.get("error") else "")
         if not said:
             return None
         if "token" in said.lower() or "api-key" in said.lower():

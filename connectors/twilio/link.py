@@ -9,10 +9,10 @@ from xml.sax.saxutils import escape, quoteattr
 
 import httpx
 
-from connectors.apilink import PAGES_MAX, ApiLink, given, needed, within
+from connectors.apilink import PAGES_MAX, ApiLink, expected, given, needed, within
 from connectors.base import Rate
 from connectors.doors import Parsed
-from connectors.errors import AuthError, ConnectorError, PermanentError
+from connectors.errors import AuthError, ConnectorError, PermanentError, UnknownOutcomeError
 from connectors.limits import Limiter
 from connectors.links import LinkOpening
 from connectors.recordings import origin
@@ -99,7 +99,7 @@ class TwilioLink(ApiLink):
         wanted: dict[str, str] | None = params
         for _ in range(PAGES_MAX):
             page = await self.http.call(operation, "GET", path, writes=False, params=wanted, headers=self._headers)
-            tree: Tree = page if isinstance(page, dict) else {}
+            tree = expected(page, key, operation)
             for one in items(tree, key):
                 yield one
             following = urlsplit(text(tree, "next_page_uri"))
@@ -126,7 +126,9 @@ class TwilioLink(ApiLink):
                 data={"To": colleague, "From": line, "Twiml": twiml},
                 headers=self._headers,
             )
-        return text(answer, "sid") if isinstance(answer, dict) else ""
+        if not isinstance(answer, dict) or not text(answer, "sid"):
+            raise UnknownOutcomeError("Twilio gave no CallSid", "twilio.dial")
+        return text(answer, "sid")
 
     async def recording(self, recording_id: str, url: str) -> tuple[str, AsyncIterator[bytes]]:
         """As MP3. Twilio's own addresses want the password of the account."""

@@ -126,7 +126,7 @@ async def test_a_leg_without_seconds_is_no_talk() -> None:
         line("CA2", "completed", "20:00:51", "0", parent_call_sid="CA1", **LEG),
         line("CA1", "completed", "20:01:00", "9"),
     ]
-    _, dial = await listed(link(lambda asked: {"calls": calls} if "Calls" in asked.path else {}), *DAY)
+    _, dial = await listed(link(lambda asked: {"calls": calls} if "Calls" in asked.path else {"recordings": []}), *DAY)
     assert (dial.event, dial.disposition) == ("dial no-answer", "missed")
 
 
