@@ -4,8 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache, partial
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import httpx
@@ -19,7 +18,7 @@ from jobs.alert_channel import ChannelState
 from jobs.alert_digest import digest_observation
 from jobs.alert_setup import button_listeners
 from jobs.alerts import Alerts
-from jobs.call_setup import callback_watch, lines_by_source, rules_by_source
+from jobs.call_setup import callback_watch, lines_by_source, recordings_of, rules_by_source
 from jobs.callbacks import CallbackWatch
 from jobs.checkpoints import Checkpoint, passed
 from jobs.config import Settings
@@ -40,6 +39,7 @@ from jobs.owner import ConnectionOwner
 from jobs.pace import NORMAL, Pace
 from jobs.planning import Planning
 from jobs.refusing import Refusals
+from jobs.route_mappings import mappings_by_route
 from jobs.routing import Router
 from jobs.secret import secret_keys
 from jobs.source_worker import SourceWorker, make_workers
@@ -47,9 +47,6 @@ from jobs.timetable import daily
 from leads.clock import Clock
 from leads.ids import new_id
 from leads.retry import RetryPolicy
-from mappings.load import load_mapping
-from mappings.schema import LeadMapping
-from mappings.texts import Locale
 from mappings.views import Named
 from store.db import Database
 from store.leases import Held
@@ -267,7 +264,7 @@ def build_hub(
             hub=hub_view,
             connection=Named(name, connector.title, name),
             sources=named,
-            mappings=_mappings(settings, router, name, configured.type),
+            mappings=mappings_by_route(settings, router, name, configured.type),
             metadata=metadata,
             calls=calls,
             creates=frozenset(capabilities.creates),
@@ -296,6 +293,7 @@ def build_hub(
         if names:
             hub.wake(names)
 
+    links = open_links(settings, clock, region, transport)
     intake = IntakeService(
         sources=sources,
         router=router,
@@ -306,6 +304,7 @@ def build_hub(
         wake=wake,
         orphans=SOURCES["webform"],
         lines=lines_by_source(sources, region),
+        recorded=recordings_of(settings.hub, clock, links),
         talks=talks,
         notes=DealNotes(
             clock,
@@ -321,7 +320,6 @@ def build_hub(
         refusals=Refusals(db, clock, sealer, masks, settings.hub.zone),
         checkpoint=checkpoint,
     )
-    links = open_links(settings, clock, region, transport)
     fallback = settings.hub.fallback
     hub = Hub(
         settings=settings,
@@ -381,25 +379,3 @@ def _about(name: str, settings: Settings) -> dict[str, Any]:
 
 def _about_source(source: Source, named: Named) -> dict[str, Any]:
     return {"vendor": source.door.title, "title": named.title, "group": source.door.group}
-
-
-def _mappings(settings: Settings, router: Router, connection: str, crm: str) -> dict[str, LeadMapping]:
-    """Route name -> mapping for one connection; "" the CRM's preset, for leads whose route is gone."""
-    folder = mappings_folder(settings)
-    preset = _load_once(f"{crm}-leads", folder, settings.hub.locale)
-    found = {"": preset}
-    for route in router.routes:
-        if connection in route.settings.to:
-            name = route.settings.mapping
-            found[route.name] = _load_once(name, folder, settings.hub.locale) if name else preset
-    return found
-
-
-@lru_cache(256)
-def _load_once(name: str, folder: Path, locale: Locale) -> LeadMapping:
-    """Compiling a mapping takes a tenth of a second; a changed file is read at the next start."""
-    return load_mapping(name, folder, locale=locale)
-
-
-def mappings_folder(settings: Settings) -> Path:
-    return settings.base_dir / "mappings"

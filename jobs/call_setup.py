@@ -3,11 +3,14 @@
 from collections.abc import Mapping
 from datetime import timedelta
 
+from connectors.links import Link, Records
 from connectors.pbx import PbxSettings, lines_of
 from jobs.callbacks import CallbackWatch
+from jobs.config_models import Hub
 from jobs.incidents import StoredIncidents
 from jobs.intake import Source
 from jobs.planning import CallRules
+from jobs.recordings import Recordings
 from jobs.routing import Router
 from leads.clock import Clock
 from leads.lines import Lines
@@ -29,6 +32,11 @@ def rules_by_source(sources: Mapping[str, Source]) -> dict[str, CallRules]:
 def lines_by_source(sources: Mapping[str, Source], region: str) -> dict[str, Lines]:
     """`region`: the hub's."""
     return {name: lines_of(settings, region) for name, settings in settings_by_source(sources).items()}
+
+
+def recordings_of(hub: Hub, clock: Clock, links: Mapping[str, Link]) -> Recordings:
+    fetchable = frozenset(name for name, link in links.items() if isinstance(link, Records))
+    return Recordings(clock, hub.locale, hub.zone, str(hub.public_url or ""), fetchable)
 
 
 def callback_watch(

@@ -17,6 +17,7 @@ from connectors.events import Errand, ParsedCall, ParsedLead, ParsedPayment
 from jobs.conversations import MESSAGE, TalkKeeper, TalkRules
 from jobs.deal_notes import DealNotes
 from jobs.messages import MessageIntake, event_key, person_of
+from jobs.recordings import Recordings
 from leads.calls import Call, CallEvent
 from leads.clock import Clock
 from leads.ids import new_id
@@ -62,9 +63,11 @@ class EventIntake:
         lines: Mapping[str, Lines] | None = None,
         talks: Mapping[str, TalkRules] | None = None,
         notes: DealNotes | None = None,
+        recorded: Recordings | None = None,
     ) -> None:
         """`lines`: source -> its own numbers; `talks`: source -> what it says of its conversations; `notes`: what is
         told on deals of payments and the like."""
+        self._recorded = recorded
         self._clock = clock
         self._accept = accept
         self._acceptance = acceptance
@@ -101,13 +104,16 @@ class EventIntake:
             events.became_lead(conn, call.id, result.lead_id)
         missed_calls.refresh(conn, calls, self._clock.now())
         dialled.tie(conn, calls)
+        fresh_calls = [call.id for call, _ in leads]
+        recorded = self._recorded.take(conn, calls, fresh_calls, received_at) if self._recorded else []
         new = {(one.key, one.event_key) for one in fresh if one.kind == "message"}
         take_leads = partial(self._take_leads, conn, source, received_at, raw)
         accepted += self._messages.take(conn, source, received_at, parsed.messages, new, take_leads, flags)
         noted = self._notes.take(conn, fresh, take_leads)
         asked = [one for one in fresh if one.kind == "errand" and one.data["kind"] not in errands.LOCAL]
         workers = errands.owe(conn, asked)
-        due = dict.fromkeys([*(name for result in accepted for name in result.connections), *noted, *workers])
+        of_leads = (name for result in accepted for name in result.connections)
+        due = dict.fromkeys([*of_leads, *noted, *workers, *recorded])
         return Taken(
             due=tuple(due),
             leads=tuple(result.lead_id for result in accepted if not result.duplicate),
@@ -144,7 +150,7 @@ class EventIntake:
 
     def _lead_of(self, conn: Connection, known: KnownCall) -> ParsedLead | None:
         """The enquiry that a call is, once it is over: every incoming one, and an outgoing one to somebody we know."""
-        call = known.call
+        call = self._recorded.linked(known).call if self._recorded else known.call
         if not call.final or known.lead_id or call.direction == "internal":
             return None
         if call.direction == "out" and not person_of(conn, "phone", call.client):

@@ -25,6 +25,7 @@ from jobs.conversations import TalkRules
 from jobs.deal_notes import DealNotes
 from jobs.events import EventIntake, Taken, flagged
 from jobs.rates import RateWatch
+from jobs.recordings import Recordings
 from jobs.refusing import Refusals
 from jobs.routing import Router
 from jobs.spool_records import from_record, to_record
@@ -79,13 +80,14 @@ class IntakeService:
         orphans: Door,
         refusals: Refusals,
         lines: Mapping[str, Lines] | None = None,
+        recorded: Recordings | None = None,
         talks: Mapping[str, TalkRules] | None = None,
         notes: DealNotes | None = None,
         checkpoint: Checkpoint = passed,
     ) -> None:
         """`orphans` reads what the spool holds of a source that is not configured any more.
 
-        `lines` and `talks` as of EventIntake.
+        `lines`, `talks` and `recorded` as of EventIntake.
         """
         self._sources = sources
         self._router = router
@@ -99,7 +101,7 @@ class IntakeService:
         self._checkpoint = checkpoint
         self._intake = Intake(clock)
         self._accept = self._intake.accept
-        self._events = EventIntake(clock, self._accept, self._acceptance_of_event, lines, talks, notes)
+        self._events = EventIntake(clock, self._accept, self._acceptance_of_event, lines, talks, notes, recorded)
         self._rates = RateWatch()
         self._store_down_until = 0.0
         self._spooled: dict[str, tuple[str, datetime]] = {}

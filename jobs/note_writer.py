@@ -12,10 +12,12 @@ from connectors.errors import (
     ConnectorError,
     PermanentError,
     RateLimitedError,
+    RetryableError,
     TooEarlyError,
     UnknownOutcomeError,
 )
 from connectors.limits import PRIORITY, RETRY
+from connectors.recorded import TakesRecordings
 from jobs.checkpoints import Checkpoint, passed
 from jobs.metadata import MetadataCache
 from jobs.moving import move
@@ -110,6 +112,8 @@ class NoteWriter:
 
     async def _written(self, held: Held, duty: Duty) -> str:
         """The note's id in the CRM: found there after an unknown outcome, or written now."""
+        if duty.recording_url and duty.call_record_id and duty.sent_at is None and await self._attached(duty):
+            return duty.call_record_id
         deal_id = duty.deal_id or await self._deal(duty)
         record_id = await self._note(held, duty, deal_id) if duty.text else MOVED
         if duty.stage and self.metadata is not None:
@@ -135,6 +139,19 @@ class NoteWriter:
             raise UnknownOutcomeError(type(error).__name__, "create note") from error
         await self.checkpoint("note written")
         return made
+
+    async def _attached(self, duty: Duty) -> bool:
+        """A recording belongs to its call, where the CRM has such calls; else it is told in a note."""
+        if not isinstance(self.target, TakesRecordings):
+            return False
+        try:
+            return await self.target.attach_recording(f"{duty.lead_id}-call", duty.call_record_id, duty.recording_url)
+        except UnknownOutcomeError as error:
+            raise RetryableError(error.message, error.operation, error.status) from error  # a repeat changes nothing
+        except PermanentError as error:
+            fields = {"event": "recording.not_attached", "lead_id": duty.lead_id, "error": str(error)}
+            log.info("a recording is told in a note instead", extra=fields)
+            return False
 
     async def _look_up(self, duty: Duty, draft: NoteDraft, sent_at: datetime) -> str:
         elapsed = self._sent_times.elapsed_s(duty.id, "note", sent_at)

@@ -1,5 +1,7 @@
 """A call in one line, for people: in the note, in the CRM's list of calls, in the console."""
 
+from datetime import tzinfo
+
 from leads.calls import Call
 
 _WORDS = {
@@ -45,3 +47,14 @@ def call_line(call: Call, locale: str) -> str:
     if who := call.employee or call.extension:
         parts.append(who)
     return f"{words.get(call.direction, words['in'])}: {', '.join(parts)}"
+
+
+_RECORDED = {"ru": ("Запись разговора", "%d.%m.%Y %H:%M"), "en": ("Recording of the call", "%d %b %Y %H:%M")}
+
+
+def recording_line(call: Call, locale: str, zone: tzinfo, link: str) -> str:
+    """`Запись разговора 24.11.2026 14:02, 1:27: https://...`"""
+    words, form = _RECORDED["ru" if locale.startswith("ru") else "en"]
+    at = f" {call.started_at.astimezone(zone):{form}}" if call.started_at else ""
+    length = f", {call.talk_s // 60}:{call.talk_s % 60:02}" if call.talk_s else ""
+    return f"{words}{at}{length}: {link}"

@@ -10,6 +10,8 @@ from store.conversation_tables import t_conversation_note, t_note_duty
 from store.leases import Held, LostLease, assert_held
 from store.tables import t_delivery, t_lead, t_link
 
+OF_RECORDING = "recording:"
+"""A recording's note stands in the line of the conversation of this name and the call's id; its key is the link."""
 LONGEST_WAIT = timedelta(seconds=700)
 """No retry and no second look is further ahead."""
 OWED = ("ready", "dead")
@@ -34,6 +36,9 @@ class Duty:
     contact_id: str
     pipeline: str = ""
     stage: str = ""
+    recording_url: str = ""
+    """The note tells of this recording of a call; `call_record_id` is the call in the CRM, where it is there as one."""
+    call_record_id: str = ""
 
 
 def due(conn: Connection, connection: str, now: datetime, *, limit: int) -> list[Duty]:
@@ -53,6 +58,8 @@ def due(conn: Connection, connection: str, now: datetime, *, limit: int) -> list
         select(
             t_note_duty,
             t_conversation_note.c.text,
+            t_conversation_note.c.message_keys,
+            t_delivery.c.progress,
             t_lead.c.person_id,
             t_delivery.c.record_id.label("first_deal_id"),
             func.coalesce(t_link.c.vendor_id, t_delivery.c.contact_id).label("contact_id"),
@@ -110,6 +117,8 @@ def _duty(conn: Connection, row: Any) -> Duty:
         row.contact_id or "",
         row.pipeline,
         row.stage,
+        row.message_keys[0] if row.conversation_id.startswith(OF_RECORDING) else "",
+        row.progress.get("call", {}).get("id", ""),
     )
 
 

@@ -85,12 +85,28 @@ class Calls:
                 return found
         return None
 
+    async def attach(self, key: str, url: str) -> bool:
+        """Only telephony's own calls take a recording; attaching once more replaces it."""
+        if self._portal.by_webhook:
+            return False
+        await self._account.record()
+        try:
+            found = await self._finished(key)
+        except (AuthError, PermanentError) as error:
+            if error.status == 401:
+                raise
+            return False
+        if found is None or not found.call_id:
+            return False
+        await self._portal.call(ATTACH, {"CALL_ID": found.call_id, "RECORD_URL": url}, writes=True)
+        return True
+
     # --- telephony ----------------------------------------------------------------------------
 
     async def _by_telephony(self, draft: CallDraft) -> str:
         """Only `finish` makes what people see, so it is the write that counts; a repeated `register` finds the call
         that was registered, or registers one more that is never finished."""
-        found = await self._ask(self._finished(draft))
+        found = await self._ask(self._finished(draft.key))
         if found is not None:
             return found.id
         registered = await self._ask(
@@ -124,7 +140,7 @@ class Calls:
     async def _finished_all_the_same(self, draft: CallDraft, refused: ConnectorError) -> str:
         """The second finish of a call is refused as well, with "Call is not found"."""
         try:
-            found = await self._finished(draft)
+            found = await self._finished(draft.key)
         except ConnectorError as failed:
             raise UnknownOutcomeError(UNSEEN, refused.operation, refused.status) from failed
         if found is not None:
@@ -132,11 +148,11 @@ class Calls:
             return found.id
         raise NoTelephonyError(str(refused)) from refused
 
-    async def _finished(self, draft: CallDraft) -> Finished | None:
+    async def _finished(self, key: str) -> Finished | None:
         """The call in the statistics, by our key; of doubles the older one."""
-        answer = await self._portal.call(STATISTIC, {"FILTER": {"EXTERNAL_CALL_ID": draft.key}})
+        answer = await self._portal.call(STATISTIC, {"FILTER": {"EXTERNAL_CALL_ID": key}})
         rows = answer.result if isinstance(answer.result, list) else []
-        ours = [row for row in rows if isinstance(row, dict) and text(row.get("EXTERNAL_CALL_ID")) == draft.key]
+        ours = [row for row in rows if isinstance(row, dict) and text(row.get("EXTERNAL_CALL_ID")) == key]
         found = [Finished(text(row.get("CALL_ID")), text(row.get("CRM_ACTIVITY_ID"))) for row in ours]
         return min((one for one in found if one.id), key=lambda one: (len(one.id), one.id), default=None)
 
@@ -144,7 +160,7 @@ class Calls:
         """Where we may not read the statistics we have not written there. What else belongs to the call may have been
         lost with the answer; all of it may be sent again."""
         try:
-            found = await self._finished(draft)
+            found = await self._finished(draft.key)
         except (AuthError, PermanentError) as error:
             if error.status == 401:
                 raise

@@ -162,6 +162,9 @@ class Bitrix24Client:
             case CallDraft():
                 return await self._calls.find(draft)
 
+    async def attach_recording(self, key: str, record_id: str, url: str) -> bool:
+        return await self._calls.attach(key, url)
+
     async def enrich_contact(self, contact_id: str, draft: ContactDraft) -> None:
         await self._contacts.enrich(contact_id, draft, self._describer.labels)
 

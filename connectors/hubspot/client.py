@@ -70,6 +70,13 @@ class HubSpotClient:
         """What the account has no property for is left out, as at the creation."""
         await self._creation.update("deal", deal_id, values(fields))
 
+    async def attach_recording(self, key: str, record_id: str, url: str) -> bool:
+        """Only what is under https can be heard in HubSpot."""
+        if not url.startswith("https://"):
+            return False
+        await self._objects.update("call", record_id, {"hs_call_recording_url": url})
+        return True
+
     async def open_deal(self, contact_id: str) -> DealState | None:
         return await self._deals.newest(await self._links.of("contact", contact_id, "deal"), contact_id)
 

@@ -319,3 +319,26 @@ async def test_a_finish_that_is_refused_is_believed_only_after_a_look(vendor: Ve
     vendor.answers[STATISTIC] = iter([[], {"error": "INTERNAL_SERVER_ERROR", "error_description": "", "status": 500}])
     with pytest.raises(UnknownOutcomeError):
         await application().create(CALL)
+
+
+# --- a recording that comes later ------------------------------------------------------------------------------------
+
+
+async def test_a_late_recording_is_attached_to_the_call_of_telephony(portal: Portal) -> None:
+    client = by_app(portal)
+    draft = replace(await on_a_deal(client), recording_url="")
+    made = await client.create(draft)
+    assert await client.attach_recording(draft.key, made, CALL.recording_url)
+    assert await client.attach_recording(draft.key, made, CALL.recording_url)
+    (row,) = portal.sandbox.phone_calls.values()
+    assert row["RECORD_URL"] == CALL.recording_url
+
+
+async def test_calls_that_are_not_of_telephony_take_no_recording(portal: Portal) -> None:
+    client = portal.open()
+    made = await client.create(await on_a_deal(client))
+    assert not await client.attach_recording(CALL.key, made, CALL.recording_url)
+    portal.sandbox.telephony = False
+    assert not await by_app(portal).attach_recording(CALL.key, made, CALL.recording_url)
+    portal.sandbox.telephony = True
+    assert not await by_app(portal).attach_recording("other", made, CALL.recording_url)
