@@ -23,6 +23,7 @@ from web.actions import Actions, OverAlready
 from web.api_calls import add_calls
 from web.api_conversations import add_conversations
 from web.api_errands import add_errands
+from web.api_sources import add_sources
 from web.plain import plain_text
 from web.search import find_phone
 from web.words import text_of
@@ -119,6 +120,7 @@ def make_api(hub: Hub) -> APIRouter:
 
     add_calls(api, hub, gate)
     add_errands(api, hub, actions, gate)
+    add_sources(api, hub, gate)
 
     @api.get("/incidents", tags=["incidents"])
     async def list_incidents(asked: Annotated[shapes.IncidentsAsked, Query()]) -> shapes.Incidents:

@@ -21,6 +21,7 @@ from web.page_templates import FILES, link
 from web.plain import plain_text
 from web.search import clean_query, find_phone
 from web.sign_in import SignIn
+from web.sources import SourcesPage
 from web.visit import Visit
 
 PER_PAGE = 50
@@ -38,6 +39,7 @@ class Console:
         self._actions = Actions(hub)
         self._entrance = Entrance(hub)
         self._sign_in = SignIn(hub, self._entrance.sessions)
+        self._sources = SourcesPage(hub, self._entrance)
         self._files = self._entrance.templates
         self._public_url = str(hub.settings.hub.public_url or "")
 
@@ -56,6 +58,7 @@ class Console:
             Route("/login", show(self._sign_in.page, public=True), methods=["GET"]),
             Route("/login", change(self._sign_in.enter, public=True), methods=["POST"]),
             Route("/logout", change(self._sign_in.leave), methods=["POST"]),
+            *self._sources.routes(),
             Route("/static/{name}", self._static),
             Route("/favicon.ico", self._icon),
         ]

@@ -72,10 +72,10 @@ class QuietHub:
 
 @asynccontextmanager
 async def quiet_hub(
-    folder: Path, database: str, *, listen: str = "127.0.0.1", hub: str = "", routes: str = ""
+    folder: Path, database: str, *, listen: str = "127.0.0.1", hub: str = "", routes: str = "", sources: str = ""
 ) -> AsyncIterator[QuietHub]:
-    """`hub` and `routes` are more lines of the configuration."""
-    text = CONFIG.format(port=8080, sandbox=1, database=database, locale="ru", secret=SECRET, hub=hub)
+    """`hub`, `sources` and `routes` are more lines of the configuration."""
+    text = CONFIG.format(port=8080, sandbox=1, database=database, locale="ru", secret=SECRET, hub=hub, sources=sources)
     text = text.replace("listen: 127.0.0.1", f"listen: {listen}") + routes
     (folder / "config.yaml").write_text(text, encoding="utf-8")
     clock = ManualClock()

@@ -44,6 +44,7 @@ sources:
   site: {{type: webform, rate_limit: null}}
   landing: {{type: webform, rate_limit: null}}
   nowhere: {{type: webform}}
+{sources}
 routes:
   - {{from: [landing], to: [service]}}
   - {{from: [site], when: "lead.utm_medium == 'cpc'", to: [sales, marketing]}}
@@ -119,12 +120,16 @@ class RunningHub:
 
 
 @contextmanager
-def running_hub(folder: Path, *, database: str = "", locale: str = "ru", hub: str = "") -> Iterator[RunningHub]:
-    """`database` is a migrated one, by default a new SQLite file in `folder`; `hub` more lines of its settings."""
+def running_hub(
+    folder: Path, *, database: str = "", locale: str = "ru", hub: str = "", sources: str = ""
+) -> Iterator[RunningHub]:
+    """`database` is a migrated one, by default a new SQLite file in `folder`; `hub`, `sources`: more lines of YAML."""
     sockets = [bind("127.0.0.1", 0) for _ in range(2)]
     port, sandbox_port = (one.getsockname()[1] for one in sockets)
     url = database or f"sqlite:///{folder / 'leadhub.db'}"
-    text = CONFIG.format(port=port, sandbox=sandbox_port, database=url, locale=locale, secret=SECRET, hub=hub)
+    text = CONFIG.format(
+        port=port, sandbox=sandbox_port, database=url, locale=locale, secret=SECRET, hub=hub, sources=sources
+    )
     (folder / "config.yaml").write_text(text, encoding="utf-8")
     settings = load(folder / "config.yaml", {})
     if not database:

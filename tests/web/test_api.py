@@ -51,6 +51,9 @@ async def test_the_openapi_description_is_open_and_names_every_route(quiet: Quie
         described = (await program.get("/api/openapi.json")).json()
     assert set(described["paths"]) == {
         "/api/v1/status",
+        "/api/v1/sources",
+        "/api/v1/sources/{name}/refused",
+        "/api/v1/sources/{name}/rerun",
         "/api/v1/leads",
         "/api/v1/leads/{lead_id}",
         "/api/v1/leads/retry",
