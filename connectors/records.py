@@ -170,6 +170,7 @@ class RecordCapabilities:
     `overlap_s`: a change may become visible in `changed` so many seconds after its own `modified_at`.
     `precision_s`: of `modified_at`. `sees_deleted`: `changed` (or `deleted`) shows deletions; else only `listing`
     tells, by what is missing. `links_move`: making or removing a link moves `modified_at` of its owner.
+    `creates_links`: `create` also makes the links that it is given; else they are made afterwards by `link`.
     `finds_created`: `find_created` can be trusted to find what a lost create made, after the connection's
     `look_again_s`; without, an unknown create goes to a person.
     """
@@ -186,6 +187,7 @@ class RecordCapabilities:
     precision_s: float = 1.0
     sees_deleted: bool = False
     links_move: bool = False
+    creates_links: bool = False
     finds_by: frozenset[str] = frozenset()
     archives: frozenset[RecordObject] = frozenset()
     """Objects whose records can be put where a person gets them back from."""
@@ -245,7 +247,7 @@ class RecordPort(Protocol):
         ...
 
     async def create(self, object: RecordObject, records: Sequence[NewRecord]) -> list[Written]:
-        """Writes new records, links included where that costs no further call; never repeats by itself."""
+        """Writes new records, with their links if `creates_links`; never repeats by itself."""
         ...
 
     async def find_created(self, object: RecordObject, keys: Sequence[str], sent_at: datetime) -> dict[str, str]:

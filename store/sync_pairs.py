@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from leads.merge import Agreed, Form
 from store.sync_keys import chunks
@@ -113,3 +113,8 @@ def change(conn: Connection, pair_id: str, **values: Any) -> None:
 def counts(conn: Connection, sync: str) -> dict[str, int]:
     query = select(_P.state, func.count()).where(_P.sync == sync).group_by(_P.state)
     return {row[0]: row[1] for row in conn.execute(query)}
+
+
+def remove(conn: Connection, pair_id: str) -> None:
+    """A pair that never came to be."""
+    conn.execute(delete(t_sync_pair).where(_P.id == pair_id))

@@ -47,8 +47,13 @@ class Arrived:
         self.gone += other.gone
 
 
-def see(conn: Connection, held: Held, sync: str, side: str, page: Sequence[Seen], now: datetime) -> Arrived:
-    """Keeps a page; what is new or differs from what we know becomes dirty. What is older than that is passed over."""
+def see(
+    conn: Connection, held: Held, sync: str, side: str, page: Sequence[Seen], now: datetime, *, fresh: bool = False
+) -> Arrived:
+    """Keeps a page; what is new or differs from what we know becomes dirty. What is older than that is passed over.
+
+    `fresh`: read from the vendor's own store, not from an index that may lag behind.
+    """
     assert_held(conn, held)
     page = list({one.record_id: one for one in page}.values())
     known = rows(conn, sync, side, [one.record_id for one in page])
@@ -66,10 +71,10 @@ def see(conn: Connection, held: Held, sync: str, side: str, page: Sequence[Seen]
             new.append(_new(sync, side, one, now))
             keyed.append(one)
             arrived.new += 1
-        elif _is_old(row, one):
+        elif not fresh and _is_old(row, one):
             continue
         elif row.mark == one.mark and row.state == "alive" and not row.hint and _same_links(row.links, one.links):
-            if row.dirty and row.content is None and one.content is not None:
+            if row.dirty and (row.content is None or fresh) and one.content is not None:
                 changed.append(_values(row, one, now, dirty=row.dirty, version=row.version))
             elif row.modified_at != one.modified_at:
                 changed.append(_values(row, one, now, dirty=row.dirty, version=row.version, content=row.content))
@@ -270,6 +275,12 @@ def put(conn: Connection, sync: str, side: str, one: Seen, pair_id: str, now: da
         where = (_R.sync == sync, _R.side == side, _R.record_id == one.record_id)
         conn.execute(update(t_sync_record).where(*where).values(pair_id=pair_id, dirty=1, content=None, state="alive"))
     keep_keys(conn, sync, side, {one.record_id: one.keys}, {one.record_id} if row is None else set())
+
+
+def new_keys(conn: Connection, sync: str, side: str, record_id: str, keys: Sequence[str]) -> None:
+    """Its keys after a write of ours."""
+    if keys_of(conn, sync, [(side, record_id)]).get((side, record_id), set()) != set(keys):
+        keep_keys(conn, sync, side, {record_id: keys})
 
 
 # --- inside --------------------------------------------------------------------------------------------------------

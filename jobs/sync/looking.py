@@ -1,7 +1,7 @@
 """Finding out what changed on the two sides: by modification time, by full listings, by reading what was named."""
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from connectors.errors import PermanentError
 from connectors.records import Record
-from jobs.sync.model import Sync
+from jobs.sync.model import SIDES, Sync
 from jobs.sync.run import Run
 from leads.merge import Side
 from store import cursors, sync_records
@@ -29,6 +29,11 @@ async def set_clocks(run: Run) -> None:
         theirs = await run.ask(end.port.server_time)
         if theirs is not None:
             run.clocks = run.clocks.with_(side, theirs - run.clock.now())
+
+
+async def both_in_turn(run: Run, look: Callable[[Run, Side], Awaitable[None]]) -> None:
+    for side in SIDES:
+        await look(run, side)
 
 
 # --- by modification time -----------------------------------------------------------------------------------------

@@ -27,7 +27,7 @@ class Matches:
     """`pairs` (left id, right id); `alone`: nobody on the other side has a key of theirs; `unclear`: for a person."""
 
     pairs: list[tuple[str, str]] = field(default_factory=list)
-    alone: list[Node] = field(default_factory=list)
+    alone: list[Group] = field(default_factory=list)
     unclear: list[Group] = field(default_factory=list)
 
 
@@ -58,7 +58,7 @@ def _decide(group: Group, found: Matches) -> None:
     if group.taken:
         found.unclear.append(group)
     elif not left or not right:
-        found.alone += sorted(group.free)
+        found.alone.append(group)
     elif len(left) == len(right) == 1:
         found.pairs.append((next(iter(left))[1], next(iter(right))[1]))
     else:

@@ -65,12 +65,9 @@ class Run:
         return await patiently(call, self.clock)
 
 
-async def both(work: Callable[[Side], Awaitable[Answer]]) -> tuple[Answer, Answer]:
-    """The two sides at the same time; a failure of one ends the other."""
-    async with asyncio.TaskGroup() as group:
-        left, right = group.create_task(_one(work, "left")), group.create_task(_one(work, "right"))
-    return left.result(), right.result()
-
-
-async def _one(work: Callable[[Side], Awaitable[Answer]], side: Side) -> Answer:
-    return await work(side)
+async def both(work: Callable[[Side], Awaitable[object]]) -> None:
+    """The two sides at the same time; the first failure is raised when both have ended."""
+    results = await asyncio.gather(work("left"), work("right"), return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result

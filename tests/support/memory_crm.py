@@ -26,6 +26,11 @@ from leads import normalize, phones
 from leads.clock import Clock
 from leads.identity import Key
 
+
+class Died(BaseException):
+    """Our process ended between two writes of this CRM."""
+
+
 EVERYTHING = RecordCapabilities(
     objects=frozenset(OBJECTS),
     read_batch=10,
@@ -81,8 +86,9 @@ class MemoryCrm:
     """`skew_s`: its clock against ours. `lag_s`: how long a change stays invisible to `changed` and `find`.
 
     `lose_replies`: so many of the next writes happen and answer nothing; `refuse_next`: so many of the next calls are
-    refused before anything happens. `bad`: a record that this is true of is refused in its batch, alone.
-    `normalise`: what the CRM makes of a value that is written. `unique_email`: as HubSpot has it.
+    refused before anything happens. `die_after`: so many records are still written, then our process is dead.
+    `bad`: a record that this is true of is refused in its batch, alone. `normalise`: what the CRM makes of a value
+    that is written. `unique_email`: as HubSpot has it.
     """
 
     name: str
@@ -94,6 +100,7 @@ class MemoryCrm:
     precision_s: float = 1.0
     lose_replies: int = 0
     refuse_next: int = 0
+    die_after: int | None = None
     bad: Callable[[Mapping[str, Any]], bool] = lambda values: False
     normalise: Callable[[str, Any], Any] = lambda name, value: value
     unique_email: bool = False
@@ -228,7 +235,7 @@ class MemoryCrm:
             made = self._make(object, new.values, by="leadhub", key=new.key)
             for to, ids in new.links.items():
                 made.links[to] = list(ids)
-            self.writes.append(("create", made.id))
+            self._wrote("create", made.id)
             done.append(Written(made.id, modified_at=made.modified_at))
         self._answer("create")
         return done
@@ -249,7 +256,7 @@ class MemoryCrm:
             else:
                 one.values.update({name: self.normalise(name, value) for name, value in change.values.items()})
                 self._touched(one, "leadhub")
-                self.writes.append(("update", one.id))
+                self._wrote("update", one.id)
                 done.append(Written(one.id, values=dict(one.values), modified_at=one.modified_at))
         self._answer("update")
         return done
@@ -266,7 +273,7 @@ class MemoryCrm:
             one = self.records[object, id]
             one.values["tags"] = tuple(dict.fromkeys((*one.values.get("tags", ()), tag)))
             self._touched(one, "leadhub")
-            self.writes.append(("tag", id))
+            self._wrote("tag", id)
         self._answer("tag")
         return [Written(id) for id in ids]
 
@@ -279,7 +286,7 @@ class MemoryCrm:
         self._called("link", changes, self.capabilities.link_batch)
         for change in changes:
             self._set_link(self.records[object, change.id], change.to, change.to_id, off=change.remove, by="leadhub")
-            self.writes.append(("unlink" if change.remove else "link", change.id))
+            self._wrote("unlink" if change.remove else "link", change.id)
         self._answer("link")
         return [Written(change.id) for change in changes]
 
@@ -300,6 +307,14 @@ class MemoryCrm:
         if self.refuse_next > 0:
             self.refuse_next -= 1
             raise RetryableError("refused before anything happened", operation, 503)
+
+    def _wrote(self, operation: str, id: str) -> None:
+        self.writes.append((operation, id))
+        if self.die_after is not None:
+            self.die_after -= 1
+            if self.die_after < 0:
+                self.die_after = None
+                raise Died
 
     def _answer(self, operation: str) -> None:
         if self.lose_replies > 0:
@@ -343,7 +358,7 @@ class MemoryCrm:
             if one is not None and not one.deleted:
                 one.deleted = True
                 self._touched(one, "leadhub")
-                self.writes.append((operation, id))
+                self._wrote(operation, id)
         self._answer(operation)
         return [Written(id) for id in ids]
 

@@ -1,0 +1,257 @@
+"""One pass: look at both sides, stop at the brake, work off what is due, tell how it went."""
+
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final, Literal
+
+from sqlalchemy import Connection
+
+from connectors.errors import ConnectorError
+from connectors.limits import BULK, PRIORITY
+from jobs.checkpoints import Checkpoint, passed
+from jobs.sync.looking import list_all, poll, set_clocks
+from jobs.sync.model import Sync
+from jobs.sync.resuming import resume, wait_for_unknown
+from jobs.sync.rounds import work_off
+from jobs.sync.run import Mode, Run, Stopped, both
+from jobs.sync.scratch import SCRATCH, scratch
+from leads.clock import Clock
+from leads.ids import new_id
+from store import cursors, sync_log, sync_pairs, sync_records
+from store.db import Database
+from store.leases import Held, assert_held
+
+HARM: Final = ("update", "archive", "delete", "tag")
+TELL_EVERY_S: Final = 1.0
+State = Literal["done", "stopped", "braked", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class PassResult:
+    """`counts`: see jobs.sync.run. `error` says why a pass failed, or why the brake stopped it."""
+
+    id: str
+    state: State
+    counts: Mapping[str, int] = field(default_factory=dict)
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """How a pass shall be. `patient`: wait at the end until lost creates are certain."""
+
+    full: bool = False
+    yes: bool = False
+    patient: bool = False
+    request_id: str = ""
+
+
+Progress = Callable[[Mapping[str, int]], Awaitable[None]]
+
+
+async def run_pass(
+    sync: Sync,
+    db: Database,
+    clock: Clock,
+    held: Held,
+    wish: Wish = Wish(),  # frozen
+    *,
+    stopping: Callable[[], bool] = lambda: False,
+    checkpoint: Checkpoint = passed,
+    progress: Progress | None = None,
+) -> PassResult:
+    """Raises LostLease and StoreUnavailable; everything that a CRM says is in the result."""
+    PRIORITY.set(BULK)  # fresh leads go first
+    mode: Mode = "shadow" if sync.settings.shadow else "write"
+    run = Run(sync, db, clock, held, new_id(clock), mode, checkpoint, yes=wish.yes, stopping=stopping)
+    run.progress = _Telling(run, progress).told
+    await db.write(lambda conn: _begin(conn, run, wish))
+    state: State = "done"
+    error = ""
+    try:
+        await _whole(run, wish)
+    except Stopped:
+        state = "stopped"
+    except _Braked as braked:
+        state, error = "braked", str(braked)
+    except ConnectorError as failure:
+        state, error = "failed", str(failure)
+    if state == "done" and run.troubles:
+        state, error = "failed", str(run.troubles[-1])
+    if state == "done" and run.capped:
+        state, error = "braked", f"{run.capped} removals are over delete_cap"
+    now = clock.now()
+    counts = {name: count for name, count in run.counts.items() if count}
+
+    def end(conn: Connection) -> None:
+        assert_held(conn, held)
+        sync_log.change_pass(conn, run.pass_id, state=state, ended_at=now, counts=counts, error=error)
+        if state in ("done", "braked"):
+            _note(conn, sync, now, full=wish.full)
+        sync_log.tidy(conn, sync.name, now, keep=sync.settings.keep_log)
+
+    await db.write(end)
+    return PassResult(run.pass_id, state, counts, error)
+
+
+async def _whole(run: Run, wish: Wish) -> None:
+    await set_clocks(run)
+    if run.mode == "write":
+        await resume(run)
+        await _leave_shadow(run)
+    await both(lambda side: poll(run, side))
+    if wish.full:
+        await both(lambda side: list_all(run, side))
+    if run.mode == "write" and not run.yes:
+        await _brake(run)
+    await work_off(run)
+    if wish.patient and run.mode == "write" and await wait_for_unknown(run):
+        await work_off(run)
+
+
+def _begin(conn: Connection, run: Run, wish: Wish) -> None:
+    assert_held(conn, run.held)
+    now = run.clock.now()
+    sync_log.end_left_over(conn, run.sync.name, now)
+    sync_log.begin_pass(
+        conn,
+        id=run.pass_id,
+        sync=run.sync.name,
+        kind="full" if wish.full else "quick",
+        state="running",
+        shadow=run.mode == "shadow",
+        request_id=wish.request_id,
+        started_at=now,
+        counts={},
+    )
+    if wish.request_id:
+        sync_log.answer(conn, wish.request_id, run.pass_id)
+
+
+@dataclass(slots=True)
+class _Telling:
+    """Counts go into the pass's row now and then, and to whoever looks on."""
+
+    run: Run
+    also: Progress | None
+    last_at: float = float("-inf")
+
+    async def told(self) -> None:
+        run, now = self.run, self.run.clock.monotonic()
+        if now - self.last_at < TELL_EVERY_S:
+            return
+        self.last_at = now
+        counts = dict(run.counts)
+        left = await run.db.read(lambda conn: sync_records.count_dirty(conn, run.sync.name))
+        counts["due"] = left
+        await run.db.write(lambda conn: sync_log.change_pass(conn, run.pass_id, counts=counts))
+        if self.also is not None:
+            await self.also(counts)
+
+
+# --- when it was looked last ----------------------------------------------------------------------------------------
+
+
+def times_name(sync: str) -> str:
+    return f"sync:{sync}:times"
+
+
+def _note(conn: Connection, sync: Sync, now: datetime, *, full: bool) -> None:
+    kept = cursors.load(conn, times_name(sync.name)) or {}
+    kept |= {"looked_at": now.isoformat(), **({"full_at": now.isoformat()} if full else {})}
+    cursors.save(conn, times_name(sync.name), kept)
+
+
+def looked_at(conn: Connection, sync: str) -> tuple[datetime | None, datetime | None]:
+    """When a pass last looked at everything that changed, and when at everything there is."""
+    kept = cursors.load(conn, times_name(sync)) or {}
+    texts = kept.get("looked_at"), kept.get("full_at")
+    return (
+        datetime.fromisoformat(texts[0]) if texts[0] else None,
+        datetime.fromisoformat(texts[1]) if texts[1] else None,
+    )
+
+
+# --- the brake -------------------------------------------------------------------------------------------------
+
+
+class _Braked(Exception):
+    pass
+
+
+async def _brake(run: Run) -> None:
+    """Asks a person before a pass that would touch too much; counts exactly, in a copy, what it would do."""
+    brake, name = run.sync.settings.brake, run.sync.name
+    due = await run.db.read(lambda conn: sync_records.count_dirty(conn, name))
+    if due <= min(brake.at_least, brake.records):
+        return
+    counts = await forecast(run)
+    paired = (await run.db.read(lambda conn: sync_pairs.counts(conn, name))).get("paired", 0)
+    if why := over(counts, paired, brake):
+        run.counts.update({f"would_{op}": count for op, count in counts.items()})
+        raise _Braked(why)
+
+
+def over(counts: Mapping[str, int], paired: int, brake: Any) -> str:
+    """Why the brake holds, or ""."""
+    harm = sum(counts.get(f"{op}_{side}", 0) for op in HARM for side in ("left", "right"))
+    touched = harm + sum(counts.get(f"create_{side}", 0) for side in ("left", "right"))
+    if touched > brake.records:
+        return f"would touch {touched} records, more than {brake.records}"
+    if harm > brake.at_least and harm * 100 > brake.share * paired:
+        return f"would change {harm} of {paired} paired records, more than {brake.share:g} %"
+    return ""
+
+
+async def forecast(run: Run) -> Counter[str]:
+    """What working off what is due now would do."""
+    async with scratch(run.db, run.sync.name, [one.sync for one in run.sync.siblings]) as copied:
+        dry = Run(run.sync, copied, run.clock, SCRATCH, new_id(run.clock), "plan", clocks=run.clocks)
+        dry.stopping, dry.yes = run.stopping, True
+        await work_off(dry)
+        return dry.counts
+
+
+async def plan(
+    sync: Sync,
+    db: Database,
+    clock: Clock,
+    look: Callable[[Run], Awaitable[Any]],
+    *,
+    full: bool,
+    progress: Progress | None = None,
+) -> Any:
+    """What a pass would do, done in a copy; `look` sees it before the copy is gone. Raises ConnectorError."""
+    PRIORITY.set(BULK)
+    async with scratch(db, sync.name, [one.sync for one in sync.siblings]) as copied:
+        run = Run(sync, copied, clock, SCRATCH, new_id(clock), "plan", yes=True)
+
+        async def told() -> None:
+            if progress is not None:
+                await progress(run.counts)
+
+        run.progress = told
+        await set_clocks(run)
+        await both(lambda side: poll(run, side))
+        if full:
+            await both(lambda side: list_all(run, side))
+        await work_off(run)
+        return await look(run)
+
+
+async def _leave_shadow(run: Run) -> None:
+    """What a shadow only noted is due now that the sync writes."""
+    name = run.sync.name
+    while rows := await run.db.read(lambda conn: sync_log.unsettled(conn, name, state="shadow")):
+
+        def work(conn: Connection, rows: Any = rows) -> None:
+            assert_held(conn, run.held)
+            for row in rows:
+                source = row.before.get("of") if row.op == "create" else None
+                side = row.side if source is None else ("left" if row.side == "right" else "right")
+                sync_records.mark_dirty(conn, name, side, [source or row.record_id])
+                sync_log.settle_write(conn, row.id, "planned")
+
+        await run.db.write(work)

@@ -1,0 +1,95 @@
+"""What the policy does with partners of records that are gone: archive, tag or delete, with a cap."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row
+
+from connectors.errors import PermanentError
+from jobs.sync.departures import Departed, Removals, may_go, op_of, part
+from jobs.sync.looking import read
+from jobs.sync.run import Run
+from jobs.sync.writing import Batch, Job, settle_log, write
+from leads.merge import Side
+from store import sync_log, sync_pairs, sync_records
+from store.leases import assert_held
+from store.sync_log import Intent, Issue
+from store.sync_pairs import Pair
+from store.sync_records import Settled
+
+Due = tuple[Pair, Side, Row[Any], Departed]
+
+
+async def remove_partners(run: Run, removals: Removals) -> None:
+    due = [one for one in removals.due if op_of(run.sync, one[1]) is not None]
+    unable = [one for one in removals.due if op_of(run.sync, one[1]) is None]
+    due, changed = await _as_agreed(run, due)
+    room = len(due) if run.yes else max(0, run.sync.settings.delete_cap - run.counts["removed"])
+    due, capped = due[:room], due[room:]
+    run.capped += len(capped)
+    run.counts["removed"] += len(due)
+    batch = Batch()
+    for pair, side, partner, _ in due:
+        op = op_of(run.sync, side) or ""
+        intent = Intent(run.id(), run.pass_id, run.sync.name, pair.id, side, partner.record_id, op)
+        batch.jobs.append(Job(intent, partner.record_id))
+    await write(run, batch)
+
+    def settle(conn: Connection) -> None:
+        assert_held(conn, run.held)
+        for one in unable:
+            _leave(conn, run, one, "the CRM cannot do that by its API")
+        for one in changed:
+            _leave(conn, run, one, "changed on the other side since they agreed")
+        for one, job in zip(due, batch.jobs, strict=True):
+            _settle(conn, run, one, job)
+
+    await run.db.write(settle)
+
+
+async def _as_agreed(run: Run, due: Sequence[Due]) -> tuple[list[Due], list[Due]]:
+    """Those that nobody has changed since, and the others. A tag does no harm to anybody's work."""
+    if run.sync.settings.deletions == "tag" or not due:
+        return list(due), []
+    good: list[Due] = []
+    changed: list[Due] = []
+    for side in ("left", "right"):
+        some = [one for one in due if one[1] == side]
+        found = await read(run, side, [partner.record_id for _, _, partner, _ in some]) if some else {}
+        for one in some:
+            record = found.get(one[2].record_id)
+            fine = record is None or may_go(run.sync, one[0], side, record)
+            (good if fine else changed).append(one)
+    return good, changed
+
+
+def _leave(conn: Connection, run: Run, one: Due, why: str) -> None:
+    pair, _, partner, departed = one
+    part(conn, run.sync, pair, departed.row, partner)
+    data = {"why": why, "gone": departed.side}
+    issue = Issue("deleted", pair.id, pair.id, "", (pair.left_id,), (pair.right_id,), data)
+    sync_log.raise_issue(conn, run.sync.name, run.id(), issue, run.clock.now())
+
+
+def _settle(conn: Connection, run: Run, one: Due, job: Job) -> None:
+    pair, side, partner, departed = one
+    sync = run.sync
+    settle_log(conn, job)
+    if job.result is None:
+        run.counts[f"{job.intent.op}_{side}"] += 1
+        row = departed.row
+        sync_records.settle(conn, sync.name, [Settled(row.side, row.record_id, row.version, status="planned")])
+        return
+    gone = isinstance(job.error, PermanentError) and job.error.gone
+    if job.done or gone:
+        run.counts[f"{job.intent.op}_{side}"] += 1
+        if job.intent.op == "tag":
+            part(conn, sync, pair, departed.row, partner)
+            return
+        sync_pairs.change(conn, pair.id, state="parted")
+        ends = [departed.row, partner]
+        sync_records.settle(conn, sync.name, [Settled(row.side, row.record_id, row.version, gone=True) for row in ends])
+        return
+    if isinstance(job.error, PermanentError):
+        run.counts["failed"] += 1
+        _leave(conn, run, one, str(job.error))

@@ -1,0 +1,171 @@
+"""Working off what is due, batch by batch: read what is missing, pair, decide, write, settle."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row
+
+from jobs.sync.creating import create_missing
+from jobs.sync.departures import Departed, settle_departures
+from jobs.sync.keeping import keep_equal
+from jobs.sync.looking import both_in_turn, poll, read
+from jobs.sync.matching import Node
+from jobs.sync.model import SIDES
+from jobs.sync.pairing import find_partners
+from jobs.sync.removing import remove_partners
+from jobs.sync.run import Run
+from leads.merge import Side
+from store import sync_pairs, sync_records
+from store.leases import assert_held
+from store.sync_records import Settled
+
+BATCH = 200
+SWEEPS = 4
+"""What a sweep makes due (the other end of a new pair, a late hint) is done in the next; what fails is left."""
+
+
+async def work_off(run: Run) -> None:
+    """Until nothing is due, or only what cannot be done now. Raises Stopped between two batches."""
+    for _ in range(SWEEPS):
+        after = ("", "")
+        while True:
+            run.check()
+            rows = await _due(run, after)
+            if not rows:
+                break
+            after = (rows[-1].side, rows[-1].record_id)
+            await _batch(run, rows)
+            await run.told()
+        if after == ("", ""):
+            return
+
+
+async def _due(run: Run, after: Node) -> Sequence[Row[Any]]:
+    return await run.db.read(lambda conn: sync_records.dirty(conn, run.sync.name, BATCH, after))
+
+
+async def _batch(run: Run, rows: Sequence[Row[Any]]) -> None:
+    departed = await _refresh(run, rows)
+    if departed:
+        removals = await settle_departures(run, departed)
+        await remove_partners(run, removals)
+    rows = await _again(run, [(row.side, row.record_id) for row in rows])
+    free = [row for row in rows if not row.pair_id]
+    if free:
+        found = await find_partners(run, free)
+        await create_missing(run, await _ready(run, found.alone))
+    await _paired(run, await _again(run, [(row.side, row.record_id) for row in rows]))
+
+
+async def _paired(run: Run, rows: Sequence[Row[Any]]) -> None:
+    pair_ids = {row.pair_id for row in rows if row.pair_id}
+
+    def load(conn: Connection) -> tuple[dict[str, Any], dict[str, dict[str, Row[Any]]]]:
+        return sync_pairs.by_ids(conn, pair_ids), sync_records.of_pairs(conn, run.sync.name, pair_ids)
+
+    pairs, ends = await run.db.read(load)
+    restored: list[str] = []
+    held: list[Settled] = []
+    ready = []
+    for pair_id in sorted(pair_ids):
+        pair, sides = pairs.get(pair_id), ends.get(pair_id, {})
+        if pair is None or pair.state == "creating":
+            continue
+        alive = [row for row in sides.values() if row.state == "alive"]
+        if pair.state == "parted" and len(alive) == 2:
+            restored.append(pair_id)
+        elif pair.state != "paired" or len(alive) != 2:
+            status = "stopped" if pair.state == "stopped" else "kept"
+            held += [Settled(row.side, row.record_id, row.version, status=status) for row in alive if row.dirty]
+        else:
+            ready.append((pair, sides["left"], sides["right"]))
+    if restored or held:
+
+        def settle(conn: Connection) -> None:
+            assert_held(conn, run.held)
+            sync_records.settle(conn, run.sync.name, held)
+            for pair_id in restored:  # somebody took it out of the bin
+                sync_pairs.change(conn, pair_id, state="paired")
+                for side, row in ends[pair_id].items():
+                    sync_records.mark_dirty(conn, run.sync.name, side, [row.record_id])
+
+        await run.db.write(settle)
+    if ready:
+        await keep_equal(run, ready)
+
+
+async def _refresh(run: Run, rows: Sequence[Row[Any]]) -> list[Departed]:
+    """Reads what is due and not known afresh; returns what is not there any more."""
+    departed: list[Departed] = []
+    needed: dict[Side, list[Row[Any]]] = defaultdict(list)
+    for row in rows:
+        if row.content is None or row.hint:
+            needed[row.side].append(row)
+    missing = False
+    for side in SIDES:
+        if needed[side]:
+            gone = await _read(run, side, needed[side])
+            departed += gone
+            missing = missing or any(not one.survivor for one in gone)
+    if missing:  # what it may have been merged into must be known as it is now
+        await both_in_turn(run, poll)
+    return departed
+
+
+async def _read(run: Run, side: Side, rows: Sequence[Row[Any]]) -> list[Departed]:
+    sync, now = run.sync, run.clock.now()
+    found = await read(run, side, [row.record_id for row in rows])
+    departed, seen = [], {}
+    for row in rows:
+        record = found.get(row.record_id)
+        hinted = row.hint.removeprefix("merged:") if row.hint.startswith("merged:") else ""
+        if record is None:
+            departed.append(Departed(row, hinted))
+        elif record.id != row.record_id or record.merged_into:
+            departed.append(Departed(row, record.merged_into or record.id))
+            if not record.deleted and record.id != row.record_id:
+                seen[record.id] = sync.seen(side, record)
+        elif record.deleted:
+            departed.append(Departed(row, hinted))
+        else:
+            seen[record.id] = sync.seen(side, record)
+    await run.db.write(
+        lambda conn: sync_records.see(conn, run.held, sync.name, side, list(seen.values()), now, fresh=True)
+    )
+    return departed
+
+
+async def _again(run: Run, nodes: Sequence[Node]) -> list[Row[Any]]:
+    """The rows as they are stored now, those that are still due and there."""
+
+    def work(conn: Connection) -> list[Row[Any]]:
+        found: list[Row[Any]] = []
+        for side in SIDES:
+            rows = sync_records.rows(conn, run.sync.name, side, [id for one, id in nodes if one == side])
+            found += [row for row in rows.values() if row.dirty and row.state == "alive" and not row.hint]
+        return found
+
+    return [row for row in await run.db.read(work) if row.content is not None]
+
+
+async def _ready(run: Run, nodes: Sequence[Node]) -> list[Row[Any]]:
+    """Rows to be made on the other side; those that came along by a key are read first."""
+
+    def work(conn: Connection) -> dict[Node, Row[Any]]:
+        found: dict[Node, Row[Any]] = {}
+        for side in SIDES:
+            rows = sync_records.rows(conn, run.sync.name, side, [id for one, id in nodes if one == side])
+            found |= {(side, id): row for id, row in rows.items() if row.state == "alive" and not row.pair_id}
+        return found
+
+    rows = await run.db.read(work)
+    unread: dict[Side, list[Row[Any]]] = defaultdict(list)
+    for (side, _), row in rows.items():
+        if row.content is None:
+            unread[side].append(row)  # type: ignore[index]  # a node's side is a side
+    for side, some in unread.items():
+        await _read(run, side, some)
+    if unread:
+        rows = await run.db.read(work)
+    return [row for row in rows.values() if row.content is not None]

@@ -1,0 +1,53 @@
+"""A copy of what one sync knows, in a database of its own: a plan may do there whatever a pass does."""
+
+import tempfile
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy import ColumnElement, Connection, Table, insert, select
+from sqlmodel import SQLModel
+
+from store.db import Database, GroupCommitDatabase, InlineDatabase, make_engine
+from store.leases import Held
+from store.sync_tables import t_sync_key, t_sync_pair, t_sync_record
+from store.tables import t_cursor, t_lease
+
+ROWS_AT_ONCE = 500
+SCRATCH = Held("scratch", "plan", 1)
+EVER = datetime(9999, 1, 1, tzinfo=UTC)
+
+
+@asynccontextmanager
+async def scratch(db: Database, sync: str, siblings: Collection[str]) -> AsyncIterator[Database]:
+    """Filled from `db`, of which nothing changes; gone afterwards. Holds people's data: readable by the owner only."""
+    with tempfile.TemporaryDirectory(prefix="leadhub-") as folder:
+        url = f"sqlite:///{Path(folder) / 'plan.db'}"
+        await db.read(lambda conn: _copy(conn, url, sync, siblings))
+        copied: Database = InlineDatabase(url) if isinstance(db, InlineDatabase) else GroupCommitDatabase(url)
+        try:
+            yield copied
+        finally:
+            await copied.close()
+
+
+def _copy(conn: Connection, url: str, sync: str, siblings: Collection[str]) -> None:
+    engine = make_engine(url, writer=True)
+    try:
+        with engine.begin() as out:
+            SQLModel.metadata.create_all(out)
+            for table in (t_sync_record, t_sync_key):
+                _stream(conn, out, table, table.c.sync == sync)
+            _stream(conn, out, t_sync_pair, t_sync_pair.c.sync.in_([sync, *siblings]))
+            _stream(conn, out, t_cursor, t_cursor.c.name.startswith(f"sync:{sync}:", autoescape=True))
+            held = {"name": SCRATCH.name, "owner": SCRATCH.owner, "fence": SCRATCH.fence, "hub": ""}
+            out.execute(insert(t_lease).values(**held, expires_at=EVER))
+    finally:
+        engine.dispose()
+
+
+def _stream(conn: Connection, out: Connection, table: Table, where: ColumnElement[bool]) -> None:
+    rows = conn.execute(select(table).where(where), execution_options={"yield_per": ROWS_AT_ONCE})
+    for some in rows.partitions():
+        out.execute(insert(table), [dict(row._mapping) for row in some])

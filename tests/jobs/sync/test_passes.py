@@ -1,0 +1,361 @@
+"""What one pass does to two CRMs."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from jobs.sync.model import Sibling
+from store import sync_log, sync_pairs, sync_records
+from tests.support.sync_stage import Stage
+
+
+@pytest.fixture
+async def stage(database_url: str) -> AsyncIterator[Stage]:
+    made = Stage(database_url)
+    yield made
+    await made.db.close()
+
+
+PHONE, OTHER_PHONE = "+79161234567", "+79031112233"
+
+
+async def test_a_record_is_made_on_the_other_side_once_and_what_comes_back_is_no_news(stage: Stage) -> None:
+    sync = stage.sync()
+    stage.left.put("contact", first_name="Анна", phones=(PHONE,))
+    stage.right.put("contact", first_name="Борис", emails=("boris@example.ru",))
+    result = await stage.run(sync)
+    assert (result.state, result.counts["create_left"], result.counts["create_right"]) == ("done", 1, 1)
+    assert stage.values(stage.right, "contact", "first_name") == ["Анна", "Борис"]
+    assert stage.values(stage.left, "contact", "first_name") == ["Анна", "Борис"]
+    reads = stage.left.calls["read"] + stage.right.calls["read"]
+    await stage.quiet(sync)
+    assert stage.left.calls["read"] + stage.right.calls["read"] == reads, "an echo costs no call"
+
+
+async def test_existing_records_are_matched_by_phone_however_it_is_written(stage: Stage) -> None:
+    sync = stage.sync()
+    stage.left.put("contact", first_name="Анна", phones=("8 (916) 123-45-67",), last_name="Петрова")
+    stage.right.put("contact", first_name="Анна", phones=(PHONE,), emails=("a@example.ru",))
+    result = await stage.run(sync)
+    assert result.counts["matched"] == 1
+    assert len(stage.left.alive("contact")) == len(stage.right.alive("contact")) == 1
+    assert stage.values(stage.right, "contact", "last_name") == ["Петрова"]
+    assert stage.values(stage.left, "contact", "emails") == [("a@example.ru",)]
+    await stage.quiet(sync)
+
+
+async def test_ambiguous_records_are_listed_and_neither_paired_nor_doubled(stage: Stage) -> None:
+    sync = stage.sync()
+    one = stage.left.put("contact", first_name="Анна", phones=(PHONE,))
+    two = stage.left.put("contact", first_name="Игорь", phones=(PHONE,))
+    right = stage.right.put("contact", first_name="Анна", phones=(PHONE,))
+    result = await stage.run(sync)
+    assert result.counts["ambiguous"] == 1
+    assert (stage.left.writes, stage.right.writes) == ([], [])
+    (issue,) = await stage.db.read(lambda conn: sync_log.issues(conn, sync.name))
+    assert (issue.kind, issue.left_ids, issue.right_ids) == ("ambiguous", [one, two], [right])
+    await stage.quiet(sync)
+    stage.left.edit("contact", two, phones=(OTHER_PHONE,))  # a person makes it clear
+    await stage.run(sync)
+    assert await stage.db.read(lambda conn: sync_log.issues(conn, sync.name)) == []
+    assert len(stage.right.alive("contact")) == 2
+    await stage.quiet(sync)
+
+
+async def test_changes_of_different_fields_both_survive(stage: Stage) -> None:
+    sync = stage.sync()
+    left = stage.left.put("contact", first_name="Анна", last_name="Петрова", phones=(PHONE,))
+    await stage.run(sync)
+    (right,) = stage.right.alive("contact")
+    stage.left.edit("contact", left, first_name="Аня")
+    stage.right.edit("contact", right, last_name="Сидорова")
+    await stage.run(sync)
+    for crm in (stage.left, stage.right):
+        assert stage.values(crm, "contact", "first_name") == ["Аня"]
+        assert stage.values(crm, "contact", "last_name") == ["Сидорова"]
+    await stage.quiet(sync)
+
+
+async def test_the_newest_change_wins_whatever_the_clocks_say(stage: Stage) -> None:
+    sync = stage.sync()
+    left = stage.left.put("contact", first_name="Анна", phones=(PHONE,))
+    await stage.run(sync)
+    (right,) = stage.right.alive("contact")
+    stage.left.skew_s = 600.0  # ten minutes ahead
+    stage.left.edit("contact", left, first_name="раньше")
+    stage.clock.forward(60)
+    stage.right.edit("contact", right, first_name="позже")
+    await stage.run(sync)
+    assert stage.values(stage.left, "contact", "first_name") == ["позже"]
+    await stage.quiet(sync)
+
+
+async def test_a_field_to_be_asked_about_waits_for_a_person_and_ends_when_the_sides_agree(stage: Stage) -> None:
+    sync = stage.sync()
+    left = stage.left.put("contact", first_name="Анна", position="a", phones=(PHONE,))
+    await stage.run(sync)
+    (right,) = stage.right.alive("contact")
+    stage.left.edit("contact", left, position="b")
+    stage.right.edit("contact", right, position="c", first_name="Аня")
+    await stage.run(sync)
+    (issue,) = await stage.db.read(lambda conn: sync_log.issues(conn, sync.name))
+    assert (issue.kind, issue.field, issue.data["left"], issue.data["right"]) == ("conflict", "position", "b", "c")
+    assert (issue.data["left_by"], issue.left_ids, issue.right_ids) == ("person", [left], [right])
+    assert stage.values(stage.left, "contact", "first_name") == ["Аня"], "other fields go on"
+    await stage.quiet(sync)
+    stage.left.edit("contact", left, position="c")
+    await stage.run(sync)
+    assert await stage.db.read(lambda conn: sync_log.issues(conn, sync.name)) == []
+
+
+async def test_phones_of_both_sides_are_kept_and_one_taken_out_stays_out(stage: Stage) -> None:
+    sync = stage.sync()
+    left = stage.left.put("contact", first_name="Анна", phones=(PHONE, OTHER_PHONE))
+    await stage.run(sync)
+    (right,) = stage.right.alive("contact")
+    stage.left.edit("contact", left, phones=(PHONE,))
+    stage.right.edit("contact", right, phones=(PHONE, OTHER_PHONE, "+79990000000"))
+    await stage.run(sync)
+    for crm in (stage.left, stage.right):
+        assert stage.values(crm, "contact", "phones") == [(PHONE, "+79990000000")]
+    await stage.quiet(sync)
+
+
+async def test_one_way_nothing_goes_back_and_a_change_of_the_copy_is_left(stage: Stage) -> None:
+    sync = stage.sync(direction="left_to_right")
+    left = stage.left.put("contact", first_name="Анна", phones=(PHONE,))
+    stage.right.put("contact", first_name="Чужой", phones=(OTHER_PHONE,))
+    await stage.run(sync)
+    assert len(stage.left.alive("contact")) == 1
+    copy = next(id for id, one in stage.right.alive("contact").items() if one.values["first_name"] == "Анна")
+    stage.right.edit("contact", copy, first_name="Правка")
+    await stage.quiet(sync)
+    stage.left.edit("contact", left, first_name="Аня")
+    await stage.run(sync)
+    assert stage.right.records["contact", copy].values["first_name"] == "Аня"
+    assert not stage.left.writes
+
+
+@pytest.mark.parametrize(("policy", "left_over"), [("ignore", 1), ("archive", 0), ("delete", 0), ("tag", 1)])
+async def test_a_removed_record_does_to_its_partner_what_the_policy_says(
+    stage: Stage, policy: str, left_over: int
+) -> None:
+    sync = stage.sync(deletions=policy)
+    left = stage.left.put("contact", first_name="Анна", phones=(PHONE,))
+    await stage.run(sync)
+    stage.left.remove("contact", left)
+    await stage.run(sync, full=True)
+    assert len(stage.right.alive("contact")) == left_over
+    assert not stage.left.alive("contact"), "it is not made again"
+    tagged = [one.values.get("tags", ()) for one in stage.right.alive("contact").values()]
+    assert tagged == ([] if not left_over else [("leadhub: deleted",)] if policy == "tag" else [()])
+    await stage.quiet(sync)
+
+
+async def test_a_partner_that_somebody_works_with_is_not_deleted(stage: Stage) -> None:
+    sync = stage.sync(deletions="delete")
+    left = stage.left.put("contact", first_name="Анна", phones=(PHONE,))
+    await stage.run(sync)
+    (right,) = stage.right.alive("contact")
+    stage.right.edit("contact", right, position="директор")
+    stage.left.remove("contact", left)
+    await stage.run(sync, full=True)
+    assert right in stage.right.alive("contact")
+    (issue,) = await stage.db.read(lambda conn: sync_log.issues(conn, sync.name))
+    assert (issue.kind, issue.right_ids) == ("deleted", [right])
+    await stage.quiet(sync)
+
+
+async def test_more_removals_than_the_cap_wait_for_a_person(stage: Stage) -> None:
+    sync = stage.sync(deletions="archive", delete_cap=2)
+    ids = [stage.left.put("contact", first_name=f"N{n}", phones=(f"+7916000000{n}",)) for n in range(5)]
+    await stage.run(sync)
+    for id in ids:
+        stage.left.remove("contact", id)
+    result = await stage.run(sync, full=True, yes=False)
+    assert (result.state, len(stage.right.alive("contact"))) == ("braked", 3)
+    result = await stage.run(sync, full=True)
+    assert (result.state, len(stage.right.alive("contact"))) == ("done", 0)
+
+
+async def test_a_merge_moves_the_pair_to_the_survivor(stage: Stage) -> None:
+    sync = stage.sync(deletions="delete")
+    one = stage.left.put("contact", first_name="Анна", phones=(PHONE,))
+    await stage.run(sync)
+    (right,) = stage.right.alive("contact")
+    two = stage.left.put("contact", first_name="Анна Петрова", emails=("a@example.ru",))
+    stage.left.merge("contact", two, one)
+    await stage.run(sync, full=True)
+    assert list(stage.right.alive("contact")) == [right]
+    pairs = await stage.db.read(lambda conn: sync_pairs.partners(conn, sync.name, "left", [two]))
+    assert pairs[two].right_id == right
+    assert stage.values(stage.right, "contact", "emails") == [("a@example.ru",)]
+    await stage.quiet(sync)
+
+
+async def test_where_two_pairs_become_one_record_the_other_side_is_told_and_nothing_is_made_or_deleted(
+    stage: Stage,
+) -> None:
+    sync = stage.sync(deletions="delete")
+    one = stage.left.put("contact", first_name="Анна", phones=(PHONE,))
+    two = stage.left.put("contact", first_name="Аня", phones=(OTHER_PHONE,))
+    await stage.run(sync)
+    stage.left.merge("contact", two, one)
+    await stage.run(sync, full=True)
+    assert len(stage.right.alive("contact")) == 2
+    (issue,) = await stage.db.read(lambda conn: sync_log.issues(conn, sync.name))
+    assert (issue.kind, issue.left_ids, len(issue.right_ids)) == ("merged", [two], 2)
+    await stage.quiet(sync)
+
+
+async def test_a_lost_answer_to_a_create_is_looked_up_and_not_repeated(stage: Stage) -> None:
+    sync = stage.sync()
+    for n in range(7):
+        stage.left.put("contact", first_name=f"N{n}", phones=(f"+7916000000{n}",))
+    stage.right.lose_replies = 1
+    await stage.run(sync, patient=True)
+    assert stage.values(stage.right, "contact", "first_name") == [f"N{n}" for n in range(7)]
+    await stage.quiet(sync)
+
+
+async def test_a_record_that_is_refused_is_told_and_the_others_of_its_batch_are_made(stage: Stage) -> None:
+    sync = stage.sync()
+    stage.right.bad = lambda values: values.get("first_name") == "плохой"
+    bad = stage.left.put("contact", first_name="плохой", phones=(PHONE,))
+    stage.left.put("contact", first_name="хороший", phones=(OTHER_PHONE,))
+    result = await stage.run(sync)
+    assert (result.state, result.counts["failed"]) == ("done", 1)
+    (issue,) = await stage.db.read(lambda conn: sync_log.issues(conn, sync.name))
+    assert (issue.kind, issue.left_ids) == ("refused", [bad])
+    await stage.quiet(sync)
+    stage.left.edit("contact", bad, first_name="исправлен")
+    await stage.run(sync)
+    assert stage.values(stage.right, "contact", "first_name") == ["исправлен", "хороший"]
+    assert await stage.db.read(lambda conn: sync_log.issues(conn, sync.name)) == []
+
+
+async def test_what_was_there_already_under_a_unique_email_becomes_the_partner(stage: Stage) -> None:
+    sync = stage.sync()
+    await stage.run(sync)
+    stage.right.unique_email, stage.right.lag_s = True, 1e6  # its index shows nothing of it yet
+    stage.right.put("contact", first_name="Анна", emails=("a@example.ru",))
+    stage.left.put("contact", first_name="Анна", emails=("A@example.ru",), phones=(PHONE,))
+    await stage.run(sync)
+    assert len(stage.right.alive("contact")) == 1
+    assert stage.values(stage.right, "contact", "phones") == [(PHONE,)]
+    await stage.quiet(sync)
+
+
+async def test_a_lagging_index_that_still_shows_the_old_value_undoes_nothing(stage: Stage) -> None:
+    sync = stage.sync()
+    left = stage.left.put("contact", first_name="Анна", phones=(PHONE,))
+    await stage.run(sync)
+    (right,) = stage.right.alive("contact")
+    stage.left.edit("contact", left, first_name="Аня")
+    await stage.run(sync)
+    old = await stage.db.read(lambda conn: sync_records.rows(conn, sync.name, "right", [right]))
+    shown = sync.seen("right", (await stage.right.read("contact", [right], sync.keys("right")))[right])
+    assert shown.mark == old[right].mark
+    stale = stage.right.records["contact", right]
+    stale.values["first_name"], stale.modified_at = "Анна", old[right].modified_at  # type: ignore[assignment]
+    page = await stage.right.changed("contact", None, sync.keys("right"))
+    stale.values["first_name"] = "Аня"
+    held = await stage.held(f"sync:{sync.name}")
+    seen = [sync.seen("right", record) for record in page.records]
+    arrived = await stage.db.write(
+        lambda conn: sync_records.see(conn, held, sync.name, "right", seen, stage.clock.now())
+    )
+    assert arrived.changed == 0
+    await stage.quiet(sync)
+
+
+async def test_a_value_that_the_crm_writes_its_own_way_does_not_come_back_as_a_change(stage: Stage) -> None:
+    sync = stage.sync()
+    stage.right.normalise = lambda name, value: value.upper() if name == "first_name" else value
+    left = stage.left.put("contact", first_name="Анна", phones=(PHONE,))
+    await stage.run(sync)
+    stage.left.edit("contact", left, first_name="Аня")
+    await stage.run(sync)
+    assert stage.values(stage.left, "contact", "first_name") == ["Аня"]
+    await stage.quiet(sync)
+
+
+async def test_a_pair_that_goes_to_and_fro_is_stopped_and_told(stage: Stage) -> None:
+    sync = stage.sync(flips=3)
+    left = stage.left.put("contact", first_name="Анна", phones=(PHONE,))
+    await stage.run(sync)
+    (right,) = stage.right.alive("contact")
+    for turn in range(12):  # a robot on each side that insists
+        crm, id = ((stage.left, left), (stage.right, right))[turn % 2]
+        crm.edit("contact", id, first_name="лево" if turn % 2 == 0 else "право")
+        await stage.run(sync)
+    writes = len(stage.left.writes) + len(stage.right.writes)
+    assert writes <= 1 + 5
+    (issue,) = await stage.db.read(lambda conn: sync_log.issues(conn, sync.name))
+    assert (issue.kind, issue.field) == ("loop", "first_name")
+    await stage.quiet(sync)
+
+
+async def test_a_condition_keeps_records_out_and_lets_them_in_when_they_fit(stage: Stage) -> None:
+    sync = stage.sync(left_when="left.position != 'уволен'")
+    left = stage.left.put("contact", first_name="Анна", position="уволен", phones=(PHONE,))
+    await stage.run(sync)
+    assert not stage.right.alive("contact")
+    stage.left.edit("contact", left, position="директор")
+    await stage.run(sync)
+    assert stage.values(stage.right, "contact", "first_name") == ["Анна"]
+    stage.left.edit("contact", left, position="уволен", first_name="Аня")
+    await stage.run(sync)
+    assert stage.values(stage.right, "contact", "first_name") == ["Анна"]
+    await stage.quiet(sync)
+
+
+async def test_a_mass_change_stops_before_its_first_write_and_goes_on_with_a_yes(stage: Stage) -> None:
+    sync = stage.sync(brake={"share": 30, "at_least": 5, "records": 1000})
+    ids = [stage.left.put("contact", first_name=f"N{n}", phones=(f"+791600000{n:02}",)) for n in range(20)]
+    await stage.run(sync)
+    writes = len(stage.right.writes)
+    for id in ids[:10]:
+        stage.left.edit("contact", id, first_name="")
+    result = await stage.run(sync, yes=False)
+    assert result.state == "braked"
+    assert "10 of 20" in result.error
+    assert len(stage.right.writes) == writes
+    assert (await stage.run(sync, yes=True)).state == "done"
+    assert len(stage.right.writes) == writes + 10
+    await stage.quiet(sync)
+
+
+async def test_links_are_made_when_both_ends_have_partners(stage: Stage) -> None:
+    companies = stage.sync("company")
+    contacts = stage.sync("contact", siblings=[Sibling("companys", "company")])
+    company = stage.left.put("company", name="ООО Ромашка", inn="7707083893")
+    contact = stage.left.put("contact", first_name="Анна", phones=(PHONE,))
+    stage.left.connect("contact", contact, "company", company)
+    await stage.run(contacts)
+    assert [one.links["company"] for one in stage.right.alive("contact").values()] == [[]]
+    await stage.run(companies)
+    await stage.run(contacts)
+    (right_company,) = stage.right.alive("company")
+    (right_contact,) = stage.right.alive("contact")
+    assert stage.right.records["contact", right_contact].links["company"] == [right_company]
+    await stage.quiet(contacts)
+    stage.right.connect("contact", right_contact, "company", right_company, off=True)
+    await stage.run(contacts, full=True)
+    assert stage.left.records["contact", contact].links["company"] == []
+    await stage.quiet(contacts)
+
+
+async def test_a_shadow_writes_nothing_says_what_it_would_and_begins_in_earnest_later(stage: Stage) -> None:
+    shadow = stage.sync(shadow=True)
+    left = stage.left.put("contact", first_name="Анна", phones=(PHONE,))
+    stage.left.put("contact", first_name="Борис", phones=(OTHER_PHONE,))
+    stage.right.put("contact", phones=(PHONE,))
+    result = await stage.run(shadow)
+    assert (result.counts["create_right"], result.counts["update_right"]) == (1, 1)
+    stage.left.edit("contact", left, last_name="Петрова")
+    await stage.run(shadow)
+    assert (stage.left.writes, stage.right.writes) == ([], [])
+    await stage.run(stage.sync())
+    assert sorted(stage.values(stage.right, "contact", "first_name")) == ["Анна", "Борис"]
+    await stage.quiet(stage.sync())
