@@ -22,7 +22,7 @@ from jobs.call_setup import callback_watch, lines_by_source, recordings_of, rule
 from jobs.callbacks import CallbackWatch
 from jobs.checkpoints import Checkpoint, passed
 from jobs.config import Settings
-from jobs.conversations import TalkKeeper, rules_of
+from jobs.conversations import TalkKeeper, talks_by_source
 from jobs.deal_notes import DealNotes
 from jobs.digest import day_digest, yesterday
 from jobs.follow_ups import ConnectionFollowUps
@@ -236,11 +236,7 @@ def build_hub(
     named = {name: Named(name, source.door.name, source.settings.title or name) for name, source in sources.items()}
     calls = rules_by_source(sources)
     region = settings.hub.default_region or ""
-    talks = {
-        name: rules
-        for name, source in sources.items()
-        if (rules := rules_of(source.settings, named[name], hub_view)) is not None
-    }
+    talks = talks_by_source({name: source.settings for name, source in sources.items()}, named, hub_view)
     router = Router(settings.routes, named, hub_view, clock)
     spool = Spool(settings.hub.spool_dir, clock, inline=inline_spool)
     channels = alerting.open_channels(settings, clock, transport)

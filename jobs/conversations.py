@@ -56,6 +56,12 @@ def rules_of(settings: Any, about: Named, hub: Hub) -> TalkRules | None:
     return TalkRules(quiet, max(quiet, most), reply, schedule, about, hub)
 
 
+def talks_by_source(settings: Mapping[str, Any], about: Mapping[str, Named], hub: Hub) -> dict[str, TalkRules]:
+    """Of those sources that have conversations."""
+    found = {name: rules_of(one, about[name], hub) for name, one in settings.items()}
+    return {name: rules for name, rules in found.items() if rules is not None}
+
+
 @dataclass(frozen=True, slots=True)
 class Said:
     """One message just taken in. `told`: the lead that it made says all of it."""
