@@ -1,9 +1,11 @@
 """What the links to vendors of telephony share: one client, outcomes for what it is answered, days of a window."""
 
+import json
 import re
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 import httpx
@@ -187,7 +189,15 @@ def within(at: datetime | None, since: datetime, until: datetime) -> bool:
     return at is None or since <= at < until
 
 
-def as_request(body: bytes, content_type: str, received_at: datetime) -> Inbound:
-    """What a list tells of a call, in the form in which the door reads it."""
-    headers = {"content-type": content_type}
-    return Inbound("POST", "", [], headers, body, "", received_at.astimezone(UTC))
+def as_form(fields: Mapping[str, str], received_at: datetime) -> Inbound:
+    """What a list tells of a call, as the form by which the webhook would have sent it."""
+    return _request(urlencode(fields, errors="replace").encode(), "application/x-www-form-urlencoded", received_at)
+
+
+def as_json(tree: Mapping[str, Any], received_at: datetime) -> Inbound:
+    """The same for a webhook that sends JSON."""
+    return _request(json.dumps(tree).encode(), "application/json", received_at)
+
+
+def _request(body: bytes, content_type: str, received_at: datetime) -> Inbound:
+    return Inbound("POST", "", [], {"content-type": content_type}, body, "", received_at.astimezone(UTC))

@@ -1,11 +1,10 @@
 """The statistics API of Callibri: calls, requests, chats and letters that its webhook lost."""
 
-import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from connectors.apilink import ApiLink, as_request, expected, needed, spans
+from connectors.apilink import ApiLink, as_json, expected, needed, spans
 from connectors.base import Rate
 from connectors.callibri.parse import parse
 from connectors.callibri.settings import CallibriSettings
@@ -41,8 +40,7 @@ class CallibriLink(ApiLink):
             for start, end in spans(since, until, LONGEST):
                 found = [line async for line in self._lines(site, start, end)]
                 for _, line in sorted(found, key=lambda one: one[0]):
-                    body = json.dumps(line, ensure_ascii=False).encode()
-                    yield parse(self._settings, as_request(body, "application/json", self.clock.now()), self.region)
+                    yield parse(self._settings, as_json(line, self.clock.now()), self.region)
 
     async def _sites(self) -> list[str]:
         if self._settings.site_id:

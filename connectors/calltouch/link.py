@@ -4,11 +4,10 @@ import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, Final
-from urllib.parse import urlencode
 
 import httpx
 
-from connectors.apilink import PAGES_MAX, ApiLink, as_request, expected, needed, spans, within, zone_of
+from connectors.apilink import PAGES_MAX, ApiLink, as_form, expected, needed, spans, within, zone_of
 from connectors.base import Rate
 from connectors.calltouch.parse import USUAL_ZONE, parse
 from connectors.calltouch.settings import CalltouchSettings
@@ -74,8 +73,7 @@ class CalltouchLink(ApiLink):
                     yield self._parsed(request_fields(line))
 
     def _parsed(self, fields: dict[str, str]) -> Parsed:
-        form = as_request(urlencode(fields).encode(), "application/x-www-form-urlencoded", self.clock.now())
-        return parse(self._settings, form, self.region)
+        return parse(self._settings, as_form(fields, self.clock.now()), self.region)
 
     async def _calls(self, site: str, since: datetime, until: datetime) -> AsyncIterator[Tree]:
         """Days as the site counts them, both ends included."""

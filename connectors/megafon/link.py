@@ -5,11 +5,11 @@ import re
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlsplit
 
 import httpx
 
-from connectors.apilink import ApiLink, as_request, bare, given, spans, within
+from connectors.apilink import ApiLink, as_form, bare, given, spans, within
 from connectors.base import Rate
 from connectors.doors import Parsed
 from connectors.errors import AuthError, ConnectorError, PermanentError, RetryableError
@@ -53,8 +53,7 @@ class MegafonLink(ApiLink):
         for start, end in spans(since, until, LONGEST):
             lines = await self._lines((start - LONGEST_CALL).strftime(_FORM), end.strftime(_FORM))
             for fields in sorted(filter(None, map(fields_of, lines)), key=lambda one: one["start"]):
-                form = urlencode(fields).encode()
-                request = as_request(form, "application/x-www-form-urlencoded", self.clock.now())
+                request = as_form(fields, self.clock.now())
                 parsed = parse(self._settings, request, self.region)
                 if all(within(call.ended_at, start, end) for call in parsed.calls):
                     yield parsed

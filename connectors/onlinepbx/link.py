@@ -3,11 +3,10 @@
 from collections.abc import AsyncIterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
-from urllib.parse import urlencode
 
 import httpx
 
-from connectors.apilink import ApiLink, as_request, bare, given, needed, spans, within
+from connectors.apilink import ApiLink, as_form, bare, given, needed, spans, within
 from connectors.base import Rate
 from connectors.doors import Parsed
 from connectors.errors import AuthError, ConnectorError, PermanentError, RetryableError
@@ -52,8 +51,7 @@ class OnlinePbxLink(ApiLink):
             tree = await self._ask("onlinepbx.history", "mongo_history/search.json", wanted)
             lines = sorted(items(tree, "data"), key=lambda line: _stamp(line, "start_stamp"))
             for fields in filter(None, map(_fields, lines)):
-                form = urlencode(fields).encode()
-                request = as_request(form, "application/x-www-form-urlencoded", self.clock.now())
+                request = as_form(fields, self.clock.now())
                 parsed = parse(self._settings, request, self.region)
                 if all(within(call.ended_at, start, end) for call in parsed.calls):
                     yield parsed

@@ -3,11 +3,10 @@
 from collections.abc import AsyncIterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
-from urllib.parse import urlencode
 
 import httpx
 
-from connectors.apilink import ApiLink, as_request, bare, given, local, spans, within, zone_of
+from connectors.apilink import ApiLink, as_form, bare, given, local, spans, within, zone_of
 from connectors.base import Rate
 from connectors.doors import Parsed
 from connectors.errors import AuthError, ConnectorError, PermanentError, UnknownOutcomeError
@@ -54,9 +53,8 @@ class RingostatLink(ApiLink):
                 began = moment(line.get("calldate"), NEVER, zone)
                 if began == NEVER or not text(line, "uniqueid"):
                     continue
-                told = {name: value for name, value in line.items() if isinstance(value, str | int)}
-                form = urlencode({**told, "calldate": began.isoformat(), "event": "after_call"}).encode()
-                request = as_request(form, "application/x-www-form-urlencoded", self.clock.now())
+                told = {name: str(value) for name, value in line.items() if isinstance(value, str | int)}
+                request = as_form({**told, "calldate": began.isoformat(), "event": "after_call"}, self.clock.now())
                 parsed = parse(plain, request, self.region)
                 if all(within(call.ended_at or call.started_at, start, end) for call in parsed.calls):
                     yield parsed

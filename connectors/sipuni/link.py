@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, Final
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
-from connectors.apilink import ApiLink, as_request, bare, given, spans, within, zone_of
+from connectors.apilink import ApiLink, as_form, bare, given, spans, within, zone_of
 from connectors.base import Rate
 from connectors.doors import Parsed
 from connectors.errors import AuthError, ConnectorError, PermanentError, RetryableError
@@ -79,8 +79,7 @@ class SipuniLink(ApiLink):
         fields = event_of(row, zone, self._settings.user)
         if fields is None:
             return None
-        form = urlencode(fields).encode()
-        request = as_request(form, "application/x-www-form-urlencoded", self.clock.now())
+        request = as_form(fields, self.clock.now())
         (call,) = parse(self._settings, request, self.region).calls
         recorded = row.get("has_record") == "1" or ("has_record" not in row and bool(call.talk_s))
         return replace(call, recording_id=call.call_id) if recorded else call

@@ -3,11 +3,11 @@
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 import httpx
 
-from connectors.apilink import PAGES_MAX, ApiLink, as_request, bare, given, local, spans, within
+from connectors.apilink import PAGES_MAX, ApiLink, as_form, bare, given, local, spans, within
 from connectors.base import Rate
 from connectors.doors import Parsed
 from connectors.errors import AuthError, ConnectorError, PermanentError, RetryableError
@@ -55,8 +55,7 @@ class TelphinLink(ApiLink):
             async for line in self._lines(local(start - LONGEST_CALL, UTC), local(end, UTC)):
                 if (fields := fields_of(line)) is None:
                     continue
-                form = urlencode(fields).encode()
-                request = as_request(form, "application/x-www-form-urlencoded", self.clock.now())
+                request = as_form(fields, self.clock.now())
                 parsed = parse(self._settings, request, self.region)
                 if all(within(call.ended_at, start, end) for call in parsed.calls):
                     yield parsed

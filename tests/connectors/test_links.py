@@ -1,5 +1,6 @@
 """What every link to a vendor of telephony keeps to: abilities as declared, secrets and numbers in no text."""
 
+import json
 from collections.abc import AsyncIterator, Callable, Coroutine
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,7 +12,7 @@ from connectors.http import CALL_LOG, CallRecord
 from connectors.links import Dials, Lists, Records
 from connectors.registry import SOURCES
 from tests.support.hub_on_virtual_time import virtual
-from tests.support.vendor_api import Answer, Asked, FakeVendor, opened
+from tests.support.vendor_api import Answer, Asked, FakeVendor, listed, opened
 
 NOW = datetime(2026, 1, 5, 14, 0, tzinfo=UTC)
 PHONE = "+79990001122"
@@ -176,5 +177,41 @@ def test_a_list_that_was_refused_holds_no_call_up(vendor: str) -> None:
         with pytest.raises(ConnectorError):
             await dial(made)
         assert (made.clock.now() - before).total_seconds() < 10.0
+
+    run()
+
+
+HALF = "\ud800"
+DAY_OF_CALL = "2026-01-05T12:00:00Z"
+LINES: dict[str, tuple[str, Any]] = {
+    "onlinepbx": ("search.json", {"data": [{"uuid": "1", "start_stamp": 1767612000, "caller_id_number": HALF}]}),
+    "megafon": ("history", [{"uid": "1", "start": DAY_OF_CALL, "user": HALF, "client": HALF}]),
+    "telphin": (
+        "call_history",
+        {"calls": [{"call_uuid": "1", "hangup_time_gmt": DAY_OF_CALL, "result": HALF}]},
+    ),
+    "ringostat": ("calls/list", [{"uniqueid": "1", "calldate": "2026-01-05 12:00:00", "utm_term": HALF}]),
+    "calltouch": ("calls", {"records": [{"callId": 1, "date": "05/01/2026 12:00:00", "keyword": HALF}]}),
+    "callibri": (
+        "statistics",
+        {"channels_statistics": [{"calls": [{"id": 1, "date": DAY_OF_CALL, "phone": "1", "query": HALF}]}]},
+    ),
+}
+
+
+@pytest.mark.parametrize("vendor", LINES)
+def test_a_line_with_half_a_character_stops_nothing(vendor: str) -> None:
+    where, lines = LINES[vendor]
+    session = {"access_token": "session", "status": "1", "data": {"key_id": "1", "key": "session"}}
+
+    def answers(asked: Asked) -> Any:
+        if where in asked.path:
+            return Answer(200, json.dumps(lines), {"content-type": "application/json"})
+        return [] if "requests" in asked.path else session
+
+    @virtual
+    async def run() -> None:
+        (call,) = await listed(link(vendor, FakeVendor(answers)), NOW - timedelta(days=1), NOW)
+        assert call.call_id == "1"
 
     run()
