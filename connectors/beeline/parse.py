@@ -53,6 +53,7 @@ def parse(settings: BeelineSettings, inbound: Inbound, region: str) -> Parsed:
     sequence = event.text("sequenceNumber")
     tracking, target = call.text("extTrackingId"), event.text("targetId")
     disposition = outcome(direction, answered_at is not None, cause) if tells else ""
+    recorded = settings.recorded and disposition == "answered"
     event_id = event.text("eventID") or f"{leg}:{kind}:{sequence}"
     return Parsed(
         calls=(
@@ -72,7 +73,7 @@ def parse(settings: BeelineSettings, inbound: Inbound, region: str) -> Parsed:
                 ended_at=at if state == "ended" else None,
                 talk_s=talk_s,
                 disposition=disposition,
-                recording_id=f"{tracking}/{target}" if disposition == "answered" and tracking and target else "",
+                recording_id=f"{tracking}/{target}" if recorded and tracking and target else "",
                 lead=call_lead({}, at, name=name) if name else None,
                 extra={key: value for key, value in extra.items() if value},
             ),

@@ -11,4 +11,7 @@ class BeelineSettings(CallSettings):
     api_token: SecretStr | None = Field(
         None, min_length=1, description="X-MPBX-API-AUTH-TOKEN of the cabinet, for calls and recordings"
     )
+    recorded: bool = Field(
+        False, description="the PBX records calls: then each answered one has a recording (events do not tell)"
+    )
     api_url: str = Field("https://cloudpbx.beeline.ru/apis/portal/", description="where the API lives")

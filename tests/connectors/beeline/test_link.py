@@ -8,7 +8,7 @@ import pytest
 from connectors.beeline import SOURCE
 from connectors.errors import AuthError, PermanentError, RateLimitedError, RetryableError, UnknownOutcomeError
 from connectors.links import Dials, Lists, Records
-from tests.support.calldoors import call, sample, taken
+from tests.support.calldoors import call, sample, settings_of, taken
 from tests.support.hub_on_virtual_time import virtual
 from tests.support.vendor_api import Answer, Asked, FakeVendor, opened, sound
 
@@ -68,13 +68,16 @@ def test_a_call_that_is_not_made_says_why(answer: Any, error: type[Exception], w
     run()
 
 
-def released(answered: str) -> str:
+def released(answered: str, *, recorded: bool = True) -> str:
     """The id of the recording that the end of a sample's call bears."""
     text = sample("beeline/in-received").body.decode().replace("CallReceivedEvent", "CallReleasedEvent")
     times = f"<xsi:releaseTime>1767643260000</xsi:releaseTime>{answered}</xsi:call>"
     request = sample("beeline/in-received")
     body = text.replace("</xsi:call>", times).encode()
-    made = taken("beeline", type(request)(request.method, request.path_tail, [], request.headers, body, "", NOW))
+    made_for = settings_of("beeline", recorded=recorded)
+    made = taken(
+        "beeline", type(request)(request.method, request.path_tail, [], request.headers, body, "", NOW), made_for
+    )
     return call(made).recording_id
 
 
@@ -83,6 +86,7 @@ async def test_a_recording_is_found_by_the_ids_of_the_events() -> None:
     recording_id = released("<xsi:answerTime>1767643207000</xsi:answerTime>")
     assert recording_id == "1001:1/9660000001@mpbx.example.test"
     assert released("") == ""
+    assert released("<xsi:answerTime>1767643207000</xsi:answerTime>", recorded=False) == ""
 
     def answers(asked: Asked) -> Any:
         if asked.headers["host"] == "files.example.com":
