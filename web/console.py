@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from jobs import reports
 from jobs.app import Hub
+from leads.ids import new_id
 from store import reading
 from store.operator import Done
 from store.reading import LeadFilter
@@ -22,6 +23,7 @@ from web.plain import plain_text
 from web.search import clean_query, find_phone
 from web.sign_in import SignIn
 from web.sources import SourcesPage
+from web.talks import Talks
 from web.visit import Visit
 
 PER_PAGE = 50
@@ -40,6 +42,7 @@ class Console:
         self._entrance = Entrance(hub)
         self._sign_in = SignIn(hub, self._entrance.sessions)
         self._sources = SourcesPage(hub, self._entrance)
+        self._talks = Talks(hub, self._entrance)
         self._files = self._entrance.templates
         self._public_url = str(hub.settings.hub.public_url or "")
 
@@ -59,6 +62,7 @@ class Console:
             Route("/login", change(self._sign_in.enter, public=True), methods=["POST"]),
             Route("/logout", change(self._sign_in.leave), methods=["POST"]),
             *self._sources.routes(),
+            *self._talks.routes(),
             Route("/static/{name}", self._static),
             Route("/favicon.ico", self._icon),
         ]
@@ -129,7 +133,14 @@ class Console:
         if found is None:
             return visit.page("message.html", 404, kind="404", command="")
         shown = story.view(found, self._hub, visit.words)
-        return visit.page("lead.html", story=shown, actor=lambda name: story.actor(name, visit.words))
+        talks = await self._talks.of(found)
+        return visit.page(
+            "lead.html",
+            story=shown,
+            actor=lambda name: story.actor(name, visit.words),
+            talks=talks,
+            keys=[new_id(self._hub.clock) for _ in talks],
+        )
 
     # --- changes ------------------------------------------------------------------------------------------------
 
