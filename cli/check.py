@@ -1,6 +1,8 @@
 """`leadhub check`: is the configuration right, and with --live, do the CRMs agree with it."""
 
 import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,8 +21,10 @@ from cli.frame import (
 )
 
 if TYPE_CHECKING:
+    from connectors.base import TokenStore
     from jobs.config import Settings
     from jobs.live_check import Checked
+    from leads.clock import Clock
 
 
 def register(app: typer.Typer) -> None:
@@ -44,12 +48,22 @@ def register(app: typer.Typer) -> None:
 
 
 async def _asked(settings: "Settings") -> "list[Checked]":
-    from jobs.live_check import NoTokens, check_connections
+    from jobs.live_check import check_connections
     from leads.clock import SystemClock
 
     clock = SystemClock()
+    async with connection_tokens(settings, clock) as tokens:
+        return await check_connections(settings, clock, tokens)
+
+
+@asynccontextmanager
+async def connection_tokens(settings: "Settings", clock: "Clock") -> "AsyncIterator[Callable[[str], TokenStore]]":
+    """Where the tokens of each connection are kept; without OAuth no database is needed. Raises CannotRun."""
+    from jobs.live_check import NoTokens
+
     if not any(getattr(one.settings, "oauth", None) for one in settings.connections.values()):
-        return await check_connections(settings, clock, lambda _name: NoTokens())
+        yield lambda _name: NoTokens()
+        return
 
     from jobs.secret import secret_keys
     from store import admin
@@ -64,7 +78,7 @@ async def _asked(settings: "Settings") -> "list[Checked]":
         db = InlineDatabase(settings.database_url)
         sealer = Sealer(secret_keys(settings))
         try:
-            return await check_connections(settings, clock, lambda name: StoredTokens(db, sealer, name, clock))
+            yield lambda name: StoredTokens(db, sealer, name, clock)
         finally:
             await db.close()
 

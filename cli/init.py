@@ -8,11 +8,13 @@ from typing import Annotated, Final
 import typer
 
 from cli.frame import CannotRun, say
+from cli.schema import FILES, FOLDER, write_schemas
 
 STARTER: Final = {
     "config.yaml": "config.yaml",
     ".env.example": "env.example",
     "mappings/amocrm-leads.yaml": "mappings/amocrm-leads.yaml",
+    "mappings/tests/amocrm-leads.yaml": "mappings/tests/amocrm-leads.yaml",
 }
 """File to write -> file in `cli/starter`."""
 
@@ -24,7 +26,7 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Write a commented config.yaml, mappings/ and .env.example into DIR."""
         write_starter(folder)
-        for name in STARTER:
+        for name in (*STARTER, *(f"{FOLDER}/{name}" for name in FILES)):
             say(f"wrote {folder / name}")
         where = "" if folder == Path() else f"cd {folder} && "
         say(f"\nIt works as it is, with built-in sandbox CRMs:  {where}leadhub serve")
@@ -41,6 +43,7 @@ def write_starter(folder: Path) -> None:
             target.parent.mkdir(parents=True, exist_ok=True)
             with target.open("x", encoding="utf-8") as file:
                 file.write(starter_file(source).read_text(encoding="utf-8"))
+        write_schemas(folder / FOLDER)
     except OSError as error:
         raise CannotRun(f"{error.filename or folder}: {error.strerror}") from error
 

@@ -19,6 +19,8 @@ from cli import (
     errands,
     init,
     leads,
+    mapping,
+    schema,
     serve,
     setup,
     source_try,
@@ -31,6 +33,8 @@ from cli.frame import BEFORE_COMMAND, ConfigOption, run
 GROUPS: tuple[Callable[[typer.Typer], None], ...] = (
     init.register,
     check.register,
+    mapping.register,
+    schema.register,
     serve.register,
     status.register,
     leads.register,

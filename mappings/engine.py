@@ -97,21 +97,24 @@ class Drafted:
 
 def build(mapping: LeadMapping, facts: Facts) -> Drafted:
     """Never raises for what is in a lead. The same facts give the same draft."""
-    due_at = facts.due_at or facts.now + mapping.due  # by the clock, when no working hours were given
-    drawing = Drawing(scope(variables(facts, due_at)), Around(facts.hub.timezone, facts.hub.region))
+    drawing = drawing_of(mapping, facts)
     company = drawing.record(mapping.company) if mapping.company else None
     contact, deal = drawing.record(mapping.contact), drawing.record(mapping.deal)
-    note = drawing.text(mapping.note) if mapping.note else ""
     return Drafted(
         contact=contact,
         company=company if company and company.text("name") else None,
         deal=deal,
-        note_text=_tidy(note),
+        note_text=drawing.note(mapping),
         task=drawing.task(mapping),
         problems=tuple(drawing.problems),
         essentials=_essentials(facts),
         locale=locale_of(facts.hub.locale),
     )
+
+
+def drawing_of(mapping: LeadMapping, facts: Facts) -> "Drawing":
+    due_at = facts.due_at or facts.now + mapping.due  # by the clock, when no working hours were given
+    return Drawing(scope(variables(facts, due_at)), Around(facts.hub.timezone, facts.hub.region))
 
 
 class Drawing:
@@ -130,10 +133,10 @@ class Drawing:
         return DraftedRecord(
             values,
             tuple(self._fields(section.fields)),
-            tags=self._list(section.lists.get("tags", ()), _tag),
+            tags=self.part("tags", section.lists.get("tags", ())),
             utm=utm,
-            phones=self._list(section.lists.get("phones", ()), self._phone),
-            emails=self._list(section.lists.get("emails", ()), _email),
+            phones=self.part("phones", section.lists.get("phones", ())),
+            emails=self.part("emails", section.lists.get("emails", ())),
         )
 
     def task(self, mapping: LeadMapping) -> DraftedTask | None:
@@ -161,8 +164,12 @@ class Drawing:
             if value is not None:
                 yield Drawn(entry.label, _plain(value), entry.place, entry.optional, entry.fits)
 
-    def _list(self, entries: Iterable[Entry], clean: Callable[[Any], str]) -> tuple[str, ...]:
-        """The different values of all entries in order; one that cannot be read is left out and told."""
+    def note(self, mapping: LeadMapping) -> str:
+        return _tidy(self.text(mapping.note)) if mapping.note else ""
+
+    def part(self, name: str, entries: Iterable[Entry]) -> tuple[str, ...]:
+        """The different values of a list in order; one that cannot be read is left out and told."""
+        clean = {"tags": _tag, "phones": self._phone, "emails": _email}[name]
         found: dict[str, None] = {}
         for entry in entries:
             value = self._guarded(entry, self._computed(entry))

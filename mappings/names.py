@@ -1,10 +1,17 @@
 """Ids of one CRM -> names that another CRM may know -> ids there: values of lists, users, stages."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mappings.accounts import Account, AccountField, AccountStage
 from mappings.values import is_empty, text_of
+
+
+def labels_read(text: str, side: str) -> list[str]:
+    """The fields that an expression reads of a side: `left.city`, `left["Город"]`."""
+    found = re.findall(rf"""\b{side}(?:\.(\w+)|\[\s*"([^"]*)"\s*\]|\[\s*'([^']*)'\s*\])""", text)
+    return [one or two or three for one, two, three in found]
 
 
 class RecordView(Mapping[str, Any]):

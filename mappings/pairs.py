@@ -11,7 +11,7 @@ from mappings.accounts import Account, AccountField, AccountStage, FieldType
 from mappings.checker import ExpressionError
 from mappings.compare import Comparable, comparable, moment, time_of, to_places, truth
 from mappings.expressions import Condition, Value, scope
-from mappings.names import RecordView, stage_named, stage_of, user_id, value_id, value_name
+from mappings.names import RecordView, labels_read, stage_named, stage_of, user_id, value_id, value_name
 from mappings.nodes import Place
 from mappings.transforms import Around, Transform, TransformError, apply
 from mappings.values import amount, is_empty, text_of
@@ -89,9 +89,16 @@ class FieldPair:
         return self.direction in ("both", "left_to_right" if to == "right" else "right_to_left")
 
     def keys(self, side: Side) -> tuple[str, ...]:
-        """What of a record this pair reads and writes: a stage comes with its pipeline."""
-        key = self.end(side).key
-        return (key, "pipeline") if self.type == "stage" else (key,) if key else ()
+        """What of a record this pair reads and writes: a stage comes with its pipeline, a condition reads others."""
+        key, account = self.end(side).key, self.account(side)
+        texts = [one.text for one in (self.when, self.default, self.end(other(side)).value) if one]
+        read = [
+            known.key if (known := account.field(label)) else label
+            for text in texts
+            for label in labels_read(text, side)
+        ]
+        own = (key, "pipeline") if self.type == "stage" else (key,)
+        return tuple(dict.fromkeys((*own, *read)))
 
     def comparable(self, record: Mapping[str, Any], side: Side) -> Comparable:
         """This side's value in the form in which it is compared and remembered: text, or a tuple of texts."""
@@ -118,7 +125,7 @@ class FieldPair:
         if value is None:
             return {}
         if is_empty(value):
-            return dict.fromkeys(self.keys(to)[:1], () if self._several(to) else "")
+            return {self.end(to).key: () if self._several(to) else ""}
         if self.type == "stage":
             return self._stage(text_of(value), stage_of(record, self.account(source)), to)
         return {self.end(to).key: self._typed(value, to)}

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from phonenumbers import SUPPORTED_REGIONS
@@ -18,10 +18,8 @@ from mappings.expressions import (
 )
 from mappings.nodes import Leaf, Node, Place, Sequence, Table
 from mappings.problems import Problem, allowed, nearest
-from mappings.transforms import DATE_PARTS, TRANSFORMS, Transform
+from mappings.transforms import BOUNDS, DATE_PARTS, TRANSFORMS, Transform
 
-MAX_DECIMALS: Final = 6
-MAX_LENGTH: Final = 20_000
 Compiled = TypeVar("Compiled", Value, Condition)
 
 
@@ -180,10 +178,10 @@ class TreeReader:
             if key not in known.options:
                 self.report(place, f'{name} has no option "{key}"', allowed(key, known.options))
             else:
-                found[key] = self._option(name, known.options[key], part)
+                found[key] = self._option(known.options[key], part)
         return found if len(self.problems) == before else None
 
-    def _option(self, name: str, kind: str, node: Node) -> Any:
+    def _option(self, kind: str, node: Node) -> Any:
         if kind == "table":
             return self._table_or_name(node)
         if not isinstance(node, Leaf):
@@ -191,9 +189,8 @@ class TreeReader:
             return None
         text = node.text
         match kind:
-            case "number":
-                most = MAX_DECIMALS if name in ("money", "number") else MAX_LENGTH
-                low = 0 if name in ("money", "number") else 1
+            case "decimals" | "length":
+                low, most = BOUNDS[kind]
                 if node.kind != "int" or not text.isascii() or not text.isdigit() or not low <= int(text) <= most:
                     self.report(node.place, f"is a whole number from {low} to {most}")
                     return None

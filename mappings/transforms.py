@@ -20,7 +20,8 @@ from mappings.values import amount, filled, is_empty, text_of
 DATE_PARTS: Final = re.compile(r"(?:[^%]|%[dmyYHMSjpAaBb%])*")
 COMMON_DATES: Final = ("%d.%m.%Y", "%d.%m.%Y %H:%M", "%d.%m.%Y %H:%M:%S", "%d.%m.%y", "%Y/%m/%d", "%Y.%m.%d")
 """Read without being told so, beside ISO and seconds since 1970. Not 03/04/2026: nobody knows which is the month."""
-KEEP_LIMIT: Final = 0
+BOUNDS: Final = {"decimals": (0, 6), "length": (1, 20_000)}
+"""Options that are whole numbers: from, to."""
 
 
 class TransformError(ValueError):
@@ -60,7 +61,7 @@ class Known:
     help: str
     whole: bool = False
     options: Mapping[str, str] = field(default_factory=dict)
-    """Name -> kind: text, number, zone, dates (a format), words (a list), table."""
+    """Name -> kind: text, a key of BOUNDS, zone, region, dates (a format), table, value, or words: a|b|c."""
     main: str = ""
     needs: bool = False
     """It cannot do without its main option."""
@@ -183,7 +184,7 @@ def _map(value: Any, options: Mapping[str, Any], _around: Around) -> Any:
 def _truncate(value: Any, options: Mapping[str, Any], around: Around) -> Any:
     if not isinstance(value, str):
         return value
-    length = options.get("length", KEEP_LIMIT) or around.limit
+    length = options.get("length") or around.limit
     return filters.truncate(value, length) if length else value
 
 
@@ -226,8 +227,8 @@ TRANSFORMS: Final[Mapping[str, Known]] = {
         options={"from": "dates", "zone": "zone", "to": "dates"},
         main="to",
     ),
-    "money": Known(_money, "the amount with `decimals` places (2)", options={"decimals": "number"}, main="decimals"),
-    "number": Known(_number, "the number", options={"decimals": "number"}, main="decimals"),
+    "money": Known(_money, "the amount with `decimals` places (2)", options={"decimals": "decimals"}, main="decimals"),
+    "number": Known(_number, "the number", options={"decimals": "decimals"}, main="decimals"),
     "split": Known(_split, "a list from a text, parted by `by`", True, {"by": "text"}, main="by"),
     "join": Known(_join, "one text from a list", True, {"by": "text"}, main="by"),
     "translit": Known(_translit, "Russian letters in Latin ones"),
@@ -239,7 +240,7 @@ TRANSFORMS: Final[Mapping[str, Known]] = {
         needs=True,
     ),
     "truncate": Known(
-        _truncate, "at most so many characters; alone: the CRM's limit", options={"length": "number"}, main="length"
+        _truncate, "at most so many characters; alone: the CRM's limit", options={"length": "length"}, main="length"
     ),
     "first": Known(_first, "the first of a list", True),
     "last": Known(_last, "the last of a list", True),

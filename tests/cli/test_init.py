@@ -17,6 +17,10 @@ def test_what_init_writes_is_a_right_configuration_with_no_environment(tmp_path:
         ".env.example",
         "config.yaml",
         "mappings/amocrm-leads.yaml",
+        "mappings/tests/amocrm-leads.yaml",
+        "schemas/config.schema.json",
+        "schemas/mapping.schema.json",
+        "schemas/sync-mapping.schema.json",
     ]
     checked = leadhub("check", cwd=tmp_path / "hub")
     assert checked.status == 0
@@ -45,7 +49,7 @@ def test_every_line_of_the_starter_that_is_commented_out_is_right_too(tmp_path: 
     for line in path.read_text().splitlines():
         body = line.lstrip()
         wanted = body.startswith("# ") and ":" in body.split("#")[1].split(" ")[1]
-        lines.append(line.replace("# ", "", 1) if wanted and not body.startswith("# leadhub:") else line)
+        lines.append(line.replace("# ", "", 1) if wanted and not body.startswith(("# leadhub:", "# yaml-")) else line)
     text = "\n".join(lines)
     for setting in ("public_url:", "fallback:", "assign:", "repeat:", "key:", "heartbeat_url:", "digest_at:"):
         assert any(line.strip().startswith(setting) for line in lines), setting
@@ -59,7 +63,7 @@ def test_every_line_of_the_starter_that_is_commented_out_is_right_too(tmp_path: 
 
 @pytest.mark.parametrize("there", list(STARTER))
 def test_nothing_is_overwritten_and_then_nothing_is_written(tmp_path: Path, there: str) -> None:
-    (tmp_path / there).parent.mkdir(exist_ok=True)
+    (tmp_path / there).parent.mkdir(exist_ok=True, parents=True)
     (tmp_path / there).write_text("mine")
     ran = leadhub("init", cwd=tmp_path)
     assert ran.status == 2
