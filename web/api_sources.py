@@ -69,6 +69,10 @@ class Sources(shapes.Shape):
     sources: list[Source]
 
 
+class SourcesAsked(shapes.Asked):
+    name: shapes.Word = Field("", description="only this source")
+
+
 class RefusedAsked(shapes.Asked):
     limit: int = Field(50, ge=1, le=1000)
 
@@ -120,10 +124,11 @@ def add_sources(api: APIRouter, hub: Hub, gate: TokenGate) -> None:
     settings = hub.settings
 
     @api.get("/sources", tags=["sources"])
-    async def list_sources() -> Sources:
+    async def list_sources(asked: Annotated[SourcesAsked, Query()]) -> Sources:
         """Each door: address, proofs, last event, today's counts, what is wrong."""
         now = hub.clock.now()
-        lines = await hub.db.read(lambda conn: source_lines(conn, settings, now))
+        found = await hub.db.read(lambda conn: source_lines(conn, settings, now))
+        lines = [line for line in found if asked.name in ("", line.name)]
         style = ConsoleStyle(locale=settings.hub.locale, zone=settings.hub.zone)
         return Sources.model_validate({"sources": [line.to_json(style, now) for line in lines]})
 
