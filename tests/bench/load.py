@@ -6,10 +6,12 @@ leave at random moments, so many a second on average, whether or not earlier one
 
 import argparse
 import asyncio
+import base64
 import json
 import os
 import random
 import time
+from pathlib import Path
 from typing import Any, cast
 
 import uvloop
@@ -63,7 +65,11 @@ class Load:
         self._next = args.first
         self._until = 0.0
         self._all_answered = asyncio.Event()
-        self._prepared = [request(args.path, form(number)) for number in range(args.first, args.first + args.prepare)]
+        if args.requests is not None:
+            self._prepared = [base64.b64decode(line) for line in args.requests.read_bytes().splitlines()]
+        else:
+            numbers = range(args.first, args.first + args.prepare)
+            self._prepared = [request(args.path, form(number)) for number in numbers]
 
     def prepared(self, number: int) -> bytes:
         index = number - self.args.first
@@ -138,6 +144,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=0.0, help="enquiries a second; 0: as fast as answered")
     parser.add_argument("--first", type=int, default=0, help="number of the first enquiry")
     parser.add_argument("--prepare", type=int, default=0, help="requests made before the clock starts")
+    parser.add_argument("--requests", type=Path, help="whole requests to send instead, one a line in base64")
     args = parser.parse_args()
 
     async def run() -> dict[str, Any]:

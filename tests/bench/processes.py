@@ -25,8 +25,8 @@ hub:
   secret_key: a-key-only-for-benchmarks
 connections:
   sales: {{type: amocrm, base_url: "http://127.0.0.1:{crm_port}", access_token: sandbox, rate: {{calls: {rate}}}}}
-sources: {{site: {{type: webform}}}}
-routes: [{{from: [site], to: [sales]}}]
+sources: {{site: {{type: webform}}, {sources}}}
+routes: [{{from: ["*"], to: [sales]}}]
 """
 
 
@@ -90,11 +90,14 @@ def wait_for(process: subprocess.Popen[bytes], port: int, path: str) -> None:
 
 
 @contextmanager
-def hub(folder: Path, database: str, *, crm_port: int = 9, rate: int = 7, roles: str = "") -> Iterator[Running]:
-    """A real `leadhub serve`; `crm_port` 9 is nobody: the CRM is down."""
+def hub(
+    folder: Path, database: str, *, crm_port: int = 9, rate: int = 7, roles: str = "", sources: str = ""
+) -> Iterator[Running]:
+    """A real `leadhub serve`; `crm_port` 9 is nobody: the CRM is down. `sources`: more of them, in flow YAML."""
     port = free_port()
     config = folder / "config.yaml"
-    config.write_text(CONFIG.format(port=port, database=database, crm_port=crm_port, rate=rate), encoding="utf-8")
+    text = CONFIG.format(port=port, database=database, crm_port=crm_port, rate=rate, sources=sources)
+    config.write_text(text, encoding="utf-8")
     command = [sys.executable, "-m", "cli.main", "serve", "--config", str(config)]
     if roles:
         command += ["--roles", roles]

@@ -7,7 +7,7 @@ import pytest
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["resources", "claims"])
+@pytest.mark.parametrize("name", ["resources", "claims", "doors"])
 def test_a_measurement_prints_its_rows(name: str) -> None:
     command = [sys.executable, "-m", "tests.bench", "--quick", "--only", name]
     done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
