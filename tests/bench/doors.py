@@ -26,18 +26,7 @@ WARM_S = 1.5
 ROUND_S, ROUNDS = 0.02, 7
 """A door is timed in rounds, of which the middle one counts: others use this machine too."""
 MIXED = (
-    *(
-        "webform",
-        "tilda",
-        "generic",
-        "typeform",
-        "tally",
-        "elementor",
-        "google-ads",
-        "shopify",
-        "woocommerce",
-        "stripe",
-    ),
+    *("webform", "tilda", "generic", "typeform", "tally", "elementor", "google-ads", "shopify", "woocommerce"),
     *("stripe", "mango", "zadarma", "twilio", "uis", "sipuni", "megafon", "telegram", "whatsapp", "vk", "calltouch"),
 )
 
