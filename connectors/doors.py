@@ -154,7 +154,14 @@ class RateLimit(NamedTuple):
         return cls(int(match[1]), float(match[2] or 1) * _UNITS_S[match[3]])
 
 
+def duration_or_off(value: object) -> object:
+    """As `duration_s`; `off` -> None."""
+    off = value is False or (isinstance(value, str) and value.strip().lower() in ("off", "none"))
+    return None if off else duration_s(value)
+
+
 Seconds = Annotated[float, BeforeValidator(duration_s), Field(ge=0)]
+SecondsOrOff = Annotated[Annotated[float, Field(ge=60)] | None, BeforeValidator(duration_or_off)]
 Rate = Annotated[RateLimit | None, BeforeValidator(RateLimit.read)]
 
 _LOOPBACK = ("127.", "::1", "::ffff:127.")
@@ -178,6 +185,9 @@ class DoorSettings(BaseModel):
     dedup_window: Seconds = Field(60.0, description="seconds in which equal content without an id is one lead")
     rate_limit: Rate = Field(None, description="requests from one address, e.g. 60/m; off: no limit")
     cors_origins: tuple[str, ...] = Field((), description="origins whose pages may send; '*' is any")
+    reconcile: SecondsOrOff = Field(
+        900.0, description="how often the vendor's own list is read for what never arrived, where there is one; or off"
+    )
 
     def limit_for(self, remote_ip: str) -> RateLimit | None:
         """The limit for one address. Loopback has none unless the limit was written down on purpose."""

@@ -316,6 +316,10 @@ def build_hub(
         refusals=Refusals(db, clock, sealer, masks, settings.hub.zone),
         checkpoint=checkpoint,
     )
+    about_sources = {
+        name: {"vendor": source.door.title, "title": named[name].title, "group": source.door.group}
+        for name, source in sources.items()
+    }
     fallback = settings.hub.fallback
     hub = Hub(
         settings=settings,
@@ -341,7 +345,7 @@ def build_hub(
             fallback_channels=alerting.by_name(channels, fallback.to) if fallback else {},
             local=alerts.local,
             spool=spool,
-            sources={name: _about_source(source, named[name]) for name, source in sources.items()},
+            sources=about_sources,
         ),
         callbacks=callback_watch(sources, db, clock, incidents, router, settings.hub.timezone),
         scheduler=LeaseKeeper("scheduler", db, clock, pace, hub_id),
@@ -355,6 +359,8 @@ def build_hub(
             policy=RetryPolicy(max_age=settings.hub.max_age),
             hub_id=hub_id,
             talks=TalkKeeper(clock, talks),
+            about=about_sources,
+            told=alerts.wake,
             checkpoint=checkpoint,
             pace=pace,
         ),
@@ -371,7 +377,3 @@ def _about(name: str, settings: Settings) -> dict[str, Any]:
         "title": name,
         "oauth": getattr(configured.settings, "oauth", None) is not None,
     }
-
-
-def _about_source(source: Source, named: Named) -> dict[str, Any]:
-    return {"vendor": source.door.title, "title": named.title, "group": source.door.group}

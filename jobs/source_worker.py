@@ -1,11 +1,12 @@
 """One worker per source whose vendor can be asked: at any time one process does it, under a lease."""
 
 import asyncio
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from connectors.http import MAY_WRITE
-from connectors.links import Dials, Fetches, Link, Replies
+from connectors.links import Dials, Fetches, Link, Lists, Replies
 from jobs.checkpoints import Checkpoint, passed
 from jobs.conversations import TalkKeeper
 from jobs.dialling import DialRuns
@@ -13,6 +14,7 @@ from jobs.errands import ErrandRuns
 from jobs.intake import IntakeService, Source
 from jobs.leasing import LeaseKeeper
 from jobs.pace import NORMAL, Pace
+from jobs.reconciling import Reconciling
 from jobs.sending import Sending
 from leads import retry
 from leads.clock import Clock
@@ -82,10 +84,15 @@ def make_workers(
     policy: retry.RetryPolicy,
     hub_id: str,
     talks: TalkKeeper,
+    about: Mapping[str, dict[str, Any]],
+    told: Callable[[], None],
     checkpoint: Checkpoint = passed,
     pace: Pace = NORMAL,
 ) -> dict[str, SourceWorker]:
-    """Name of the lease -> worker, for each source with a link of which something is to be done."""
+    """Name of the lease -> worker, for each source with a link of which something is to be done.
+
+    `about`: source -> what a text may show of it; `told` is called when there is something to tell people.
+    """
     workers: dict[str, SourceWorker] = {}
     for name, link in links.items():
         source, parts = sources[name], list[Part]()
@@ -95,6 +102,9 @@ def make_workers(
             parts.append(DialRuns(name, link, db, clock, checkpoint, pace))
         if isinstance(link, Replies):
             parts.append(Sending(name, link, db, clock, talks, checkpoint, pace))
+        every_s = source.settings.reconcile
+        if isinstance(link, Lists) and every_s is not None:
+            parts.append(Reconciling(source, link, db, clock, intake, about.get(name, {}), every_s, told))
         if parts:
             lease = lease_of(name)
             workers[lease] = SourceWorker(name, LeaseKeeper(lease, db, clock, pace, hub_id), parts)
