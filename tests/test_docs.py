@@ -13,6 +13,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,9 @@ from typer.core import TyperGroup
 
 from cli.main import build
 from jobs.config import load
+from jobs.mapping_trials import run_tests
 from mappings.load import parse_mapping
+from mappings.records import parse_record_mapping
 from tests.support import door_pages, door_table
 from tests.support.settings_tables import DOC, rewritten
 
@@ -191,6 +194,23 @@ def test_every_configuration_shown_is_right(block: Block, tmp_path: Path) -> Non
 @pytest.mark.parametrize("block", blocks("yaml mapping"), ids=str)
 def test_every_mapping_shown_is_right(block: Block) -> None:
     parse_mapping(block.text.encode(), block.page, name="amocrm-leads")
+
+
+@pytest.mark.parametrize("block", blocks("yaml sync-mapping"), ids=str)
+def test_every_mapping_of_records_shown_is_right(block: Block) -> None:
+    assert parse_record_mapping(block.text.encode(), block.page, name="amocrm-hubspot-contact").pairs
+
+
+@pytest.mark.parametrize("block", blocks("yaml example"), ids=str)
+def test_every_example_shown_comes_out_as_it_says(block: Block, tmp_path: Path) -> None:
+    (tmp_path / "mappings" / "tests").mkdir(parents=True)
+    (tmp_path / "config.yaml").write_text("hub: {locale: ru, default_region: RU}\n", encoding="utf-8")
+    mapping = next(one.text for one in blocks("yaml mapping") if "dictionaries" in one.text)
+    (tmp_path / "mappings" / "amocrm-leads.yaml").write_text(mapping.replace(", required: true", ""), encoding="utf-8")
+    (tmp_path / "mappings" / "tests" / "shown.yaml").write_text(block.text, encoding="utf-8")
+    outcome = run_tests(load(tmp_path / "config.yaml", {}), datetime(2026, 11, 24, tzinfo=UTC))
+    assert outcome.tests
+    assert outcome.differences == ()
 
 
 def test_every_yaml_block_is_checked() -> None:
