@@ -8,12 +8,14 @@ from collections.abc import Mapping
 
 from jobs import alert_catalog_calls as of_calls
 from jobs import alert_catalog_sources as of_sources
+from jobs import alert_catalog_syncs as of_syncs
 from jobs import alert_catalog_talks as of_talks
 from jobs.alert_catalog_sources import Entry
 
 RU: Mapping[str, Entry] = {
     **of_sources.RU,
     **of_calls.RU,
+    **of_syncs.RU,
     **of_talks.RU,
     # --- parts of sentences
     "seconds": "{n} с",
@@ -258,6 +260,7 @@ RU: Mapping[str, Entry] = {
 EN: Mapping[str, Entry] = {
     **of_sources.EN,
     **of_calls.EN,
+    **of_syncs.EN,
     **of_talks.EN,
     # --- parts of sentences
     "seconds": "{n} s",

@@ -38,6 +38,7 @@ from jobs.alert_parts import (
     where_to,
 )
 from jobs.alert_source_texts import OF_SOURCES
+from jobs.alert_sync_texts import OF_SYNCS
 from jobs.alert_talk_texts import OF_TALKS
 from jobs.alert_words import Raw, Style
 from leads.incidents import Incident
@@ -244,6 +245,7 @@ _OPEN: Mapping[str, Callable[[Incident, Style, datetime], Lines]] = {
     "not_called_back": _not_called_back,
     "owner_digest": _prepared,
     **OF_SOURCES,
+    **OF_SYNCS,
     **OF_TALKS,
 }
 

@@ -5,7 +5,6 @@ import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
 
 import httpx
 
@@ -24,6 +23,7 @@ from jobs.checkpoints import Checkpoint, passed
 from jobs.config import Settings
 from jobs.conversations import TalkKeeper, talks_by_source
 from jobs.deal_notes import DealNotes
+from jobs.describing import about_connection, about_source
 from jobs.digest import day_digest, yesterday
 from jobs.follow_ups import ConnectionFollowUps
 from jobs.gathering import Gathering
@@ -43,6 +43,10 @@ from jobs.route_mappings import mappings_by_route
 from jobs.routing import Router
 from jobs.secret import secret_keys
 from jobs.source_worker import SourceWorker, make_workers
+from jobs.sync.making import make_syncs
+from jobs.sync.opening import Opened
+from jobs.sync.service import Hints, SyncService, lease_of
+from jobs.sync.telling import SyncReporter
 from jobs.timetable import daily
 from leads.clock import Clock
 from leads.ids import new_id
@@ -79,6 +83,9 @@ class Connection:
     metadata: MetadataCache
     owner: ConnectionOwner
 
+    def opened(self, settings: Settings) -> Opened:
+        return Opened(self.name, self.connector, self.target, settings.connections[self.name].settings)
+
 
 @dataclass(slots=True)
 class Hub:
@@ -104,10 +111,16 @@ class Hub:
     gathering: Gathering
     workers: dict[str, SourceWorker]
     """By the name of the lease, under which each is woken as well."""
+    syncs: dict[str, SyncService] = field(default_factory=dict)
+    """By the name of the lease."""
+    hints: Hints = field(init=False)
     pace: Pace = NORMAL
     listens: bool = False
     """Whether other processes' wake-ups are listened to."""
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.hints = Hints(self.settings.syncs, self.db, lambda name: self.wake([lease_of(name)]))
 
     def start(self, roles: Collection[str] = ROLES) -> None:
         """Starts the work of these roles; the web server itself is started by whoever serves."""
@@ -122,6 +135,8 @@ class Hub:
                 self._start(f"owner {connection.name}", connection.owner.run)
             for worker in self.workers.values():
                 self._start(f"source {worker.name}", worker.run)
+            for sync in self.syncs.values():
+                self._start(f"sync {sync.name}", sync.run)
             if self.listens:
                 self._start("wake-ups", partial(wakeups.listen, self.settings.database_url, self.wake, self.clock))
         if "scheduler" in roles:
@@ -176,12 +191,12 @@ class Hub:
             await self.clock.sleep(RESTART_S)
 
     def wake(self, names: Collection[str]) -> None:
-        """Something of these connections and workers of sources became due; of any of them, when none is named."""
+        """Something of these connections, workers of sources and syncs became due; of any, when none is named."""
         for name in names or (*self.connections, *self.workers):
             if (connection := self.connections.get(name)) is not None:
                 connection.owner.wake()
-            elif (worker := self.workers.get(name)) is not None:
-                worker.wake()
+            elif (part := self.workers.get(name) or self.syncs.get(name)) is not None:
+                part.wake()
 
     def try_now(self, names: Collection[str]) -> None:
         """A person wants these connections and sources tried at once, whatever was said of them before."""
@@ -193,10 +208,12 @@ class Hub:
 
     async def stop(self) -> None:
         """Finishes or hands back what is in flight, then closes everything."""
-        owners = [task for task in self._tasks if task.get_name().startswith(("owner ", "source "))]
+        owners = [task for task in self._tasks if task.get_name().startswith(("owner ", "source ", "sync "))]
         self.scheduler.stop()
         for worker in self.workers.values():
             worker.stop()
+        for sync in self.syncs.values():
+            sync.stop()
         for connection in self.connections.values():
             connection.owner.stop()
         if owners:
@@ -243,7 +260,7 @@ def build_hub(
     incidents = StoredIncidents(db, clock)
     alerts = Alerts(incidents, channels, clock)
     incidents.changed = alerts.wake
-    about = {name: _about(name, settings) for name in settings.connections}
+    about = {name: about_connection(name, settings) for name in settings.connections}
     reporter = IncidentReporter(incidents, db, clock, about)
     hub_id = new_id(clock)
     connections: dict[str, Connection] = {}
@@ -316,10 +333,7 @@ def build_hub(
         refusals=Refusals(db, clock, sealer, masks, settings.hub.zone),
         checkpoint=checkpoint,
     )
-    about_sources = {
-        name: {"vendor": source.door.title, "title": named[name].title, "group": source.door.group}
-        for name, source in sources.items()
-    }
+    about_sources = {name: about_source(source, named[name]) for name, source in sources.items()}
     fallback = settings.hub.fallback
     hub = Hub(
         settings=settings,
@@ -365,15 +379,15 @@ def build_hub(
             pace=pace,
         ),
         gathering=Gathering(db, clock, locale=settings.hub.locale, zone=settings.hub.zone, wake=wake),
+        syncs=make_syncs(
+            settings,
+            lambda name: connections[name].opened(settings),
+            db,
+            clock,
+            pace=pace,
+            hub_id=hub_id,
+            report=SyncReporter(incidents).ended,
+        ),
         pace=pace,
     )
     return hub
-
-
-def _about(name: str, settings: Settings) -> dict[str, Any]:
-    configured = settings.connections[name]
-    return {
-        "vendor": CONNECTORS[configured.type].title,
-        "title": name,
-        "oauth": getattr(configured.settings, "oauth", None) is not None,
-    }

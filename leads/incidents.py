@@ -57,6 +57,8 @@ KINDS: Mapping[str, Kind] = {
     "source_recovered": Kind("info", end="none", by_cause=True),
     "channel_down": Kind("red"),
     "not_called_back": Kind("yellow", end="edit"),
+    "sync_braked": Kind("yellow"),
+    "sync_failed": Kind("red", brief_s=300.0),
     "alert_test": Kind("info", end="none", by_cause=True),
     "owner_digest": Kind("info", end="none"),
 }

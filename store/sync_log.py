@@ -25,6 +25,10 @@ def change_pass(conn: Connection, pass_id: str, **values: Any) -> None:
     conn.execute(update(t_sync_pass).where(_S.id == pass_id).values(**values))
 
 
+def drop_pass(conn: Connection, pass_id: str) -> None:
+    conn.execute(delete(t_sync_pass).where(_S.id == pass_id))
+
+
 def end_left_over(conn: Connection, sync: str, now: datetime) -> None:
     """Passes that died with their process."""
     where = (_S.sync == sync, _S.state == "running")

@@ -136,7 +136,7 @@ class SyncIssue(Row, table=True):
 class SyncPass(Row, table=True):
     """One pass; `counts` grow as it goes.
 
-    `kind`: quick, full, undo. `state`: running, done, stopped, braked, failed.
+    `kind`: quick, full, hints, undo. `state`: running, done, stopped, braked, failed.
     """
 
     __tablename__ = "sync_pass"

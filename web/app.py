@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable
 from jobs.app import Hub
 from jobs.secret import secret_keys
 from jobs.trial import Trials
+from web.hooks import PREFIX as HOOKS
+from web.hooks import HooksApp
 from web.intake import PREFIX, IntakeApp, Receive, Scope, Send
 from web.probes import Probes
 
@@ -25,6 +27,7 @@ class WebApp:
             public_url=str(settings.public_url or ""),
             trials=Trials(hub.intake, hub.db, secret_keys(hub.settings), hub.clock),
         )
+        self._hooks = HooksApp(hub, self._intake)
         self._probes = Probes(hub)
         self._pages: Callable[[Scope, Receive, Send], Awaitable[None]] | None = None
         self._making = asyncio.Lock()
@@ -32,6 +35,9 @@ class WebApp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"].startswith(PREFIX):
             await self._intake(scope, receive, send)
+            return
+        if scope["type"] == "http" and scope["path"].startswith(HOOKS):
+            await self._hooks(scope, receive, send)
             return
         if scope["type"] == "http" and scope["path"] in self._probes.paths:
             await self._probes(scope, receive, send)

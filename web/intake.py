@@ -59,24 +59,24 @@ class IntakeApp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         name, _, tail = scope["path"][len(PREFIX) :].partition("/")
         source = self._intake.source(name)
-        headers = _headers(scope)
+        headers = headers_of(scope)
         if source is None:
-            await _drain(receive)
-            await send_reply(send, _error(404, "unknown source"))
+            await drain(receive)
+            await send_reply(send, error_reply(404, "unknown source"))
             return
         cors = source.settings.cors_headers(headers.get("origin", ""))
         try:
             reply = await self._answer(source, tail, scope, headers, receive)
         except TooLarge:
-            await _drain(receive)
+            await drain(receive)
             await self._intake.refusals.too_large(source.name, self._max_body)
-            reply = _error(413, f"the request is larger than {self._max_body} bytes")
+            reply = error_reply(413, f"the request is larger than {self._max_body} bytes")
         except ClientGone:
             return
         except SpoolUnavailable:
             log.error("neither database nor spool can be written", extra={"event": "intake.closed"})
-            reply = _error(503, "cannot store anything now, please send it again")
-            reply.headers["retry-after"] = str(RETRY_AFTER_S)  # type: ignore[index]  # _error makes a dict
+            reply = error_reply(503, "cannot store anything now, please send it again")
+            reply.headers["retry-after"] = str(RETRY_AFTER_S)  # type: ignore[index]  # it makes a dict
         await send_reply(send, reply, cors)
 
     async def _answer(
@@ -86,18 +86,8 @@ class IntakeApp:
         if method == "OPTIONS":
             return Reply(204, b"")
         if method not in ("POST", "GET"):
-            return _error(405, "send it with POST")
-        body = await self._body(headers, receive)
-        inbound = Inbound(
-            method=method,
-            path_tail=unquote(tail),
-            query=parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True, errors="replace"),
-            headers=headers,
-            body=body,
-            remote_ip=self._remote_ip(scope, headers),
-            received_at=self._clock.now(),
-            url=self._url(scope, headers),
-        )
+            return error_reply(405, "send it with POST")
+        inbound = await self.inbound(scope, headers, tail, receive)
         if self._trials is not None and HEADER in headers:
             return await self._trials.answer(source, inbound)
         if method == "GET":
@@ -106,8 +96,22 @@ class IntakeApp:
             except Refused as refusal:
                 return await self._intake.refusals.refuse(source.name, inbound, refusal.status, refusal.reason)
             if found or "GET" not in source.door.methods:
-                return found or _error(405, "send it with POST")
+                return found or error_reply(405, "send it with POST")
         return await self._intake.receive(source, inbound)
+
+    async def inbound(self, scope: Scope, headers: dict[str, str], tail: str, receive: Receive) -> Inbound:
+        """The request, read to its end. Raises TooLarge, ClientGone."""
+        body = await self._body(headers, receive)
+        return Inbound(
+            method=scope["method"],
+            path_tail=unquote(tail),
+            query=parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True, errors="replace"),
+            headers=headers,
+            body=body,
+            remote_ip=self._remote_ip(scope, headers),
+            received_at=self._clock.now(),
+            url=self._url(scope, headers),
+        )
 
     async def _body(self, headers: dict[str, str], receive: Receive) -> bytes:
         length = headers.get("content-length", "")
@@ -157,7 +161,7 @@ class IntakeApp:
         return base + path
 
 
-def _headers(scope: Scope) -> dict[str, str]:
+def headers_of(scope: Scope) -> dict[str, str]:
     headers: dict[str, str] = {}
     for name, value in scope["headers"]:
         key = name.decode("latin-1").lower()
@@ -166,7 +170,7 @@ def _headers(scope: Scope) -> dict[str, str]:
     return headers
 
 
-async def _drain(receive: Receive) -> None:
+async def drain(receive: Receive) -> None:
     """Read and forget the rest of the body, at most DRAIN_BYTES in DRAIN_S seconds."""
     size = 0
     try:
@@ -188,7 +192,7 @@ def _is_address(text: str) -> bool:
     return True
 
 
-def _error(status: int, reason: str) -> Reply:
+def error_reply(status: int, reason: str) -> Reply:
     return Reply(status, json.dumps({"error": reason}).encode(), headers={})
 
 

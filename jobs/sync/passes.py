@@ -25,6 +25,7 @@ from store.leases import Held, assert_held
 
 HARM: Final = ("update", "archive", "delete", "tag")
 TELL_EVERY_S: Final = 1.0
+TELLING: Final = (*HARM, "create", "link", "matched", "ambiguous", "failed", "unknown", "conflicts", "stopped", "found")
 State = Literal["done", "stopped", "braked", "failed"]
 
 
@@ -40,9 +41,13 @@ class PassResult:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """How a pass shall be. `patient`: wait at the end until lost creates are certain."""
+    """How a pass shall be. `patient`: wait at the end until lost creates are certain.
+
+    `hints`: only what webhooks told of; nothing is looked for.
+    """
 
     full: bool = False
+    hints: bool = False
     yes: bool = False
     patient: bool = False
     request_id: str = ""
@@ -82,13 +87,16 @@ async def run_pass(
         state, error = "failed", str(run.troubles[-1])
     if state == "done" and run.capped:
         state, error = "braked", f"{run.capped} removals are over delete_cap"
+        run.counts["would_remove"] = run.capped
     now = clock.now()
     counts = {name: count for name, count in run.counts.items() if count}
 
     def end(conn: Connection) -> None:
         assert_held(conn, held)
         sync_log.change_pass(conn, run.pass_id, state=state, ended_at=now, counts=counts, error=error)
-        if state in ("done", "braked"):
+        if state == "done" and not wish.request_id and not any(name.startswith(TELLING) for name in counts):
+            sync_log.drop_pass(conn, run.pass_id)  # a look that found nothing: hundreds a day
+        if state in ("done", "braked") and not wish.hints:
             _note(conn, sync, now, full=wish.full)
         sync_log.tidy(conn, sync.name, now, keep=sync.settings.keep_log)
 
@@ -101,7 +109,8 @@ async def _whole(run: Run, wish: Wish) -> None:
     if run.mode == "write":
         await resume(run)
         await _leave_shadow(run)
-    await both(lambda side: poll(run, side))
+    if not wish.hints:
+        await both(lambda side: poll(run, side))
     if wish.full:
         await both(lambda side: list_all(run, side))
     if run.mode == "write" and not run.yes:
@@ -119,7 +128,7 @@ def _begin(conn: Connection, run: Run, wish: Wish) -> None:
         conn,
         id=run.pass_id,
         sync=run.sync.name,
-        kind="full" if wish.full else "quick",
+        kind="full" if wish.full else "hints" if wish.hints else "quick",
         state="running",
         shadow=run.mode == "shadow",
         request_id=wish.request_id,
@@ -190,7 +199,8 @@ async def _brake(run: Run) -> None:
     counts = await forecast(run)
     paired = (await run.db.read(lambda conn: sync_pairs.counts(conn, name))).get("paired", 0)
     if why := over(counts, paired, brake):
-        run.counts.update({f"would_{op}": count for op, count in counts.items()})
+        touching = (*HARM, "create")
+        run.counts.update({f"would_{op}": count for op, count in counts.items() if op.startswith(touching)})
         raise _Braked(why)
 
 

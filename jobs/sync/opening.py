@@ -1,0 +1,117 @@
+"""A sync made ready: both connections' records, the mapping bound to what the accounts have."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from connectors.base import Connector, Metadata
+from connectors.errors import AuthError, ConnectorError
+from connectors.records import RecordField, RecordPort
+from jobs.accounts import account_of
+from jobs.config import Settings
+from jobs.config_syncs import SyncSettings
+from jobs.sync.model import End, Sibling, Sync, conditions_of
+from mappings.accounts import Account, AccountField
+from mappings.records import load_record_mapping
+
+
+class CannotSync(Exception):
+    """Says for people why this sync cannot run, and what would help."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """One open connection. `settings` are the connection's own."""
+
+    name: str
+    connector: Connector
+    target: Any
+    settings: Any
+
+    def port(self) -> RecordPort:
+        if self.connector.records is None:
+            raise CannotSync(f"records of {self.connector.title} cannot be synced")
+        return self.connector.records(self.target)
+
+
+async def open_sync(settings: Settings, name: str, opened: Mapping[str, Opened]) -> Sync:
+    """`opened`: both connections by name. Raises CannotSync, ConnectorError, mappings.problems.MappingError."""
+    chosen = settings.syncs[name]
+    left, right = opened[chosen.left], opened[chosen.right]
+    folder = settings.base_dir / "mappings"
+    mapping = load_record_mapping(left.connector.name, right.connector.name, chosen.object, folder, name=chosen.mapping)
+    ends = [await _end(settings, chosen, one) for one in (left, right)]
+    return Sync(
+        name,
+        chosen,
+        mapping.bound(ends[0].account, ends[1].account),
+        ends[0],
+        ends[1],
+        siblings_of(settings.syncs, name),
+        conditions_of(chosen),
+    )
+
+
+def siblings_of(syncs: Mapping[str, SyncSettings], name: str) -> tuple[Sibling, ...]:
+    """The other syncs between the same two connections."""
+    own = syncs[name]
+    return tuple(
+        Sibling(other, one.object, swapped=one.left == own.right)
+        for other, one in syncs.items()
+        if other != name and {one.left, one.right} == {own.left, own.right}
+    )
+
+
+async def _end(settings: Settings, chosen: SyncSettings, opened: Opened) -> End:
+    port = opened.port()
+    if chosen.object not in port.capabilities.objects:
+        raise CannotSync(f'{opened.connector.title} "{opened.name}" has no {chosen.object} records to sync')
+    capabilities = opened.connector.capabilities(opened.settings)
+    return End(
+        opened.name,
+        port,
+        await _account(settings, chosen, opened, port),
+        capabilities.look_again_s,
+        f'{opened.connector.title} "{opened.name}"',
+    )
+
+
+async def _account(settings: Settings, chosen: SyncSettings, opened: Opened, port: RecordPort) -> Account:
+    """What cannot be read is not known, and then nothing is checked against it."""
+    try:
+        metadata = await opened.target.metadata()
+    except AuthError:
+        raise
+    except ConnectorError:
+        metadata = Metadata()
+    known = account_of(
+        opened.connector,
+        opened.name,
+        metadata,
+        chosen.object,
+        zone=settings.hub.timezone,
+        region=settings.hub.default_region or "",
+    )
+    try:
+        fields = await port.fields(chosen.object)
+    except AuthError:
+        raise
+    except ConnectorError:
+        return known
+    return replace(known, fields=tuple(_field(one) for one in fields)) if fields else known
+
+
+def _field(one: RecordField) -> AccountField:
+    return AccountField(
+        key=one.key,
+        name=one.name,
+        code=one.code,
+        id=one.key,
+        type=one.type,
+        several=one.several,
+        enums=one.enums,
+        read_only=one.read_only,
+        max_chars=one.max_chars,
+        max_values=one.max_values,
+        decimals=one.decimals,
+    )

@@ -1,0 +1,22 @@
+"""How passes went, as incidents: what waits for a person, and what does not run."""
+
+from dataclasses import dataclass
+
+from jobs.incidents import StoredIncidents
+from leads.incidents import Observation, incident_key
+
+
+@dataclass(frozen=True, slots=True)
+class SyncReporter:
+    """Keeps `jobs.sync.service.Report`."""
+
+    incidents: StoredIncidents
+
+    async def ended(self, sync: str, state: str, error: str, touched: int) -> None:
+        """A pass of `sync` ended; `touched`: what it would have done to how many records, had the brake not held."""
+        for kind, is_on, cause in (("sync_braked", state == "braked", ""), ("sync_failed", state == "failed", error)):
+            if is_on:
+                data = {"title": sync}
+                await self.incidents.observe(Observation(kind, sync, cause, touched, None, data))
+            elif state in ("done", "braked", "failed"):
+                await self.incidents.resolve(incident_key(kind, sync))
