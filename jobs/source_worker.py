@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from connectors.http import MAY_WRITE
-from connectors.links import Dials, Fetches, Link, Lists, Replies
+from connectors.links import Dials, Fetches, Link, Listens, Lists, Replies
 from jobs.checkpoints import Checkpoint, passed
 from jobs.conversations import TalkKeeper
 from jobs.dialling import DialRuns
 from jobs.errands import ErrandRuns
 from jobs.intake import IntakeService, Source
 from jobs.leasing import LeaseKeeper
+from jobs.listening import Listening
 from jobs.pace import NORMAL, Pace
 from jobs.reconciling import Reconciling
 from jobs.sending import Sending
@@ -100,6 +101,8 @@ def make_workers(
             parts.append(ErrandRuns(source, link, db, clock, intake, policy, checkpoint, pace))
         if isinstance(link, Dials):
             parts.append(DialRuns(name, link, db, clock, checkpoint, pace))
+        if isinstance(link, Listens):
+            parts.append(Listening(source, link, db, clock, intake))
         if isinstance(link, Replies):
             parts.append(Sending(name, link, db, clock, talks, checkpoint, pace))
         every_s = source.settings.reconcile

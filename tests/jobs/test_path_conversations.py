@@ -145,3 +145,18 @@ async def test_a_note_goes_to_each_crm_that_has_the_lead() -> None:
         await h.until(lambda: duties(h) == ["written"] * 3, 300.0)
         for connection in ("amo", "b24", "hs"):
             assert len([note for note in h.notes(connection) if "ещё вопрос" in note]) == 1
+
+
+@virtual
+async def test_a_bot_without_a_webhook_is_asked_for_its_messages() -> None:
+    bot = "tg: {type: telegram, polling: true, bot_token: '5:sandbox', api_url: 'http://tg.test'}"
+    async with hub(config(ALL, sources=bot)) as h:
+        h.telegram.say("5:sandbox", 5210001, "Сколько стоят окна?")
+        await h.until(lambda: len(h.amocrm.deals) == 1, 120.0)
+        h.telegram.say("5:sandbox", 5210001, "И двери")
+        await h.until(lambda: talk_notes(h), 300.0)
+        await h.stop()
+        h.telegram.say("5:sandbox", 5210001, "Ещё тут?")
+        await h.start()
+        await h.until(lambda: len(talk_notes(h)) == 2, 600.0)
+        assert len(h.leads()) == 1
