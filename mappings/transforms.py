@@ -207,7 +207,10 @@ def _last(value: Any, _options: Mapping[str, Any], _around: Around) -> Any:
 def _unique(value: Any, _options: Mapping[str, Any], _around: Around) -> Any:
     if not isinstance(value, list | tuple):
         return value
-    return tuple({text_of(part).strip().casefold(): part for part in reversed(value)}.values())[::-1]
+    kept: dict[str, Any] = {}
+    for part in value:
+        kept.setdefault(text_of(part).strip().casefold(), part)
+    return tuple(kept.values())
 
 
 TRANSFORMS: Final[Mapping[str, Known]] = {
