@@ -5,7 +5,7 @@ from ipaddress import ip_address, ip_network
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
 from connectors.bodies import read_body
 from connectors.doors import DoorSettings, Inbound, Refused, Seconds, Unreadable, check_token, same_secret
@@ -71,6 +71,37 @@ def line_number(written: str, region: str) -> str:
     return line_or_client(written, region).e164
 
 
+class CopySettings(BaseModel):
+    """Copies of recordings, made before the vendor deletes them."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    copy_to: str = Field(min_length=1, description="folder (relative to config.yaml), or s3://BUCKET/PREFIX")
+    endpoint: str = Field("", description="of the storage, e.g. https://storage.yandexcloud.net; default: Amazon's")
+    access_key: SecretStr | None = Field(None, description="of the storage")
+    secret_key: SecretStr | None = Field(None, description="of the storage")
+    region: str = Field("us-east-1", description="of the storage, e.g. ru-central1")
+    max_size: int = Field(100_000_000, ge=1_000, description="bytes; what is larger is not copied")
+    after: Seconds = Field(60.0, description="how long to wait before the first try, so that the vendor has the file")
+    allow_private: bool = Field(
+        False, description="also from addresses of your own network, such as a PBX in the house"
+    )
+
+    @property
+    def in_s3(self) -> bool:
+        return self.copy_to.startswith("s3://")
+
+    @model_validator(mode="after")
+    def _storage_is_whole(self) -> "CopySettings":
+        if self.in_s3 and not self.copy_to.removeprefix("s3://").partition("/")[0]:
+            raise ValueError("copy_to names no bucket: s3://BUCKET/PREFIX")
+        if self.in_s3 and (self.access_key is None or self.secret_key is None):
+            raise ValueError("s3:// needs access_key and secret_key")
+        if self.endpoint and not self.endpoint.startswith(("https://", "http://")):
+            raise ValueError("endpoint must begin with https://")
+        return self
+
+
 class PbxSettings(DoorSettings):
     """What every source of calls may set."""
 
@@ -81,6 +112,9 @@ class PbxSettings(DoorSettings):
     )
     lines: dict[str, LineSettings] = Field(
         default_factory=dict, description="our own number -> what it stands for: title, utm_source, utm_medium, ..."
+    )
+    recordings: CopySettings | None = Field(
+        None, description="copy recordings: copy_to, max_size, ...; default: no copies"
     )
     callback_within: Seconds = Field(900.0, description="working time in which a missed call is to be called back")
     callback_alert_after: SecondsOrOff = Field(

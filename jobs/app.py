@@ -17,7 +17,7 @@ from jobs.alert_channel import ChannelState
 from jobs.alert_digest import digest_observation
 from jobs.alert_setup import button_listeners
 from jobs.alerts import Alerts
-from jobs.call_setup import callback_watch, lines_by_source, recordings_of, rules_by_source
+from jobs.call_setup import callback_watch, copies_by_source, lines_by_source, recordings_of, rules_by_source
 from jobs.callbacks import CallbackWatch
 from jobs.checkpoints import Checkpoint, passed
 from jobs.config import Settings
@@ -38,6 +38,7 @@ from jobs.note_writer import NoteWriter
 from jobs.owner import ConnectionOwner
 from jobs.pace import NORMAL, Pace
 from jobs.planning import Planning
+from jobs.recording_copies import Library, open_library
 from jobs.refusing import Refusals
 from jobs.route_mappings import mappings_by_route
 from jobs.routing import Router
@@ -105,6 +106,7 @@ class Hub:
     alerts: Alerts
     watch: watch.Watch
     callbacks: CallbackWatch
+    library: Library
     scheduler: LeaseKeeper
     links: dict[str, Link]
     """Source -> what its vendor can be asked for."""
@@ -225,6 +227,7 @@ class Hub:
             await connection.metadata.close()
             await connection.target.close()
         await close_links(self.links)
+        await self.library.close()
         for state in self.channels:
             await state.channel.close()
         self.spool.close()
@@ -307,6 +310,7 @@ def build_hub(
             hub.wake(names)
 
     links = open_links(settings, clock, region, transport)
+    library = open_library(copies_by_source(sources), links, db, clock, settings.base_dir, transport)
     intake = IntakeService(
         sources=sources,
         router=router,
@@ -317,7 +321,7 @@ def build_hub(
         wake=wake,
         orphans=SOURCES["webform"],
         lines=lines_by_source(sources, region),
-        recorded=recordings_of(settings.hub, clock, links),
+        recorded=recordings_of(settings.hub, clock, links, library.rules),
         talks=talks,
         notes=DealNotes(
             clock,
@@ -361,12 +365,14 @@ def build_hub(
             spool=spool,
             sources=about_sources,
         ),
+        library=library,
         callbacks=callback_watch(sources, db, clock, incidents, router, settings.hub.timezone),
         scheduler=LeaseKeeper("scheduler", db, clock, pace, hub_id),
         links=links,
         workers=make_workers(
             sources=sources,
             links=links,
+            library=library,
             db=db,
             clock=clock,
             intake=intake,

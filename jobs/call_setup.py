@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from connectors.links import Link, Records
-from connectors.pbx import PbxSettings, lines_of
+from connectors.pbx import CopySettings, PbxSettings, lines_of
 from jobs.callbacks import CallbackWatch
 from jobs.config_models import Hub
 from jobs.incidents import StoredIncidents
@@ -34,9 +34,16 @@ def lines_by_source(sources: Mapping[str, Source], region: str) -> dict[str, Lin
     return {name: lines_of(settings, region) for name, settings in settings_by_source(sources).items()}
 
 
-def recordings_of(hub: Hub, clock: Clock, links: Mapping[str, Link]) -> Recordings:
+def copies_by_source(sources: Mapping[str, Source]) -> dict[str, CopySettings]:
+    """Of the sources whose recordings are copied."""
+    found = settings_by_source(sources)
+    return {name: settings.recordings for name, settings in found.items() if settings.recordings is not None}
+
+
+def recordings_of(hub: Hub, clock: Clock, links: Mapping[str, Link], copies: Mapping[str, CopySettings]) -> Recordings:
     fetchable = frozenset(name for name, link in links.items() if isinstance(link, Records))
-    return Recordings(clock, hub.locale, hub.zone, str(hub.public_url or ""), fetchable)
+    after_s = {name: settings.after for name, settings in copies.items()}
+    return Recordings(clock, hub.locale, hub.zone, str(hub.public_url or ""), fetchable, after_s)
 
 
 def callback_watch(

@@ -1,14 +1,15 @@
 """Recordings that come after their call became a lead: their link goes to the CRM once."""
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
-from datetime import datetime, tzinfo
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta, tzinfo
 
 from sqlalchemy import Connection
 
 from leads.call_text import recording_line
 from leads.clock import Clock
 from store import recordings
+from store.errands import lease_of
 from store.events import KnownCall
 
 
@@ -21,6 +22,8 @@ class Recordings:
     zone: tzinfo
     public_url: str = ""
     fetchable: Collection[str] = ()
+    copied_after: Mapping[str, float] = field(default_factory=dict)
+    """Source -> after how many seconds its recordings are to be copied."""
 
     def linked(self, known: KnownCall) -> KnownCall:
         """With a link where the vendor gives only an id."""
@@ -42,9 +45,13 @@ class Recordings:
         for one in calls:
             known = self.linked(one)
             link = known.call.recording_url
-            if not link or not recordings.keep(conn, one, at):
+            after_s = self.copied_after.get(one.source) if one.call.recording_id or one.call.recording_url else None
+            copy_at = None if after_s is None else at + timedelta(seconds=after_s)
+            if not (link or copy_at) or not recordings.keep(conn, one, at, copy_at):
                 continue
-            if known.lead_id and known.id not in fresh:
+            if copy_at:
+                due.append(lease_of(one.source))
+            if link and known.lead_id and known.id not in fresh:
                 text = recording_line(known.call, self.locale, self.zone, link)
                 due += recordings.owe_note(conn, known, link, text, self.clock)
         return due

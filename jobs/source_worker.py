@@ -16,6 +16,7 @@ from jobs.leasing import LeaseKeeper
 from jobs.listening import Listening
 from jobs.pace import NORMAL, Pace
 from jobs.reconciling import Reconciling
+from jobs.recording_copies import CopyRuns, Library
 from jobs.sending import Sending
 from leads import retry
 from leads.clock import Clock
@@ -79,6 +80,7 @@ def make_workers(
     *,
     sources: dict[str, Source],
     links: dict[str, Link],
+    library: Library,
     db: Database,
     clock: Clock,
     intake: IntakeService,
@@ -90,15 +92,18 @@ def make_workers(
     checkpoint: Checkpoint = passed,
     pace: Pace = NORMAL,
 ) -> dict[str, SourceWorker]:
-    """Name of the lease -> worker, for each source with a link of which something is to be done.
+    """Name of the lease -> worker, for each source of whose vendor something is to be asked.
 
     `about`: source -> what a text may show of it; `told` is called when there is something to tell people.
     """
     workers: dict[str, SourceWorker] = {}
-    for name, link in links.items():
+    for name in (one for one in sources if one in links or one in library.rules):
         source, parts = sources[name], list[Part]()
+        link: Any = links.get(name)
         if isinstance(link, Fetches):
             parts.append(ErrandRuns(source, link, db, clock, intake, policy, checkpoint, pace))
+        if name in library.rules:
+            parts.append(CopyRuns(name, library, db, clock, pace))
         if isinstance(link, Dials):
             parts.append(DialRuns(name, link, db, clock, checkpoint, pace))
         if isinstance(link, Listens):

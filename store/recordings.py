@@ -1,29 +1,31 @@
 """Recordings of calls: known once, told to the CRM once."""
 
-from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, insert, select, update
 
 from leads.clock import Clock
 from leads.ids import new_id
 from store.call_tables import t_call_recording
 from store.conversation_tables import t_conversation_note, t_note_duty
 from store.events import KnownCall
+from store.leases import Held, assert_held
 from store.note_duties import OF_RECORDING
 from store.outbox import tell_due
 from store.tables import t_call, t_delivery
 
 
-def keep(conn: Connection, known: KnownCall, at: datetime) -> bool:
-    """Whether the recording of this call is news."""
+def keep(conn: Connection, known: KnownCall, at: datetime, copy_due_at: datetime | None = None) -> bool:
+    """Whether the recording of this call is news. `copy_due_at`: when it is to be copied, None for never."""
     query = select(t_call_recording.c.id).where(t_call_recording.c.id == known.id)
     if conn.execute(query).first() is not None:
         return False
     call = known.call
     row = {"id": known.id, "source": known.source, "recording_id": call.recording_id, "url": call.recording_url}
-    conn.execute(insert(t_call_recording).values(at=at, **row))
+    owed = {"copy_state": "owed", "copy_due_at": copy_due_at} if copy_due_at else {}
+    conn.execute(insert(t_call_recording).values(at=at, **row, **owed))
     return True
 
 
@@ -48,16 +50,41 @@ def owe_note(conn: Connection, known: KnownCall, link: str, text: str, clock: Cl
     return connections
 
 
+@dataclass(frozen=True, slots=True)
+class CopySettlement:
+    """`state`: copied, gone, too_large, failed, or owed (again at `due_at`)."""
+
+    state: str
+    place: str = ""
+    content_type: str = ""
+    size: int = 0
+    error: str = ""
+    due_at: datetime | None = None
+
+
+def next_owed(conn: Connection, source: str) -> Any:
+    """The row that is to be copied next, or None."""
+    query = select(t_call_recording).where(t_call_recording.c.copy_state == "owed", t_call_recording.c.source == source)
+    return conn.execute(query.order_by(t_call_recording.c.copy_due_at, t_call_recording.c.id).limit(1)).first()
+
+
+def settle_copy(conn: Connection, held: Held, call_id: str, done: CopySettlement) -> None:
+    """Raises LostLease."""
+    assert_held(conn, held)
+    values: dict[str, Any] = {"copy_state": done.state, "copy_error": done.error, "copy_due_at": done.due_at}
+    if done.state == "copied":
+        values |= {"copy_place": done.place, "copy_type": done.content_type, "copy_bytes": done.size}
+    values["copy_tries"] = t_call_recording.c.copy_tries + 1
+    query = update(t_call_recording).where(t_call_recording.c.id == call_id, t_call_recording.c.copy_state == "owed")
+    conn.execute(query.values(values))
+
+
 def find(conn: Connection, call_id: str) -> Any:
     """The recording of this call (our id), or None."""
     return conn.execute(select(t_call_recording).where(t_call_recording.c.id == call_id)).first()
 
 
-def of_leads(conn: Connection, lead_ids: Iterable[str]) -> dict[str, Any]:
-    """Lead -> the recording of its call, where there is one."""
-    query = (
-        select(t_call.c.lead_id, t_call_recording)
-        .join(t_call_recording, t_call_recording.c.id == t_call.c.id)
-        .where(t_call.c.lead_id.in_(list(lead_ids)))
-    )
-    return {row.lead_id: row for row in conn.execute(query)}
+def of_lead(conn: Connection, lead_id: str) -> str:
+    """Our id of the lead's call, if there is a recording of it, else ""."""
+    query = select(t_call.c.id).join(t_call_recording, t_call_recording.c.id == t_call.c.id)
+    return conn.execute(query.where(t_call.c.lead_id == lead_id).limit(1)).scalar() or ""

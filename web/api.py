@@ -25,6 +25,7 @@ from web.api_conversations import add_conversations
 from web.api_errands import add_errands
 from web.api_sources import add_sources
 from web.plain import plain_text
+from web.recordings import add_recordings
 from web.search import find_phone
 from web.words import text_of
 
@@ -119,6 +120,7 @@ def make_api(hub: Hub) -> APIRouter:
         return _one(await actions.discard([lead_id], why=why, actor=f"api:{caller}"), lead_id)
 
     add_calls(api, hub, gate)
+    add_recordings(api, hub)
     add_errands(api, hub, actions, gate)
     add_sources(api, hub, gate)
 

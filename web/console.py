@@ -12,7 +12,7 @@ from starlette.routing import Route
 from jobs import reports
 from jobs.app import Hub
 from leads.ids import new_id
-from store import reading
+from store import reading, recordings
 from store.operator import Done
 from store.reading import LeadFilter
 from web import story, today
@@ -20,6 +20,7 @@ from web.actions import Actions, OverAlready
 from web.entrance import Entrance
 from web.page_templates import FILES, link
 from web.plain import plain_text
+from web.recordings import NoRecording, recording
 from web.search import clean_query, find_phone
 from web.sign_in import SignIn
 from web.sources import SourcesPage
@@ -53,6 +54,7 @@ class Console:
             Route("/leads", show(self._leads)),
             Route("/leads/{lead_id}", show(self._lead)),
             Route("/leads/{lead_id}/discard", change(self._discard_one), methods=["POST"]),
+            Route("/recordings/{call_id}", show(self._recording)),
             Route("/retry", change(self._retry), methods=["POST"]),
             Route("/retry-failed", change(self._retry_failed), methods=["POST"]),
             Route("/discard", change(self._discard), methods=["POST"]),
@@ -70,6 +72,12 @@ class Console:
     def problem(self, request: Request, status: int) -> Response:
         """A page about what went wrong, made without the database."""
         return self._entrance.problem(request, status)
+
+    async def _recording(self, visit: Visit) -> Response:
+        try:
+            return await recording(self._hub, visit.request.path_params["call_id"])
+        except NoRecording as error:
+            return self._entrance.problem(visit.request, error.status)
 
     # --- pages --------------------------------------------------------------------------------------------------
 
@@ -130,9 +138,10 @@ class Console:
     async def _lead(self, visit: Visit) -> Response:
         lead_id = plain_text(visit.request.path_params["lead_id"])[:64]
         found = await self._hub.db.read(lambda conn: reading.story(conn, lead_id))
+        recorded = await self._hub.db.read(lambda conn: recordings.of_lead(conn, lead_id))
         if found is None:
             return visit.page("message.html", 404, kind="404", command="")
-        shown = story.view(found, self._hub, visit.words)
+        shown = story.view(found, self._hub, visit.words, recorded)
         talks = await self._talks.of(found)
         return visit.page(
             "lead.html",

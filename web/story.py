@@ -11,6 +11,8 @@ from jobs import reports
 from jobs.alert_parts import crm_name
 from jobs.app import Hub
 from leads.attribution import describe_touch, touch_from_json
+from leads.call_text import call_line
+from leads.calls import Call
 from store.reading import Story
 from web.reasons import Why, why
 from web.reasons import next_try as next_try_words
@@ -81,9 +83,13 @@ class StoryView:
     can_retry: bool
     can_discard: bool
     held: bool
+    call: str = ""
+    """The phone call that the lead is, in one line; `recording` is the page where it is heard, or ""."""
+    recording: str = ""
 
 
-def view(story: Story, hub: Hub, words: Words) -> StoryView:
+def view(story: Story, hub: Hub, words: Words, recording_of: str = "") -> StoryView:
+    """`recording_of`: our id of the call, where there is a recording of it."""
     states = {row.state for row in story.deliveries}
     lead = story.lead
     unrouted = not story.deliveries and lead.status == "failed"
@@ -103,6 +109,8 @@ def view(story: Story, hub: Hub, words: Words) -> StoryView:
         can_retry=bool(states & {"dead", "held", "ready", "waiting"}) or unrouted,
         can_discard=(bool(states & {"dead", "held", "ready", "waiting"}) and "claimed" not in states) or unrouted,
         held="held" in states,
+        call=call_line(Call.from_json(lead.data["call"]), words.locale) if lead.data.get("call") else "",
+        recording=f"/recordings/{recording_of}" if recording_of else "",
     )
 
 

@@ -52,6 +52,7 @@ OPERATIONS = [
     ("GET", "/api/v1/sources"),
     ("GET", "/api/v1/sources/{name}/refused"),
     ("POST", "/api/v1/sources/{name}/rerun"),
+    ("GET", "/api/v1/recordings/{call_id}"),
     ("GET", "/api/v1/errands"),
     ("POST", "/api/v1/errands/retry"),
     ("POST", "/api/v1/errands/{errand_id}/discard"),
