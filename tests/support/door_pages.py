@@ -21,8 +21,9 @@ HEAD = """# Doors
 
 Where leads come from. `type` of a source in config.yaml names its door; what every source may set besides stands in
 [config.md](config.md). `url_token` makes the address `/in/SOURCE/TOKEN`: set it for vendors that sign nothing.
-`leadhub sources --show-secrets` prints the address to paste at the vendor, `leadhub source test NAME` sends a signed sample to it; what
-was refused is listed by `leadhub sources refused` and, once the secret is mended, let in by `leadhub sources rerun NAME`.
+`leadhub sources --show-secrets` prints the address to paste at the vendor, `leadhub source test NAME` sends a signed
+sample to it; what was refused is listed by `leadhub sources refused` and, once the secret is mended, let in by
+`leadhub sources rerun NAME`.
 """
 
 
