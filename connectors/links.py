@@ -130,3 +130,11 @@ class Listens(Protocol):
     def listen(self) -> AsyncIterator[Parsed]:
         """Yields until cancelled, reconnecting by itself. What was yielded is stored before the next is asked for."""
         ...
+
+
+@runtime_checkable
+class Watched(Protocol):
+    """A link that keeps a connection and knows how it is."""
+
+    trouble: str
+    """Why it is not connected now, "" when it is."""

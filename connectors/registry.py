@@ -31,6 +31,7 @@ _DOORS: Final[Mapping[str, str]] = {
     "google-ads": "google_ads",
     "google-forms": "google_forms",
     "gravityforms": "gravityforms",
+    "imap": "imap",
     "instagram": "instagram",
     "jivo": "jivo",
     "mango": "mango",

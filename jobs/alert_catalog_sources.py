@@ -26,6 +26,11 @@ RU: Mapping[str, Entry] = {
     "errand_failed_answer": "Ответ: {detail}",
     "errand_failed_todo": "Сам повторять не буду. Номера обращений: {show}. Исправьте причину и повторите: {where}",
     "errand_failed_over": "🟢 {source}: непрочитанных обращений больше нет",
+    "source_disconnected": "🔴 Нет связи с источником: {source}",
+    "source_disconnected_why": "С {time}. {cause}",
+    "source_disconnected_todo": "Пока связи нет, события оттуда не слышны. Проверьте адрес, логин и сеть "
+    "(sources.{name} в config.yaml); подключаюсь снова сам.",
+    "source_disconnected_over": "🟢 Связь с источником есть: {source}",
     "unclaimed": {
         "one": "🟡 {n} запись ни к кому не относится: {source}",
         "few": "🟡 {n} записи ни к кому не относятся: {source}",
@@ -93,6 +98,11 @@ EN: Mapping[str, Entry] = {
     "errand_failed_answer": "The answer: {detail}",
     "errand_failed_todo": "I do not try again. Their numbers: {show}. Mend the cause and retry: {where}",
     "errand_failed_over": "🟢 {source}: no enquiries are left unread",
+    "source_disconnected": "🔴 No connection to the source: {source}",
+    "source_disconnected_why": "Since {time}. {cause}",
+    "source_disconnected_todo": "Until it is back its events are not heard. Check address, login and network "
+    "(sources.{name} in config.yaml); I go on connecting.",
+    "source_disconnected_over": "🟢 The source is connected: {source}",
     "unclaimed": {
         "one": "🟡 {n} record belongs to nobody: {source}",
         "other": "🟡 {n} records belong to nobody: {source}",

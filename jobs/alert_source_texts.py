@@ -42,6 +42,19 @@ def _errand_failed(incident: Incident, style: Style, now: datetime) -> Lines:
     ]
 
 
+def _source_disconnected(incident: Incident, style: Style, now: datetime) -> Lines:
+    why = style.say(
+        "source_disconnected_why",
+        time=style.time(incident.opened_at, now),
+        cause=Raw(_cause(incident, style)),
+    )
+    return [
+        style.say("source_disconnected", source=source_of(incident, style)),
+        why.strip(),
+        style.say("source_disconnected_todo", name=incident.connection),
+    ]
+
+
 def _unclaimed(incident: Incident, style: Style, now: datetime) -> Lines:
     return [
         style.say("unclaimed", n=max(1, incident.count), source=source_of(incident, style)),
@@ -100,6 +113,7 @@ def _cause(incident: Incident, style: Style) -> str:
 OF_SOURCES: Mapping[str, Callable[[Incident, Style, datetime], Lines]] = {
     "errand_late": _errand_late,
     "errand_failed": _errand_failed,
+    "source_disconnected": _source_disconnected,
     "unclaimed": _unclaimed,
     "source_recovered": _source_recovered,
     "source_silent": _source_silent,

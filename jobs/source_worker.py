@@ -106,13 +106,13 @@ def make_workers(
             parts.append(CopyRuns(name, library, db, clock, pace))
         if isinstance(link, Dials):
             parts.append(DialRuns(name, link, db, clock, checkpoint, pace))
-        if isinstance(link, Listens):
-            parts.append(Listening(source, link, db, clock, intake))
         if isinstance(link, Replies):
             parts.append(Sending(name, link, db, clock, talks, checkpoint, pace))
         every_s = source.settings.reconcile
         if isinstance(link, Lists) and every_s is not None:
             parts.append(Reconciling(source, link, db, clock, intake, about.get(name, {}), every_s, told))
+        if isinstance(link, Listens):
+            parts.append(Listening(source, link, db, clock, intake, about.get(name, {}), told))
         if parts:
             lease = lease_of(name)
             workers[lease] = SourceWorker(name, LeaseKeeper(lease, db, clock, pace, hub_id), parts)

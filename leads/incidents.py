@@ -53,6 +53,7 @@ KINDS: Mapping[str, Kind] = {
     "note_failed": Kind("yellow"),
     "reply_failed": Kind("red"),
     "errand_failed": Kind("red"),
+    "source_disconnected": Kind("red"),
     "unclaimed": Kind("yellow", end="edit"),
     "source_recovered": Kind("info", end="none", by_cause=True),
     "channel_down": Kind("red"),
