@@ -17,6 +17,7 @@ MORE: dict[str, dict[str, Any]] = {
     "1c": {"user": "hub", "password": "fake-1c-password-1"},
     "360dialog": {},
     "call_insight": {"bearer": "fake-insight-bearer-1"},
+    "imap": {"host": "imap.example.com", "user": "box@example.com", "password": "fake-imap-password-1"},
     "generic": {"secret": "fake-generic-secret-1", "key": "fake-generic-key-1"},
     "roistat": {"key": "fake-roistat-key-1"},
     "twilio": {"url_token": "tok-twilio-1"},

@@ -62,6 +62,7 @@ OPTIONAL: dict[str, dict[str, Any]] = {
 REPORTS = {"en": "reports only", "ru": "только отчёты"}
 ONLY_NAMED = {
     "call_insight": ("notes on calls", "заметки к звонкам"),
+    "imap": ("leads, read in the box", "лиды, читаются из ящика"),
     "meta": ("leads, read at Meta", "лиды, читаются у Meta"),
     "moysklad": ("leads and payments, read at MoySklad", "лиды и оплаты, читаются у МоегоСклада"),
 }
