@@ -2,7 +2,6 @@
 
 import asyncio
 import importlib.util
-import json as jsonlib
 import ssl
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -174,7 +173,7 @@ class VendorHttp:
             operation=operation,
             method=method,
             url=self._redact(str(request.url)),
-            request=self._redact(_body_text(json, data)),
+            request=self._redact(_body_text(request, data)),
             at=self._clock.now(),
         )
         log = CALL_LOG.get()
@@ -221,7 +220,8 @@ class VendorHttp:
             await self._client.aclose()
 
 
-def _body_text(json: Any, data: Mapping[str, Any] | None) -> str:
-    if json is not None:
-        return jsonlib.dumps(json, ensure_ascii=False, default=str)
-    return "&".join(f"{key}={value}" for key, value in (data or {}).items())
+def _body_text(request: httpx.Request, data: Mapping[str, Any] | None) -> str:
+    """As a person reads it; forms before they are encoded, so that what must be redacted is recognised."""
+    if data is not None:
+        return "&".join(f"{key}={value}" for key, value in data.items())
+    return request.content.decode("utf-8", "replace")
