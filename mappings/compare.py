@@ -18,7 +18,7 @@ Comparable = str | tuple[str, ...]
 MAX_VALUES: Final = 500  # of one list: more is no honest record
 _TRUE: Final = frozenset({"1", "y", "yes", "true", "да", "on"})
 _FALSE: Final = frozenset({"0", "n", "no", "false", "нет", "off"})
-_SPACES: Final = re.compile(r"[ \t\xa0]+")
+_SPACES: Final = re.compile(r"[^\S\n]+")
 _EPOCH: Final = re.compile(r"-?\d{9,10}|-?\d{12,13}")
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 

@@ -5,6 +5,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final, Literal, TypeGuard, get_args
 
+from leads.merge import FLOWS as DIRECTIONS
+from leads.merge import RULES, Rule, Side
+from leads.merge import Flow as Direction
 from leads.normalize import email
 from leads.phones import phones
 from mappings.accounts import Account, AccountField, AccountStage, FieldType
@@ -16,13 +19,23 @@ from mappings.nodes import Place
 from mappings.transforms import Around, Transform, TransformError, apply
 from mappings.values import amount, is_empty, text_of
 
-Side = Literal["left", "right"]
-Direction = Literal["both", "left_to_right", "right_to_left"]
-Rule = Literal["newest", "left", "right", "ask", "append", "first", "max", "min"]
+__all__ = [
+    "DIRECTIONS",
+    "ON_MISSING",
+    "RULES",
+    "SIDES",
+    "Direction",
+    "End",
+    "FieldPair",
+    "NotCarried",
+    "OnMissing",
+    "Rule",
+    "Side",
+    "other",
+]
+
 OnMissing = Literal["clear", "skip"]
 SIDES: Final[tuple[Side, ...]] = get_args(Side)
-DIRECTIONS: Final[tuple[Direction, ...]] = get_args(Direction)
-RULES: Final[tuple[Rule, ...]] = get_args(Rule)
 ON_MISSING: Final[tuple[OnMissing, ...]] = get_args(OnMissing)
 
 
@@ -228,9 +241,9 @@ class FieldPair:
             if self.when is not None and not self.when(context):
                 return None
             value = target.value(context) if target.value else self._named(record, source)
-            value = apply(target.steps, self._translated(value, to), around)
+            value = _filled(apply(target.steps, self._translated(_filled(value), to), around))
             if is_empty(value) and self.default is not None:
-                value = self.default(context)
+                value = _filled(self.default(context))
         except (ExpressionError, TransformError) as error:
             raise NotCarried(str(error)) from error
         if is_empty(value):
@@ -268,7 +281,7 @@ class FieldPair:
 
     def _typed(self, value: Any, to: Side) -> Any:
         """As the vendor wants it: ids for names, numbers as Decimal, times aware, a list where lists are kept."""
-        parts = [one for one in _parts(value) if not is_empty(one)]
+        parts = _parts(value)
         if not self._several(to):
             return self._one(parts[0], to)
         return self._cut(tuple(self._one(one, to) for one in parts), to)
@@ -324,6 +337,11 @@ def _read(value: Any, kind: FieldType, account: Account) -> Any:
     if found is None:
         return value
     return found.date() if kind == "date" and isinstance(found, datetime) else found
+
+
+def _filled(value: Any) -> Any:
+    """A list without its empty parts: one of nothing is nothing."""
+    return tuple(one for one in value if not is_empty(one)) if _is_list(value) else value
 
 
 def _parts(value: Any) -> tuple[Any, ...]:

@@ -2,8 +2,7 @@
 
 import hashlib
 import json
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -14,7 +13,7 @@ from jobs.sync.packing import pack
 from leads.merge import OTHER, Flow, Form, Side
 from mappings.accounts import Account
 from mappings.expressions import Condition, compile_condition, scope
-from mappings.names import RecordView
+from mappings.names import RecordView, labels_read
 from mappings.pairs import FieldPair
 from mappings.records import RecordMapping
 from store.sync_records import Seen
@@ -72,7 +71,7 @@ class Sync:
 
     def keys(self, side: Side) -> tuple[str, ...]:
         """All that is read of a record of this side."""
-        asked = labels_read(self.settings.left_when if side == "left" else self.settings.right_when, side)
+        asked = labels_read((self.settings.left_when if side == "left" else self.settings.right_when) or "", side)
         account = self.end(side).account
         more = ((known.key if (known := account.field(label)) else label) for label in asked)
         return tuple(dict.fromkeys((*self.mapping.keys(side), *more)))
@@ -164,12 +163,6 @@ def conditions_of(settings: SyncSettings) -> dict[Side, Condition]:
     """Raises mappings.checker.ExpressionError."""
     texts: dict[Side, str | None] = {"left": settings.left_when, "right": settings.right_when}
     return {side: compile_condition(text, "records") for side, text in texts.items() if text}
-
-
-def labels_read(condition: str | None, side: Side) -> Sequence[str]:
-    """The fields that a condition reads of its side: `left.city`, `left["Город"]`."""
-    found = re.findall(rf"""\b{side}(?:\.(\w+)|\[\s*"([^"]*)"\s*\]|\[\s*'([^']*)'\s*\])""", condition or "")
-    return [one or two or three for one, two, three in found]
 
 
 @dataclass(frozen=True, slots=True)
