@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from leads.calls import Call, CallEvent, call_of, judged, waits_until
 from leads.clock import Clock
@@ -52,48 +52,74 @@ class KnownCall:
     is_new: bool = False
 
 
+# Built once: building a statement costs more than running it.
+_KNOWN = select(t_event.c.dedup_key).where(t_event.c.dedup_key.in_(bindparam("keys", expanding=True)))
+_NEW_EVENT = insert(t_event)
+_NEW_RAW = insert(t_raw_request)
+
+
 def append(conn: Connection, arrivals: Sequence[Arrival], clock: Clock) -> list[Arrival]:
     """Stores what is new and returns it, each with its id: a repeat leaves no trace."""
-    keys = list({one.dedup_key: None for one in arrivals})
-    known = set(conn.execute(select(t_event.c.dedup_key).where(t_event.c.dedup_key.in_(keys))).scalars())
+    known = set(conn.execute(_KNOWN, {"keys": list({one.dedup_key: None for one in arrivals})}).scalars())
     fresh: list[Arrival] = []
     for one in arrivals:
-        if one.dedup_key in known:
-            continue
-        known.add(one.dedup_key)
-        event_id = new_id(clock)
-        fresh.append(replace(one, id=event_id))
-        conn.execute(
-            insert(t_event).values(
-                id=event_id,
-                source=one.source,
-                kind=one.kind,
-                key=one.key,
-                dedup_key=one.dedup_key,
-                received_at=one.received_at,
-                data=one.data,
-            )
-        )
-        raw = one.raw
-        conn.execute(
-            insert(t_raw_request).values(
-                lead_id=event_id,
-                method=raw.method,
-                url=raw.url,
-                headers=raw.headers,
-                body=raw.body,
-                remote_ip=raw.remote_ip,
-            )
-        )
+        if one.dedup_key not in known:
+            known.add(one.dedup_key)
+            fresh.append(replace(one, id=new_id(clock)))
+    if fresh:
+        conn.execute(_NEW_EVENT, [_event_row(one) for one in fresh])
+        conn.execute(_NEW_RAW, [_raw_row(one) for one in fresh])
     return fresh
+
+
+def _event_row(one: Arrival) -> dict[str, Any]:
+    return {
+        "id": one.id,
+        "source": one.source,
+        "kind": one.kind,
+        "key": one.key,
+        "dedup_key": one.dedup_key,
+        "received_at": one.received_at,
+        "data": one.data,
+    }
+
+
+def _raw_row(one: Arrival) -> dict[str, Any]:
+    raw = one.raw
+    return {
+        "lead_id": one.id,
+        "method": raw.method,
+        "url": raw.url,
+        "headers": raw.headers,
+        "body": raw.body,
+        "remote_ip": raw.remote_ip,
+    }
+
+
+_OF_SUBJECT = (
+    select(t_event.c.received_at, t_event.c.data)
+    .where(
+        t_event.c.source == bindparam("of_source"),
+        t_event.c.kind == bindparam("of_kind"),
+        t_event.c.key == bindparam("of_key"),
+    )
+    .order_by(t_event.c.id)
+)
 
 
 def events_of(conn: Connection, source: str, kind: str, key: str) -> list[Row[Any]]:
     """Rows with `received_at` and `data`, in the order in which they came."""
-    query = select(t_event.c.received_at, t_event.c.data).where(
-        t_event.c.source == source, t_event.c.kind == kind, t_event.c.key == key
-    )
-    return list(conn.execute(query.order_by(t_event.c.id)))
+    return list(conn.execute(_OF_SUBJECT, {"of_source": source, "of_kind": kind, "of_key": key}))
+
+
+_STORED_CALL = select(t_call).where(t_call.c.source == bindparam("of_source"), t_call.c.key == bindparam("of_key"))
+_TOLD = ("changed_at", "waits_until", "client", "data")
+_NEW_CALL = insert(t_call)
+_CHANGED_CALL = (
+    update(t_call)
+    .where(t_call.c.id == bindparam("of_id"))
+    .values(**{name: bindparam(f"new_{name}", type_=t_call.c[name].type) for name in _TOLD})
+)
 
 
 def fold_calls(conn: Connection, subjects: Iterable[tuple[str, str]], clock: Clock) -> list[KnownCall]:
@@ -105,22 +131,22 @@ def _fold(conn: Connection, source: str, key: str, clock: Clock) -> KnownCall:
     rows = events_of(conn, source, "call", key)
     last_at = max(row.received_at for row in rows)
     call = judged(call_of(CallEvent.from_json(row.data["call"]) for row in rows), clock.now() - last_at)
-    values = {
+    values: dict[str, Any] = {
         "changed_at": clock.now(),
         "waits_until": waits_until(call, last_at),
         "client": call.client,
         "data": call.to_json(),
     }
-    stored = conn.execute(select(t_call).where(t_call.c.source == source, t_call.c.key == key)).first()
+    stored = conn.execute(_STORED_CALL, {"of_source": source, "of_key": key}).first()
     about: dict[str, Any] = {}
     for row in rows:
         about |= {name: value for name, value in row.data.get("about", {}).items() if value}
     if stored is None:
         call_id, received_at = new_id(clock), rows[0].received_at
         row_of = {"id": call_id, "source": source, "key": key, "received_at": received_at, **values}
-        conn.execute(insert(t_call).values(row_of))
+        conn.execute(_NEW_CALL, row_of)
         return KnownCall(call_id, source, key, received_at, "", call, about, is_new=True)
-    conn.execute(update(t_call).where(t_call.c.id == stored.id).values(values))
+    conn.execute(_CHANGED_CALL, {"of_id": stored.id, **{f"new_{name}": value for name, value in values.items()}})
     return KnownCall(stored.id, source, key, stored.received_at, stored.lead_id, call, about)
 
 
