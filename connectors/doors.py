@@ -14,10 +14,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator
 
 from connectors.events import Errand, ParsedCall, ParsedMessage, ParsedPayment
 from connectors.events import ParsedLead as ParsedLead
+from leads.hours_settings import MINUTES_A_DAY, parse_days, parse_time
 from leads.records import Lead
 
 # --- what comes in and what goes back ----------------------------------------------------
@@ -167,6 +168,48 @@ Rate = Annotated[RateLimit | None, BeforeValidator(RateLimit.read)]
 _LOOPBACK = ("127.", "::1", "::ffff:127.")
 
 
+_HOURS = re.compile(r"(?:(?P<days>\D+?)\s+)?(?P<opens>\d{1,2}(?::\d\d)?)\s*[-–]\s*(?P<closes>\d{1,2}(?::\d\d)?)")
+
+
+class SilenceRule(BaseModel):
+    """The section `silence` of a source: how long it may send nothing."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    after: Annotated[float, BeforeValidator(duration_s), Field(ge=60)] = Field(
+        description="so long without an event, counted in `hours`, is an alert, e.g. 2h"
+    )
+    hours: str = Field("", description="when something is to be expected, e.g. mon-fri 9-18; default: always")
+
+    @field_validator("hours")
+    @classmethod
+    def _are_hours(cls, text: str) -> str:
+        hours_of(text)
+        return text
+
+
+def hours_of(text: str) -> tuple[tuple[int, ...], int, int]:
+    """`mon-fri 9-18`, `sat,sun 10:00-14:30`, `9-24` -> weekdays, minutes of the day; "": always. Raises ValueError."""
+    if not text.strip():
+        return parse_days("daily"), 0, MINUTES_A_DAY
+    match = _HOURS.fullmatch(text.strip())
+    if match is None:
+        raise ValueError("expected hours such as mon-fri 9-18 or 10:00-14:30")
+    opens, closes = (
+        parse_time(int(match[name]) if match[name].isdigit() else match[name].zfill(5)) for name in ("opens", "closes")
+    )
+    if closes <= opens:
+        raise ValueError("expected hours of one day, from the earlier to the later")
+    return parse_days(match["days"] or "daily"), opens, closes
+
+
+def _silence(value: object) -> object:
+    """`off` is False; `auto`, which is the default, None."""
+    if isinstance(value, str):
+        return {"off": False, "auto": None}.get(value.strip().lower(), value)
+    return value
+
+
 class DoorSettings(BaseModel):
     """What any source may set in config.yaml; a vendor's own settings extend it."""
 
@@ -185,6 +228,10 @@ class DoorSettings(BaseModel):
     dedup_window: Seconds = Field(60.0, description="seconds in which equal content without an id is one lead")
     rate_limit: Rate = Field(None, description="requests from one address, e.g. 60/m; off: no limit")
     cors_origins: tuple[str, ...] = Field((), description="origins whose pages may send; '*' is any")
+    silence: Annotated[SilenceRule | Literal[False] | None, BeforeValidator(_silence)] = Field(
+        None,
+        description="which silence is an alert: {after: 2h, hours: mon-fri 9-18}, off; default: its own habits",
+    )
     reconcile: SecondsOrOff = Field(
         900.0, description="how often the vendor's own list is read for what never arrived, where there is one; or off"
     )

@@ -1,5 +1,6 @@
 """What a source of payments may set beside its own settings: what a payment changes on the payer's deal."""
 
+from collections.abc import Mapping
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -38,3 +39,8 @@ class PaymentSettings(DoorSettings):
     """Settings of a source that tells of payments."""
 
     payments: PaymentRules = Field(PaymentRules(), description="what a payment changes on the deal")
+
+
+def payment_rules(settings: Mapping[str, DoorSettings]) -> dict[str, PaymentRules]:
+    """Source -> its rules, of those that tell of payments."""
+    return {name: one.payments for name, one in settings.items() if isinstance(one, PaymentSettings)}

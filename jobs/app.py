@@ -10,7 +10,7 @@ import httpx
 
 from connectors.base import Connector, Opening, Target
 from connectors.links import Link
-from connectors.paying import PaymentSettings
+from connectors.paying import payment_rules
 from connectors.registry import CONNECTORS, SOURCES
 from jobs import alerting, wakeups, watch
 from jobs.alert_channel import ChannelState
@@ -43,6 +43,7 @@ from jobs.refusing import Refusals
 from jobs.route_mappings import mappings_by_route
 from jobs.routing import Router
 from jobs.secret import secret_keys
+from jobs.silence import SilenceWatch, silence_watch
 from jobs.source_worker import SourceWorker, make_workers
 from jobs.sync.making import make_syncs
 from jobs.sync.opening import Opened
@@ -111,6 +112,7 @@ class Hub:
     links: dict[str, Link]
     """Source -> what its vendor can be asked for."""
     gathering: Gathering
+    silence: SilenceWatch
     workers: dict[str, SourceWorker]
     """By the name of the lease, under which each is woken as well."""
     syncs: dict[str, SyncService] = field(default_factory=dict)
@@ -156,6 +158,7 @@ class Hub:
             group.create_task(again(self.gathering.run, self.pace.look_s, name="conversations"))
             group.create_task(again(self.callbacks.look, self.pace.look_s, name="callbacks"))
             group.create_task(again(self.intake.match_waiting, self.pace.look_s, name="waiting"))
+            group.create_task(again(self.silence.look, self.pace.look_s, name="silence"))
             group.create_task(again(self.watch.mend, self.pace.mend_s, name="mend"))
             group.create_task(again(self.watch.tidy, self.pace.tidy_s, name="tidy"))
             group.create_task(again(self.watch.fall_back, self.pace.look_s, name="fallback"))
@@ -326,11 +329,7 @@ def build_hub(
         notes=DealNotes(
             clock,
             {name: one.title for name, one in named.items()},
-            {
-                name: source.settings.payments
-                for name, source in sources.items()
-                if isinstance(source.settings, PaymentSettings)
-            },
+            payment_rules({name: source.settings for name, source in sources.items()}),
             settings.hub.locale,
             settings.hub.zone,
         ),
@@ -369,6 +368,7 @@ def build_hub(
         callbacks=callback_watch(sources, db, clock, incidents, router, settings.hub.timezone),
         scheduler=LeaseKeeper("scheduler", db, clock, pace, hub_id),
         links=links,
+        silence=silence_watch(sources, about_sources, db, clock, settings.hub.zone, alerts.wake),
         workers=make_workers(
             sources=sources,
             links=links,
