@@ -26,6 +26,7 @@ from cli import (
     source_try,
     sources,
     status,
+    sync,
     users,
 )
 from cli.frame import BEFORE_COMMAND, ConfigOption, run
@@ -43,6 +44,7 @@ GROUPS: tuple[Callable[[typer.Typer], None], ...] = (
     source_try.register,
     conversations.register,
     audit.register,
+    sync.register,
     auth.register,
     setup.register,
     alerts.register,

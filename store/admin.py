@@ -24,7 +24,7 @@ assert conversation_tables
 assert errand_tables
 assert refused_tables
 assert sync_tables
-HEAD = "0008"
+HEAD = "0009"
 """The newest migration; a test keeps it equal to the newest file in migrations/versions."""
 UPGRADE_LOCK = 7_305_116
 BACKUP_FORMAT = "leadhub-backup-1"

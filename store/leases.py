@@ -92,3 +92,9 @@ def release(conn: Connection, held: Held, now: datetime) -> None:
 def forget(conn: Connection, name: str) -> None:
     """Removes a lease whose subject is gone from the configuration."""
     conn.execute(delete(t_lease).where(t_lease.c.name == name))
+
+
+def held_by_another(conn: Connection, name: str, now: datetime, *, ttl_s: float = TTL_S) -> bool:
+    """Whether somebody holds it now."""
+    row = conn.execute(_ROW, {"of_name": name}).first()
+    return row is not None and row.owner != "" and bool(now < row.expires_at <= now + timedelta(seconds=2 * ttl_s))

@@ -194,8 +194,11 @@ def issue(conn: Connection, issue_id: str) -> Row[Any] | None:
 # --- requests --------------------------------------------------------------------------------------------------------
 
 
-def ask(conn: Connection, request_id: str, sync: str, now: datetime, by: str, *, full: bool, yes: bool) -> None:
+def ask(
+    conn: Connection, request_id: str, sync: str, now: datetime, by: str, *, full: bool, yes: bool, undo: str = ""
+) -> None:
     values = {"id": request_id, "sync": sync, "asked_at": now, "asked_by": by, "full": full, "yes": yes}
+    values |= {"undo": undo}
     conn.execute(insert(t_sync_request).values(**values))
 
 

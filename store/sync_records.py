@@ -13,6 +13,7 @@ from store.sync_keys import chunks, drop_keys, keep_keys, keys_of, wake_ambiguou
 from store.sync_tables import t_sync_key, t_sync_record
 
 _R = t_sync_record.c
+APART = "apart"
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,6 +264,14 @@ def forget(conn: Connection, sync: str, side: str, record_id: str) -> None:
 def set_pair(conn: Connection, sync: str, side: str, record_id: str, pair_id: str) -> None:
     where = (_R.sync == sync, _R.side == side, _R.record_id == record_id)
     conn.execute(update(t_sync_record).where(*where).values(pair_id=pair_id, status=""))
+
+
+def set_apart(conn: Connection, sync: str, side: str, ids: Collection[str]) -> None:
+    """A person says that these are nobody else's doubles: their keys match nobody from now on."""
+    for some in chunks(ids):
+        where = (_R.sync == sync, _R.side == side, _R.record_id.in_(some), _R.pair_id == "", _R.state == "alive")
+        values = {"status": APART, "dirty": 1, "version": _R.version + 1, "content": None}
+        conn.execute(update(t_sync_record).where(*where).values(values))
 
 
 def put(conn: Connection, sync: str, side: str, one: Seen, pair_id: str, now: datetime) -> None:

@@ -21,7 +21,7 @@ class SyncRecord(Row, table=True):
     or a deletion feed said: "gone" or "merged:<id>". `seen`: the number of the last full listing that had it.
     `seen_at`: when `content` was read. `edited_at`: when it was last changed by anybody but us, by the CRM's clock.
     `stale`: the mark before our last write, which a lagging index may still show.
-    `state`: alive, gone. `status`: why nothing is done with it: "", ambiguous, filtered, kept, refused.
+    `state`: alive, gone. `status`: why nothing is done with it: "", ambiguous, apart, filtered, kept, refused.
     """
 
     __tablename__ = "sync_record"
@@ -199,7 +199,7 @@ class SyncLinkWait(Row, table=True):
 
 
 class SyncRequest(Row, table=True):
-    """What a person asked of the running hub: a pass. `pass_id`: which one answers it."""
+    """What a person asked of the running hub: a pass, or to take one back (`undo`). `pass_id`: which answers it."""
 
     __tablename__ = "sync_request"
     id: str = Field(primary_key=True)
@@ -208,6 +208,7 @@ class SyncRequest(Row, table=True):
     asked_by: str = text_column()
     full: bool = no_by_default()
     yes: bool = no_by_default()
+    undo: str = text_column()
     pass_id: str = text_column()
 
 

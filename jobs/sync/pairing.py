@@ -53,7 +53,8 @@ def _find(conn: Connection, sync: Sync, rows: Sequence[Row[Any]], ids: list[str]
     known = _rows(conn, sync, keys)
     creating = {pair.id: pair for pair in sync_pairs.creating(conn, sync.name) if pair.sent_at is not None}
     taken = {node for node, row in known.items() if row.pair_id and row.pair_id not in creating}
-    matches = match({node: keys.get(node, set()) for node in known}, taken, sync.strong)
+    apart = {node for node, row in known.items() if row.status == sync_records.APART}
+    matches = match({node: keys.get(node, set()) if node not in apart else set() for node in known}, taken, sync.strong)
     matches = _only_about(matches, start)
     for left, right in matches.pairs:
         own = [known["left", left].pair_id, known["right", right].pair_id]

@@ -43,13 +43,14 @@ class PassResult:
 class Wish:
     """How a pass shall be. `patient`: wait at the end until lost creates are certain.
 
-    `hints`: only what webhooks told of; nothing is looked for.
+    `hints`: only what webhooks told of; nothing is looked for. `undo`: a pass to be taken back instead.
     """
 
     full: bool = False
     hints: bool = False
     yes: bool = False
     patient: bool = False
+    undo: str = ""
     request_id: str = ""
 
 

@@ -19,6 +19,7 @@ from jobs.pace import NORMAL, Pace
 from jobs.sync.model import Sync
 from jobs.sync.opening import CannotSync
 from jobs.sync.passes import PassResult, Wish, looked_at, run_pass
+from jobs.sync.undoing import undo
 from leads.clock import Clock
 from mappings.problems import MappingError
 from store import sync_log, sync_records
@@ -86,7 +87,7 @@ class SyncService:
         """What is to be done now: what a person asked for goes first."""
         asked = await self.db.read(lambda conn: sync_log.asked(conn, self.name))
         if asked is not None:
-            return Wish(full=asked.full, yes=asked.yes, request_id=asked.id)
+            return Wish(full=asked.full, yes=asked.yes, request_id=asked.id, undo=asked.undo)
         if self.clock.monotonic() - self._failed_at < RETRY_S:
             return None
         looked, full = await self.db.read(lambda conn: looked_at(conn, self.name))
@@ -108,7 +109,10 @@ class SyncService:
     async def _pass(self, held: Held, wish: Wish) -> None:
         try:
             sync = await self._ready()
-            result = await run_pass(sync, self.db, self.clock, held, wish, stopping=lambda: self._stopping)
+            if wish.undo:
+                result = await undo(sync, self.db, self.clock, held, wish.undo, request_id=wish.request_id)
+            else:
+                result = await run_pass(sync, self.db, self.clock, held, wish, stopping=lambda: self._stopping)
         except (CannotSync, ConnectorError, MappingError) as error:
             self._failed_at = self.clock.monotonic()
             await self._refuse(wish, str(error))

@@ -13,7 +13,7 @@ from jobs.sync.model import SIDES
 from jobs.sync.packing import pack
 from jobs.sync.run import Run
 from jobs.sync.writing import Job, settle_log
-from leads.merge import Agreed, Side, mark
+from leads.merge import Agreed, Form, Side, mark
 from store import sync_log, sync_pairs, sync_records
 from store.sync_log import Issue
 from store.sync_records import Settled
@@ -88,14 +88,17 @@ def _as_answered(run: Run, one: Kept, job: Job, base: dict[str, Agreed]) -> None
 
 def _as_it_is(run: Run, one: Kept, name: str) -> Agreed:
     if name.startswith(LINK):
-        forms = [
+        ids = [
             tuple(sorted(p.id for p in one.end(side).pairs.get(name.removeprefix(LINK), {}).values())) for side in SIDES
         ]
-        return Agreed(forms[0], forms[1])
+        return Agreed(ids[0], ids[1])
+    forms = [mark(form) for form in _forms(run, one, name)]
+    return Agreed(forms[0], forms[1])
+
+
+def _forms(run: Run, one: Kept, name: str) -> list[Form]:
     pair = run.sync.mapping.pair(name)
-    return Agreed(
-        mark(pair.comparable(one.left.values or {}, "left")), mark(pair.comparable(one.right.values or {}, "right"))
-    )
+    return [pair.comparable(one.end(side).values or {}, side) for side in SIDES]
 
 
 def _remember(conn: Connection, run: Run, one: Kept, side: Side, jobs: Sequence[Job]) -> None:
@@ -187,6 +190,7 @@ def _tell(conn: Connection, run: Run, one: Kept, known: Mapping[tuple[str, str, 
         data = {
             "left": pack({"v": asked.left})["v"],
             "right": pack({"v": asked.right})["v"],
+            "marks": [mark(form) for form in _forms(run, one, asked.field)],
             **{f"{side}_at": at.isoformat() for side in SIDES if (at := sides[side].edited_at) is not None},
             **{f"{side}_by": sides[side].edited_by for side in SIDES},
         }

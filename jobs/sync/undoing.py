@@ -24,7 +24,7 @@ from store.sync_log import Intent
 AT_ONCE = 100
 
 
-async def undo(sync: Sync, db: Database, clock: Clock, held: Held, pass_id: str) -> PassResult:
+async def undo(sync: Sync, db: Database, clock: Clock, held: Held, pass_id: str, *, request_id: str = "") -> PassResult:
     """Restores the values that the pass overwrote, newest first; what was changed since is left and counted.
 
     Records that it made stay. Afterwards the two sides differ there, and that is what they are agreed on: nothing is
@@ -37,7 +37,9 @@ async def undo(sync: Sync, db: Database, clock: Clock, held: Held, pass_id: str)
     def begin(conn: Connection) -> None:
         assert_held(conn, held)
         values = {"id": run.pass_id, "sync": sync.name, "kind": "undo", "state": "running", "started_at": now}
-        sync_log.begin_pass(conn, **values, request_id="", counts={}, shadow=False)
+        sync_log.begin_pass(conn, **values, request_id=request_id, counts={}, shadow=False)
+        if request_id:
+            sync_log.answer(conn, request_id, run.pass_id)
 
     await db.write(begin)
     after = ""
@@ -72,17 +74,8 @@ async def _take_back(run: Run, rows: Sequence[Row[Any]]) -> None:
         values = _restored(run.sync, row, record.values)
         if values:
             before = {key: record.values.get(key) for key in values}
-            intent = Intent(
-                run.id(),
-                run.pass_id,
-                run.sync.name,
-                row.pair_id,
-                row.side,
-                row.record_id,
-                "update",
-                pack(before),
-                pack(values),
-            )
+            head = (run.id(), run.pass_id, run.sync.name, row.pair_id, row.side, row.record_id)
+            intent = Intent(*head, "update", pack(before), pack(values))
             batch.jobs.append(Job(intent, Change(row.record_id, values)))
         else:
             run.counts["changed_since"] += 1
@@ -90,9 +83,8 @@ async def _take_back(run: Run, rows: Sequence[Row[Any]]) -> None:
     pairs = await run.db.read(lambda conn: sync_pairs.by_ids(conn, {job.intent.pair_id for job in batch.jobs}))
     partners: dict[Side, dict[str, Record]] = {}
     for side in SIDES:
-        ids = sorted(
-            {pairs[job.intent.pair_id].on(side) for job in batch.jobs if job.intent.pair_id in pairs and job.done}
-        )
+        known = [pairs[job.intent.pair_id] for job in batch.jobs if job.done and job.intent.pair_id in pairs]
+        ids = sorted({pair.on(side) for pair in known} - {""})
         partners[side] = await read(run, side, ids) if ids else {}
 
     def settle(conn: Connection) -> None:

@@ -1,0 +1,205 @@
+"""`leadhub sync`: what would change, changing it, how it stands, what a person decides, taking a pass back."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cli.frame import CannotRun, ConfigOption, JsonOption, load_settings, not_fine, print_json, say
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from jobs.config import Settings
+    from jobs.sync.passes import PassResult, Wish
+    from store.db import Database
+
+Name = Annotated[str, typer.Argument(metavar="[NAME]", show_default=False, help="One sync; default: all of them.")]
+Quick = Annotated[bool, typer.Option("--quick", help="Only what changed lately; do not look for deletions and merges.")]
+
+
+def register(app: typer.Typer) -> None:
+    group = typer.Typer(no_args_is_help=True, help="Records kept equal between two CRMs.")
+
+    @group.command()
+    def plan(
+        name: Name = "",
+        quick: Quick = False,
+        csv: Annotated[bool, typer.Option("--csv", help="Print every change as a line of CSV.")] = False,
+        config: ConfigOption = None,
+        as_json: JsonOption = False,
+    ) -> None:
+        """Print what `run` would do and change nothing; exit status 1 if that is anything."""
+        from cli.sync_plan import show_plans
+
+        settings = load_settings(config)
+        if show_plans(settings, _named(settings, name), name, full=not quick, csv=csv, as_json=as_json):
+            raise not_fine()
+
+    @group.command()
+    def run(
+        name: Name = "",
+        yes: Annotated[bool, typer.Option("--yes", help="Also if it changes many records at once.")] = False,
+        quick: Quick = False,
+        config: ConfigOption = None,
+        as_json: JsonOption = False,
+    ) -> None:
+        """Make both sides equal once, with or without a running hub. Can be stopped at any moment and started again."""
+        from jobs.sync.passes import Wish
+
+        settings = load_settings(config)
+        wish = Wish(full=not quick, yes=yes, patient=True)
+        results = [(one, _run(settings, one, wish)) for one in _named(settings, name)]
+        _tell_results(settings, results, name, as_json=as_json)
+
+    @group.command()
+    def status(name: Name = "", config: ConfigOption = None, as_json: JsonOption = False) -> None:
+        """Last pass, delay, what is due, what is unclear and what a person has to decide."""
+        from cli.sync_status import show_status
+
+        settings = load_settings(config)
+        if not show_status(settings, _named(settings, name), name, as_json=as_json):
+            raise not_fine()
+
+    @group.command()
+    def undo(
+        pass_id: Annotated[str, typer.Option("--pass", metavar="ID", help="The pass; `status` names the last ones.")],
+        config: ConfigOption = None,
+        as_json: JsonOption = False,
+    ) -> None:
+        """Restore the values that a pass overwrote, where nobody has changed them since."""
+        from cli.opened import with_database
+        from jobs.sync.passes import Wish
+        from store import sync_log
+
+        settings = load_settings(config)
+
+        async def find(db: "Database") -> Any:
+            return await db.read(lambda conn: sync_log.pass_of(conn, pass_id))
+
+        row = with_database(settings, find)
+        if row is None or row.sync not in settings.syncs:
+            raise CannotRun(f"there is no pass {pass_id}", "leadhub sync status --json names the last ones")
+        result = _run(settings, row.sync, Wish(undo=pass_id))
+        _tell_results(settings, [(row.sync, result)], row.sync, as_json=as_json)
+
+    conflicts = typer.Typer(no_args_is_help=True, help="What a person decides: conflicts, unclear matches, trouble.")
+
+    @conflicts.command("list")
+    def list_(name: Name = "", config: ConfigOption = None, as_json: JsonOption = False) -> None:
+        """Everything that waits for a person, with the record ids of both sides."""
+        from cli.sync_status import show_issues
+
+        settings = load_settings(config)
+        if show_issues(settings, _named(settings, name), as_json=as_json):
+            raise not_fine()
+
+    @conflicts.command()
+    def resolve(
+        issue_id: Annotated[str, typer.Argument(metavar="ID")],
+        left: Annotated[bool, typer.Option("--left", help="A conflict: the left value stays.")] = False,
+        right: Annotated[bool, typer.Option("--right", help="A conflict: the right value stays.")] = False,
+        pair: Annotated[
+            tuple[str, str] | None,
+            typer.Option("--pair", metavar="LEFT RIGHT", help="Unclear: these two are the same.", show_default=False),
+        ] = None,
+        apart: Annotated[bool, typer.Option("--apart", help="Unclear: all are different, make each its own.")] = False,
+        resume: Annotated[bool, typer.Option("--resume", help="A stopped pair: go on with it.")] = False,
+        again: Annotated[bool, typer.Option("--again", help="A refused or lost record: try once more.")] = False,
+        done: Annotated[bool, typer.Option("--done", help="Dealt with by hand.")] = False,
+        config: ConfigOption = None,
+    ) -> None:
+        """Decide one of them; the next pass acts on it."""
+        flags = {"left": left, "right": right, "pair": pair is not None, "apart": apart, "resume": resume}
+        flags |= {"again": again, "done": done}
+        chosen = [choice for choice, given in flags.items() if given]
+        if len(chosen) != 1:
+            raise CannotRun("say how: one of " + ", ".join(f"--{choice}" for choice in flags))
+        _resolve(load_settings(config), issue_id, chosen[0], pair or ())
+
+    group.add_typer(conflicts, name="conflicts")
+    app.add_typer(group, name="sync")
+
+
+def _named(settings: "Settings", name: str) -> list[str]:
+    """The one that is named, or all. Raises CannotRun."""
+    from mappings.problems import allowed
+
+    if not settings.syncs:
+        raise CannotRun("there is no sync in the configuration", "see `syncs` in docs/config.md")
+    if name and name not in settings.syncs:
+        raise CannotRun(f'there is no sync "{name}"', allowed(name, list(settings.syncs), "there are"))
+    return [name] if name else list(settings.syncs)
+
+
+def _run(settings: "Settings", name: str, wish: "Wish") -> "PassResult":
+    from cli.opened import actor, with_database
+    from cli.sync_progress import Shown
+    from connectors.errors import ConnectorError
+    from jobs.sync.beside import run_or_ask
+    from jobs.sync.opening import CannotSync
+    from leads.clock import SystemClock
+    from mappings.problems import MappingError
+
+    clock = SystemClock()
+
+    async def work(db: "Database") -> "PassResult":
+        shown = Shown(settings, name, clock)
+        try:
+            return await run_or_ask(settings, name, db, clock, wish, asked_by=actor(), progress=shown.told)
+        finally:
+            shown.end()
+
+    try:
+        return with_database(settings, work, make=True)
+    except (CannotSync, ConnectorError, MappingError) as error:
+        raise CannotRun(f"{name}: {error}", "leadhub check --live says more") from error
+
+
+def _tell_results(settings: "Settings", results: "list[tuple[str, PassResult]]", name: str, *, as_json: bool) -> None:
+    from cli.sync_progress import result_lines
+    from cli.words import Words, console
+
+    if as_json:
+        found = [result_json(sync, result) for sync, result in results]
+        print_json(found[0] if name else found)
+    else:
+        words, out = Words.of(settings), console()
+        for sync, result in results:
+            for line in result_lines(words, sync, result):
+                out.print(line)
+    if any(result.state != "done" for _, result in results):
+        raise not_fine()
+
+
+def result_json(sync: str, result: "PassResult") -> "Mapping[str, Any]":
+    return {
+        "sync": sync,
+        "pass_id": result.id,
+        "state": result.state,
+        "counts": dict(result.counts),
+        "error": result.error,
+    }
+
+
+def _resolve(settings: "Settings", issue_id: str, choice: str, ids: tuple[str, ...]) -> None:
+    from cli.opened import actor, with_database
+    from cli.words import Words
+    from jobs.sync.resolving import CannotResolve, resolve
+    from leads.clock import SystemClock
+    from store import sync_log
+
+    clock, who = SystemClock(), actor()
+
+    async def work(db: "Database") -> bool:
+        issue = await db.read(lambda conn: sync_log.issue(conn, issue_id))
+        if issue is None:
+            return False
+        await db.write(lambda conn: resolve(conn, clock, issue, choice, who, ids))  # type: ignore[arg-type]  # one of the flags
+        return True
+
+    try:
+        if not with_database(settings, work):
+            raise CannotRun(f"there is no open issue {issue_id}", "leadhub sync conflicts list")
+    except CannotResolve as error:
+        raise CannotRun(str(error)) from error
+    say(Words.of(settings)("decided; the next pass acts on it", "решено; подействует со следующего прохода"))

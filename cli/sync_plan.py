@@ -1,0 +1,137 @@
+"""What a pass would do, for people, as JSON and as CSV."""
+
+import csv as csv_module
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from cli.frame import CannotRun, print_json, say
+from cli.words import Words, console
+
+if TYPE_CHECKING:
+    from jobs.config import Settings
+    from jobs.sync.run import Run
+    from store.db import Database
+
+SAMPLES = 10
+WRITES = ("create", "update", "link", "archive", "delete", "tag")
+COLUMNS = ("sync", "op", "side", "record_id", "of", "field", "before", "after")
+
+
+def show_plans(settings: "Settings", names: Sequence[str], name: str, *, full: bool, csv: bool, as_json: bool) -> bool:
+    """Whether anything would be done."""
+    plans = [_plan(settings, one, full=full, whole=as_json or csv) for one in names]
+    if as_json:
+        print_json(plans[0] if name else plans)
+    elif csv:
+        _csv(plans)
+    else:
+        for plan in plans:
+            _show(settings, plan)
+    return any(plan["writes"] for plan in plans)
+
+
+def _plan(settings: "Settings", name: str, *, full: bool, whole: bool) -> dict[str, Any]:
+    from cli.opened import with_database
+    from cli.sync_progress import Shown
+    from connectors.errors import ConnectorError
+    from jobs.sync.beside import opened_sync
+    from jobs.sync.opening import CannotSync
+    from jobs.sync.passes import over, plan
+    from jobs.sync.status import issue_json, write_json
+    from leads.clock import SystemClock
+    from mappings.problems import MappingError
+    from store import sync_log, sync_pairs
+
+    clock = SystemClock()
+
+    async def look(run: "Run") -> dict[str, Any]:
+        changes: list[dict[str, Any]] = []
+        after = ""
+        while rows := await run.db.read(
+            lambda conn, after=after: sync_log.writes_of(conn, run.pass_id, after=after)  # type: ignore[misc]
+        ):
+            changes += [write_json(row) for row in rows]
+            after = rows[-1].id
+            if not whole and len(changes) >= SAMPLES:
+                break
+        issues = await run.db.read(lambda conn: sync_log.issues(conn, name))
+        paired = (await run.db.read(lambda conn: sync_pairs.counts(conn, name))).get("paired", 0)
+        counts = {key: count for key, count in run.counts.items() if count}
+        listed = [issue_json(row) for row in issues]
+        return {
+            "sync": name,
+            "writes": sum(counts.get(f"{op}_{side}", 0) for op in WRITES for side in ("left", "right")),
+            "counts": counts,
+            "brake": over(counts, paired, settings.syncs[name].brake),
+            "changes": changes if whole else changes[:SAMPLES],
+            "ambiguous": [one for one in listed if one["kind"] == "ambiguous"],
+            "conflicts": [one for one in listed if one["kind"] == "conflict"],
+            "problems": [one for one in listed if one["kind"] not in ("ambiguous", "conflict")],
+        }
+
+    async def work(db: "Database") -> dict[str, Any]:
+        shown = Shown(settings, name, clock)
+        try:
+            async with opened_sync(settings, name, db, clock) as sync:
+                found: dict[str, Any] = await plan(sync, db, clock, look, full=full, progress=shown.told)
+                return found
+        finally:
+            shown.end()
+
+    try:
+        return with_database(settings, work, make=True)
+    except (CannotSync, ConnectorError, MappingError) as error:
+        raise CannotRun(f"{name}: {error}", "leadhub check --live says more") from error
+
+
+def _csv(plans: Sequence[Mapping[str, Any]]) -> None:
+    writer = csv_module.writer(sys.stdout)
+    writer.writerow(COLUMNS)
+    for plan in plans:
+        for change in plan["changes"]:
+            head = [plan["sync"], change["op"], change["side"], change["record_id"], change["of"]]
+            for field in change["after"] or {"": ""}:
+                before, after = change["before"].get(field), change["after"].get(field)
+                writer.writerow([*head, field, _cell(before), _cell(after)])
+
+
+def _cell(value: Any) -> str:
+    return value if isinstance(value, str) else "" if value is None else json.dumps(value, ensure_ascii=False)
+
+
+def _show(settings: "Settings", plan: Mapping[str, Any]) -> None:
+    from rich.text import Text
+
+    from cli.sync_progress import counted
+    from cli.sync_status import issue_line
+
+    words, out = Words.of(settings), console()
+    sync = settings.syncs[plan["sync"]]
+    sides = {"left": sync.left, "right": sync.right}
+    total = words.count(plan["writes"], ("write", "writes"), ("запись", "записи", "записей"))
+    head = Text(f"{plan['sync']}: ", style="bold")
+    nothing = words("nothing to do, both sides agree", "делать нечего, стороны равны")
+    out.print(head.append(total if plan["writes"] else nothing, style="not bold"))
+    for text in counted(words, plan["counts"], sides):
+        out.print(Text(f"  {text}"))
+    if plan["brake"]:
+        out.print(Text(f"  {plan['brake']}: leadhub sync run {plan['sync']} --yes", style="yellow"))
+    for change in plan["changes"]:
+        out.print(Text(f"    {_line(words, change, sides)}"))
+    if plan["writes"] > len(plan["changes"]):
+        say(words("    all of them: --json or --csv", "    все: --json или --csv"))
+    for issue in [*plan["ambiguous"], *plan["conflicts"], *plan["problems"]][:SAMPLES]:
+        out.print(Text(f"  {issue_line(words, issue, sides)}", style="yellow"))
+
+
+def _line(words: Words, change: Mapping[str, Any], sides: Mapping[str, str]) -> str:
+    where = f"{sides[change['side']]} {change['record_id'] or words('new', 'новая')}"
+    if change["of"]:
+        where += f" ← {change['of']}"
+    fields = ", ".join(
+        f"{name}: {_cell(change['before'].get(name)) or '—'} → {_cell(value) or '—'}"
+        for name, value in change["after"].items()
+    )
+    return f"{change['op']} {where}  {fields}"

@@ -1,0 +1,115 @@
+"""How syncs stand and what waits for a person."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from cli.frame import print_json
+from cli.words import Words, console
+
+if TYPE_CHECKING:
+    from jobs.config import Settings
+    from jobs.sync.status import SyncStatus
+    from store.db import Database
+
+SHOWN = 20
+KINDS = {
+    "ambiguous": ("unclear who is who", "неясно, кто есть кто"),
+    "conflict": ("conflict", "спор"),
+    "loop": ("to and fro, stopped", "ходит туда и обратно, остановлено"),
+    "refused": ("refused", "не принято"),
+    "left_out": ("left out", "поле пропущено"),
+    "unknown": ("outcome unknown", "исход неизвестен"),
+    "deleted": ("partner kept", "пара оставлена"),
+    "merged": ("merged on one side", "объединены на одной стороне"),
+}
+STATES = {
+    "never_ran": ("has not run yet", "ещё не запускалась", "yellow"),
+    "running": ("running", "идёт", "cyan"),
+    "ok": ("ok", "в порядке", "green"),
+    "waits": ("waits for a yes", "ждёт разрешения", "yellow"),
+    "failed": ("does not run", "не идёт", "red"),
+    "shadow": ("shadow, writes nothing", "теневая, ничего не пишет", "cyan"),
+}
+
+
+def read_status(settings: "Settings", names: Sequence[str]) -> "list[SyncStatus]":
+    from cli.opened import with_database
+    from jobs.sync.status import status
+    from leads.clock import SystemClock
+
+    now = SystemClock().now()
+
+    async def work(db: "Database") -> "list[SyncStatus]":
+        return [
+            await db.read(lambda conn, name=name: status(conn, name, settings.syncs[name], now))  # type: ignore[misc]
+            for name in names
+        ]
+
+    return with_database(settings, work, make=True)
+
+
+def show_status(settings: "Settings", names: Sequence[str], name: str, *, as_json: bool) -> bool:
+    """Whether all is well."""
+    found = read_status(settings, names)
+    if as_json:
+        listed = [one.to_json() for one in found]
+        print_json(listed[0] if name else listed)
+    else:
+        for one in found:
+            _show(settings, one)
+    return all(one.fine for one in found)
+
+
+def show_issues(settings: "Settings", names: Sequence[str], *, as_json: bool) -> bool:
+    """Whether there is any."""
+    found = read_status(settings, names)
+    if as_json:
+        print_json([{"sync": one.name, **issue} for one in found for issue in one.issues])
+    else:
+        words, out = Words.of(settings), console()
+        for one in found:
+            sides = {"left": one.settings.left, "right": one.settings.right}
+            for issue in one.issues:
+                out.print(f"{issue['id']}  {one.name}: {issue_line(words, issue, sides)}")
+    return any(one.issues for one in found)
+
+
+def issue_line(words: Words, issue: Mapping[str, Any], sides: Mapping[str, str]) -> str:
+    """`conflict: position  sales 17: директор · hs 501: бухгалтер`."""
+    kind = words(*KINDS.get(issue["kind"], (issue["kind"],) * 2))
+    what = f"{kind}: {issue['field']}" if issue["field"] else kind
+    ends = []
+    for side, connection in sides.items():
+        ids = ", ".join(issue[f"{side}_ids"]) or "—"
+        value = f": {issue[side] or '—'}" if side in issue and issue["kind"] == "conflict" else ""
+        by = f" ({issue[f'{side}_by']})" if issue.get(f"{side}_by") and value else ""
+        ends.append(f"{connection} {ids}{value}{by}")
+    why = f"  {words.cause(str(issue['why']))}" if issue.get("why") else ""
+    return f"{what}  {' · '.join(ends)}{why}"
+
+
+def _show(settings: "Settings", one: "SyncStatus") -> None:
+    from rich.text import Text
+
+    words, out = Words.of(settings), console()
+    english, russian, style = STATES[one.state]
+    sides = {"left": one.settings.left, "right": one.settings.right}
+    arrow = {"both": "↔", "left_to_right": "→", "right_to_left": "←"}[one.settings.direction]
+    head = Text(f"{one.name}  {words.crm(sides['left'])} {arrow} {words.crm(sides['right'])}: ", style="bold")
+    out.print(head.append(words(english, russian), style=f"not bold {style}"))
+    lag = words.duration(one.lag_s) if one.lag_s is not None else "—"
+    paired = one.pairs.get("paired", 0)
+    out.print(
+        words(
+            f"  looked {lag} ago   pairs {words.number(paired)}   due {words.number(one.due + one.creating)}",
+            f"  просмотрено {lag} назад   пар {words.number(paired)}   ждёт {words.number(one.due + one.creating)}",
+        )
+    )
+    if one.last_pass:
+        error = f"  {words.cause(one.last_pass['error'])}" if one.last_pass["error"] else ""
+        out.print(f"  {words('last pass', 'последний проход')} {one.last_pass['pass_id']}{error}")
+    for issue in one.issues[:SHOWN]:
+        out.print(Text(f"  {issue['id']}  {issue_line(words, issue, sides)}", style="yellow"))
+    more = sum(one.counted.values()) - SHOWN
+    if more > 0:
+        out.print(words(f"  and {more} more: --json", f"  и ещё {more}: --json"))

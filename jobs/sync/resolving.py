@@ -1,0 +1,101 @@
+"""What a person decides about an open issue of a sync."""
+
+from collections.abc import Sequence
+from typing import Any, Final, Literal
+
+from sqlalchemy import Connection, Row
+
+from leads.clock import Clock
+from leads.ids import new_id
+from leads.merge import Agreed
+from store import sync_log, sync_pairs, sync_records
+from store.operator import record_action
+from store.sync_pairs import Pair
+
+DECIDED: Final = "#decided"
+"""Never the mark of a value: a base that says that the chosen side has changed, so that it goes over."""
+Choice = Literal["left", "right", "pair", "apart", "resume", "again", "done"]
+MAY: Final = {
+    "conflict": ("left", "right"),
+    "ambiguous": ("pair", "apart"),
+    "loop": ("resume", "done"),
+    "unknown": ("again", "done"),
+    "refused": ("again", "done"),
+    "left_out": ("done",),
+    "deleted": ("done",),
+    "merged": ("done",),
+}
+
+
+class CannotResolve(Exception):
+    """Says for people why not, and what is possible."""
+
+
+def resolve(
+    conn: Connection, clock: Clock, issue: Row[Any], choice: Choice, actor: str, ids: Sequence[str] = ()
+) -> None:
+    """`ids`: with pair, the left and the right record. Takes effect with the next pass. Raises CannotResolve."""
+    allowed = MAY.get(issue.kind, ("done",))
+    if issue.state != "open":
+        raise CannotResolve("it is resolved already")
+    if choice not in allowed:
+        raise CannotResolve(f"{issue.kind}: possible are {', '.join(f'--{one}' for one in allowed)}")
+    match choice:
+        case "left" | "right":
+            _prefer(conn, issue, choice)
+        case "pair":
+            _pair(conn, clock, issue, ids)
+        case "apart":
+            for side, some in (("left", issue.left_ids), ("right", issue.right_ids)):
+                sync_records.set_apart(conn, issue.sync, side, some)
+        case "resume":
+            sync_pairs.change(conn, issue.pair_id, state="paired", flips={})
+            _look_again(conn, issue)
+        case "again":
+            _again(conn, issue)
+        case "done":
+            pass
+    sync_log.close_issues(conn, issue.sync, clock.now(), choice, kind=issue.kind, subject=issue.subject)
+    record_action(conn, clock, actor=actor, action=f"sync.{choice}", subject=issue.id)
+
+
+def _prefer(conn: Connection, issue: Row[Any], side: str) -> None:
+    pair = sync_pairs.by_ids(conn, [issue.pair_id]).get(issue.pair_id)
+    marks = issue.data.get("marks")
+    if pair is None or marks is None:
+        raise CannotResolve("the pair is not there any more")
+    left, right = (tuple(one) if isinstance(one, list) else one for one in marks)
+    chosen = Agreed(DECIDED, right) if side == "left" else Agreed(left, DECIDED)
+    sync_pairs.change(conn, pair.id, base={**(pair.base or {}), issue.field: chosen})
+    _look_again(conn, issue)
+
+
+def _look_again(conn: Connection, issue: Row[Any]) -> None:
+    for side, row in sync_records.of_pairs(conn, issue.sync, [issue.pair_id]).get(issue.pair_id, {}).items():
+        sync_records.mark_dirty(conn, issue.sync, side, [row.record_id])
+
+
+def _pair(conn: Connection, clock: Clock, issue: Row[Any], ids: Sequence[str]) -> None:
+    if len(ids) != 2 or ids[0] not in issue.left_ids or ids[1] not in issue.right_ids:
+        raise CannotResolve(
+            f"name one record of each side: left {', '.join(issue.left_ids)}; right {', '.join(issue.right_ids)}"
+        )
+    for side, id in zip(("left", "right"), ids, strict=True):
+        row = sync_records.rows(conn, issue.sync, side, [id]).get(id)
+        if row is None or row.state != "alive" or row.pair_id:
+            raise CannotResolve(f"{side} {id} is gone or has a partner already")
+    pair_id = new_id(clock)
+    sync_pairs.add(conn, [Pair(pair_id, issue.sync, left_id=ids[0], right_id=ids[1])], clock.now())
+    for side, some, id in (("left", issue.left_ids, ids[0]), ("right", issue.right_ids, ids[1])):
+        sync_records.set_pair(conn, issue.sync, side, id, pair_id)
+        sync_records.mark_dirty(conn, issue.sync, side, some)
+
+
+def _again(conn: Connection, issue: Row[Any]) -> None:
+    if issue.kind == "unknown":
+        sync_pairs.remove(conn, issue.pair_id)
+    for side, some in (("left", issue.left_ids), ("right", issue.right_ids)):
+        for id in some:
+            if issue.kind == "unknown":
+                sync_records.set_pair(conn, issue.sync, side, id, "")
+        sync_records.mark_dirty(conn, issue.sync, side, some)
