@@ -69,8 +69,8 @@ def _may_pass(error: BaseException) -> bool:
 
 
 def _pause(state: RetryCallState) -> float:
-    """Seconds before the next try: ours, or longer if the vendor says so."""
-    wait_s = WAITS_S[state.attempt_number - 1]
+    """Seconds before the next try: ours, or longer if the vendor says so. Also asked after the last one."""
+    wait_s = WAITS_S[min(state.attempt_number, len(WAITS_S)) - 1]
     error = state.outcome.exception() if state.outcome else None
     if isinstance(error, RateLimitedError):
         return min(LONGEST_WAIT_S, max(wait_s, error.retry_after_s))
