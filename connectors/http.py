@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import cache
 from typing import Any
@@ -141,6 +141,18 @@ class VendorHttp:
         self._client: httpx.AsyncClient | None = None
         self._headers = {"User-Agent": user_agent, "Accept": "application/json"}
         self._timeout = {"connect": CONNECT_S, "read": read_timeout_s, "write": WRITE_S, "pool": None}
+        self._dated: tuple[str, float] | None = None
+
+    def server_time(self, no_older_s: float) -> datetime | None:
+        """The vendor's clock now, by the `Date` of its last answer; None if that is older or there was none."""
+        if self._dated is None:
+            return None
+        text, at = self._dated
+        age_s = self._clock.monotonic() - at
+        try:
+            return parsedate_to_datetime(text) + timedelta(seconds=age_s) if age_s <= no_older_s else None
+        except (ValueError, TypeError):
+            return None
 
     async def call(self, operation: str, method: str, path: str, *, writes: bool, **kwargs: Any) -> Any:
         """One request when its turn comes. Keyword arguments as for `send`."""
@@ -189,6 +201,8 @@ class VendorHttp:
             except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, OSError) as exc:
                 raise classify_exception(exc, operation, writes=writes) from exc
             record.status = response.status_code
+            if date := response.headers.get("date"):
+                self._dated = date, self._clock.monotonic()
             record.answer = self._redact(response.text[: KEPT_CHARS * 2])[:KEPT_CHARS]
             return self._interpret(operation, response, writes)
         except ConnectorError as error:

@@ -13,6 +13,7 @@ CONNECTOR = Connector(
     open=AmocrmClient,
     capabilities=capabilities,
     attributes=ATTRIBUTES,
+    records=AmocrmClient.records,
     needed_fields=(
         NeededField("deal", "LEADHUB_ID", "leadhub: ключ", "leadhub: key"),
         NeededField("contact", "LEADHUB_ID", "leadhub: ключ", "leadhub: key"),

@@ -27,18 +27,19 @@ FIELD_PAGES = 20
 class AccountFields:
     """The custom fields of leads and contacts. The key field is made where it is missing and may be made."""
 
-    def __init__(self, api: AmocrmApi) -> None:
+    def __init__(self, api: AmocrmApi, entities: tuple[str, ...] = ENTITIES) -> None:
         self._api = api
-        self._fields = {entity: EntityFields() for entity in ENTITIES}
+        self._entities = entities
+        self._fields = {entity: EntityFields() for entity in entities}
         self._blocked: dict[tuple[str, str], float] = {}
         self._tried_to_make: set[str] = set()
-        self._due = dict.fromkeys(ENTITIES, float("-inf"))
+        self._due = dict.fromkeys(entities, float("-inf"))
         self._waited: set[str] = set()
         self._reading: dict[str, asyncio.Task[None]] = {}
 
     async def ready(self, entity: str, patience_s: float = PATIENCE_S) -> None:
         """Sees to it that the lists are read; waits only while nothing is known of `entity`, and not for long."""
-        for each in ENTITIES:
+        for each in self._entities:
             if self._api.clock.monotonic() >= self._due[each] and not self._is_reading(each):
                 self._due[each] = self._api.clock.monotonic() + AFTER_FAILURE_S
                 self._reading[each] = asyncio.get_running_loop().create_task(self._read(each))
@@ -66,7 +67,7 @@ class AccountFields:
 
     def forget(self) -> None:
         """The lists have changed: read them again at the next call, whatever was refused before."""
-        self._due = dict.fromkeys(ENTITIES, float("-inf"))
+        self._due = dict.fromkeys(self._entities, float("-inf"))
         self._waited.clear()
         self._blocked.clear()
         self._tried_to_make.clear()

@@ -77,12 +77,19 @@ class AmocrmApi:
         return answer
 
     async def pages(
-        self, operation: str, path: str, collection: str, params: Params | None = None, *, max_pages: int
+        self,
+        operation: str,
+        path: str,
+        collection: str,
+        params: Params | None = None,
+        *,
+        max_pages: int,
+        page_rows: int = PAGE_ROWS,
     ) -> AsyncIterator[list[Row]]:
         """Pages of a list until the vendor names no next one; a page that comes twice ends it too."""
         last: list[Row] = []
         for page in range(1, max_pages + 1):
-            asked = [*(params or []), ("limit", str(PAGE_ROWS)), ("page", str(page))]
+            asked = [*(params or []), ("limit", str(page_rows)), ("page", str(page))]
             answer = await self.get(operation, path, asked)
             rows = rows_of(answer, collection)
             if rows is None:
@@ -101,6 +108,10 @@ class AmocrmApi:
     async def patch(self, operation: str, path: str, json: Any) -> Any:
         """Sets what it names and nothing else, so that repeating it is safe: failures count as those of a read."""
         return await self._call(operation, "PATCH", path, writes=False, json=json)
+
+    async def change(self, operation: str, path: str, json: Any) -> Any:
+        """A PATCH that must not leave once the connection is somebody else's: a lost answer is an unknown outcome."""
+        return await self._call(operation, "PATCH", path, writes=True, json=json)
 
     async def close(self) -> None:
         if self.bearer is not None:

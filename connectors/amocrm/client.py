@@ -24,6 +24,7 @@ from connectors.amocrm.payloads import (
     task_body,
     update_body,
 )
+from connectors.amocrm.record_port import AmocrmRecords
 from connectors.amocrm.records import (
     Row,
     deal_state,
@@ -94,6 +95,7 @@ class AmocrmClient:
         self._fields = AccountFields(self._api)
         self._lookup = Lookup(self._api, self._fields)
         self._audit = Audit(self._api)
+        self._records = AmocrmRecords(self._api, self._fields)
 
         def writer(operation: str, collection: str, path: str) -> Writer:
             return Writer(self._api, operation, collection, path, max_batch=declared.max_batch)
@@ -265,8 +267,13 @@ class AmocrmClient:
             return f"{base}/{ENTITY_OF[kind]}/detail/{record_id}"
         return f"{base}/todo/list/" if kind == "task" else f"{base}/leads/"
 
+    def records(self) -> AmocrmRecords:
+        """For record sync; shares the limiter, where leads go first."""
+        return self._records
+
     async def close(self) -> None:
         await self._fields.close()
+        await self._records.close()
         await self._api.close()
         if self._endpoint is not None:
             await self._endpoint.close()

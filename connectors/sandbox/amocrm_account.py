@@ -1,6 +1,7 @@
 """The sandbox account: what it holds, what it refuses, what people do in it meanwhile."""
 
 import re
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,13 @@ from leads.clock import Clock
 ENTITIES = ("leads", "contacts", "companies")
 CALLS = ("call_in", "call_out")
 CALL_STATUSES = range(1, 8)
+SINGULAR = {"leads": "lead", "contacts": "contact", "companies": "company"}
+EVENTS = {"add": "added", "delete": "deleted", "restore": "restored"}
+KEPT_EVENTS = 100_000
+WRITABLE = (
+    *("name", "price", "responsible_user_id", "loss_reason_id", "first_name", "last_name"),
+    *("created_at", "closed_at"),
+)
 FIRST_IDS = {"leads": 24515001, "contacts": 51230001, "companies": 51930001}
 
 
@@ -35,30 +43,10 @@ class Account:
         self.refresh_tokens: set[str] = set()
         self._next_id = 880001
         self._attached: dict[tuple[str, str, str], list[str]] = {}
+        self.events: deque[Record] = deque(maxlen=KEPT_EVENTS)
         self.stores = self._make_stores()
 
-    # --- what people do meanwhile --------------------------------------------------------------
-
-    def delete_deal(self, deal_id: str) -> None:
-        self.deals[deal_id]["is_deleted"] = True
-
-    def merge_contacts(self, kept_id: str, gone_id: str) -> None:
-        """As a person merges two contacts: deals move over, the other is gone."""
-        gone = self.contacts[gone_id]
-        for link in gone["_embedded"]["leads"]:
-            deal = self.deals[str(link["id"])]
-            deal["_embedded"]["contacts"] = [
-                item for item in deal["_embedded"]["contacts"] if str(item["id"]) != gone_id
-            ]
-            self._link(deal, self.contacts[kept_id], main=True)
-        gone["is_deleted"] = True
-
-    def move_deal(self, deal_id: str, pipeline_id: int, status_id: int) -> None:
-        deal = self.deals[deal_id]
-        now = self._now()
-        deal.update(pipeline_id=pipeline_id, status_id=status_id, updated_at=now)
-        deal["closed_at"] = now if status_id in (142, 143) else None
-        self.stores["leads"].touch(deal, now)
+    # --- the account itself ---------------------------------------------------------------------
 
     def delete_field(self, entity: str, code_or_id: str) -> None:
         field_id = next(key for key, row in self.fields[entity].items() if code_or_id in (str(key), row["code"]))
@@ -126,15 +114,18 @@ class Account:
                 record["_embedded"]["contacts"] = []
             else:
                 record["_embedded"]["leads"] = []
+                if entity == "companies":
+                    record["_embedded"]["contacts"] = []
                 if entity == "contacts":
                     record.update(first_name=item.get("first_name", ""), last_name=item.get("last_name", ""))
                     record["is_unsorted"] = False
                     record["name"] = record["name"] or f"{record['first_name']} {record['last_name']}".strip()
             store.add(record, self.clock.monotonic())
             for order, contact in enumerate(contacts):
-                self._link(record, contact, main=order == 0)
+                self.join((entity, record), ("contacts", contact), main=order == 0)
             for company in companies:
-                record["_embedded"]["companies"] = [{"id": company["id"]}]
+                self.join((entity, record), ("companies", company))
+            self.happened("add", entity, record)
             return record
 
         return work
@@ -150,21 +141,30 @@ class Account:
             stage = None
         embedded = item.get("_embedded") or {}
         tags = self._checked_tags(embedded.get("tags"))
+        more, less = self._checked_tags(item.get("tags_to_add")), self._checked_tags(item.get("tags_to_delete"))
 
         def work() -> Record:
             now = self._now()
-            for name in ("name", "price", "responsible_user_id", "loss_reason_id", "first_name", "last_name"):
+            for name in WRITABLE:
                 if name in item:
                     record[name] = item[name]
+            if entity == "contacts" and "name" not in item and {"first_name", "last_name"} & item.keys():
+                record["name"] = f"{record['first_name'] or ''} {record['last_name'] or ''}".strip()
             if custom or "custom_fields_values" in item:
                 record["custom_fields_values"] = merge_custom(record["custom_fields_values"], custom)
             if stage is not None:
                 record.update(pipeline_id=stage[0], status_id=stage[1])
-                record["closed_at"] = now if stage[1] in (142, 143) else None
+                record["closed_at"] = item.get("closed_at", now) if stage[1] in (142, 143) else None
             if "tags" in embedded:
                 record["_embedded"]["tags"] = self._named_tags(entity, tags)
-            record["updated_at"] = now
+            if more or less:
+                names = {tag["name"] for tag in self._named_tags(entity, less)}
+                kept = [tag for tag in record["_embedded"]["tags"] if tag["name"] not in names]
+                new = [tag for tag in self._named_tags(entity, more) if tag not in kept]
+                record["_embedded"]["tags"] = [*kept, *new]
+            record.update(updated_at=now, updated_by=data.USERS[0][0])
             self.stores[entity].touch(record, self.clock.monotonic())
+            self.happened("update", entity, record)
             return record
 
         return work
@@ -211,11 +211,54 @@ class Account:
             raise Invalid(("NotSupportedChoice", f"_embedded.{entity}.{order}.id"))
         return found
 
-    def _link(self, deal: Record, contact: Record, *, main: bool) -> None:
-        links = deal["_embedded"].setdefault("contacts", [])
-        if all(item["id"] != contact["id"] for item in links):
-            links.append({"id": contact["id"], "is_main": main, "_links": {}})
-            contact["_embedded"].setdefault("leads", []).append({"id": deal["id"], "_links": {}})
+    def join(self, one: tuple[str, Record], other: tuple[str, Record], *, main: bool = False) -> None:
+        """Links two records. A lead and a contact have one company; a lead has one main contact."""
+        for (entity, record), (to, target) in ((one, other), (other, one)):
+            if to == "companies":
+                for link in list(record["_embedded"].get(to, ())):
+                    if link["id"] != target["id"]:
+                        self.part((entity, record), (to, self.companies[str(link["id"])]))
+            links = record["_embedded"].setdefault(to, [])
+            if entity == "leads" and to == "contacts" and main:
+                for link in links:
+                    link["is_main"] = False
+            link = next((link for link in links if link["id"] == target["id"]), None)
+            if link is None:
+                link = {"id": target["id"]} if to == "companies" else {"id": target["id"], "_links": {}}
+                if entity == "leads" and to == "contacts":
+                    link["is_main"] = main or not links
+                links.append(link)
+            elif main and "is_main" in link:
+                link["is_main"] = True
+
+    def part(self, one: tuple[str, Record], other: tuple[str, Record]) -> bool:
+        """Whether they were linked. The next contact becomes the main one."""
+        parted = False
+        for (entity, record), (to, target) in ((one, other), (other, one)):
+            links = record["_embedded"].get(to, [])
+            kept = [link for link in links if link["id"] != target["id"]]
+            parted = parted or len(kept) < len(links)
+            record["_embedded"][to] = kept
+            if entity == "leads" and to == "contacts" and kept and not any(link["is_main"] for link in kept):
+                kept[0]["is_main"] = True
+        return parted
+
+    def happened(self, action: str, entity: str, record: Record) -> None:
+        """Written into the events; `amocrm_hooks` tells the subscribers too."""
+        if action in EVENTS:
+            self.events.append(
+                {
+                    "id": f"01{len(self.events):024d}{self._take_id()}",
+                    "type": f"{SINGULAR[entity]}_{EVENTS[action]}",
+                    "entity_id": record["id"],
+                    "entity_type": SINGULAR[entity],
+                    "created_by": record.get("updated_by", 0),
+                    "created_at": self._now(),
+                    "value_after": [],
+                    "value_before": [],
+                    "account_id": data.ACCOUNT_ID,
+                }
+            )
 
     def _checked_tags(self, tags: Any) -> list[Record]:
         if tags is None:

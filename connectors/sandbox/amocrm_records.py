@@ -95,6 +95,11 @@ class Store:
             rows = (self.records[key] for key in (reversed(keys) if descending else keys))
         return (row for row in rows if not row.get("is_deleted"))
 
+    def deleted(self, order_by: str, descending: bool) -> Iterable[Record]:
+        keys = self.by_change if order_by == "updated_at" else self.records
+        rows = (self.records[key] for key in (reversed(keys) if descending else keys))
+        return (row for row in rows if row.get("is_deleted"))
+
 
 def read_custom(values: Any, fields: dict[int, Record]) -> list[Record]:
     """`custom_fields_values` as written -> as shown; raises Invalid."""

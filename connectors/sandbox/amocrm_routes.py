@@ -7,8 +7,10 @@ from typing import Any
 from urllib.parse import urlencode
 
 from connectors.sandbox import amocrm_data as data
-from connectors.sandbox.amocrm_account import ENTITIES, Account
+from connectors.sandbox.amocrm_account import ENTITIES
 from connectors.sandbox.amocrm_data import Record
+from connectors.sandbox.amocrm_links import change_links, links_of
+from connectors.sandbox.amocrm_people import People
 from connectors.sandbox.amocrm_records import Invalid
 from connectors.sandbox.base import SandboxRequest, SandboxResponse
 from leads.clock import Clock
@@ -35,7 +37,7 @@ class RefusedRequest(Exception):
         super().__init__(response.status)
 
 
-class Routes(Account):
+class Routes(People):
     """`filters` is the paid option for `filter[...]` of leads, contacts and companies, silently ignored where it is
     off; `admin` says whether the token is an administrator's."""
 
@@ -75,6 +77,10 @@ class Routes(Account):
                 return self._page(request, "notes", self._ordered(request, rows))
             case _, [entity, entity_id, "links" | "link" | "unlink" as verb] if entity in ENTITIES:
                 return self._links(request, entity, entity_id, verb)
+            case _, [entity, "links" | "link" | "unlink" as verb] if entity in ENTITIES:
+                return self._many_links(request, entity, verb)
+            case "GET", ["events"]:
+                return self._events(request)
             case "GET", ["tasks"]:
                 return self._list_tasks(request)
             case "POST", ["tasks"]:
@@ -119,7 +125,11 @@ class Routes(Account):
         allowed = ("id", "updated_at", "created_at") if entity == "leads" else ("id", "updated_at")
         if order_by not in allowed:
             return self._problem(400, "Unsupported order")
-        rows = self.stores[entity].ordered(request.param("query"), order_by, order[1] == "desc", self.clock.monotonic())
+        store, descending = self.stores[entity], order[1] == "desc"
+        if entity == "leads" and "only_deleted" in request.param("with").split(","):
+            rows = store.deleted(order_by, descending)
+        else:
+            rows = store.ordered(request.param("query"), order_by, descending, self.clock.monotonic())
         if self.filters:
             rows = (row for row in rows if _passes(row, request.query))
         return self._page(request, entity, (self._shown(entity, row, request) or {} for row in rows))
@@ -128,8 +138,8 @@ class Routes(Account):
         if record is None:
             return None
         asked = request.param("with").split(",")
-        linked = {"leads": "contacts", "contacts": "leads", "companies": "leads"}[entity]
-        hidden = {name for name in ("contacts", "leads") if name not in asked or name != linked}
+        linked = {"leads": ("contacts",), "contacts": ("leads",), "companies": ("leads", "contacts")}[entity]
+        hidden = {name for name in ("contacts", "leads") if name not in asked or name not in linked}
         embedded = {name: rows for name, rows in record["_embedded"].items() if name not in hidden}
         return {**record, "_links": {"self": {"href": self._href(entity, record["id"])}}, "_embedded": embedded}
 
@@ -180,24 +190,39 @@ class Routes(Account):
         record = self.stores[entity].get(entity_id)
         if record is None:
             return self._problem(404)
-        if verb == "link" and request.method == "POST":
-            for item in self._body(request):
-                other = self.stores.get(str(item.get("to_entity_type")))
-                target = other.get(str(item.get("to_entity_id"))) if other else None
-                if target is None:
-                    return self._invalid({"0": Invalid(("NotSupportedChoice", "to_entity_id"))})
-                main = bool((item.get("metadata") or {}).get("is_main"))
-                if entity == "leads" and item["to_entity_type"] == "contacts":
-                    self._link(record, target, main=main)
-                elif entity == "contacts" and item["to_entity_type"] == "leads":
-                    self._link(target, record, main=main)
-        rows = []
-        for kind in ("contacts", "leads", "companies"):
-            for link in record["_embedded"].get(kind, []):
-                meta = {"main_contact": bool(link.get("is_main"))} if kind == "contacts" else None
-                row = {"entity_id": record["id"], "entity_type": entity, "to_entity_id": link["id"]}
-                rows.append({**row, "to_entity_type": kind, "metadata": meta})
-        return ok({"_links": {}, "_embedded": {"links": rows}})
+        if verb in ("link", "unlink") and request.method == "POST":
+            try:
+                change_links(self, entity, self._body(request), off=verb == "unlink", entity_id=entity_id)
+            except Invalid as invalid:
+                return self._invalid({"0": invalid})
+            if verb == "unlink":
+                return SandboxResponse(204)
+        return ok({"_links": {}, "_embedded": {"links": links_of(entity, record)}})
+
+    def _many_links(self, request: SandboxRequest, entity: str, verb: str) -> SandboxResponse:
+        """The filter of links needs no option."""
+        if request.method == "POST" and verb != "links":
+            try:
+                change_links(self, entity, self._body(request), off=verb == "unlink")
+            except Invalid as invalid:
+                return self._invalid({"0": invalid})
+            return SandboxResponse(204) if verb == "unlink" else ok({"_links": {}, "_embedded": {"links": []}})
+        ids = [value for key, value in request.query if key == "filter[entity_id][]"]
+        records = [record for one in ids if (record := self.stores[entity].get(one)) is not None]
+        rows = [row for record in records for row in links_of(entity, record)]
+        return self._page(request, "links", rows)
+
+    def _events(self, request: SandboxRequest) -> SandboxResponse:
+        """Filters of events need no option; a bare time is "after it"."""
+        kinds = {kind for key, value in request.query if key.startswith("filter[type]") for kind in value.split(",")}
+        since = request.param("filter[created_at][from]") or "0"
+        after = int(request.param("filter[created_at]") or -1)
+        rows = [
+            row
+            for row in reversed(self.events)
+            if (not kinds or row["type"] in kinds) and row["created_at"] >= int(since) and row["created_at"] > after
+        ]
+        return self._page(request, "events", rows)
 
     def _tags(self, request: SandboxRequest, entity: str) -> SandboxResponse:
         if request.method == "POST":
