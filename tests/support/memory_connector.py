@@ -84,7 +84,7 @@ connections:
   sales: {{type: memory, account: left, secret: s3cret}}
   hs: {{type: memory, account: right}}
 syncs:
-  contacts: {{left: sales, right: hs, object: contact, poll: 1s{more}}}
+  contacts: {{left: sales, right: hs, object: contact, poll: {poll}{more}}}
 """
 MAPPING = """
 object: contact
@@ -98,6 +98,6 @@ fields:
 """
 
 
-def config(locale: str = "en", **settings: Any) -> str:
+def config(locale: str = "en", poll: str = "1s", **settings: Any) -> str:
     more = "".join(f", {name}: {value}" for name, value in settings.items())
-    return CONFIG.format(locale=locale, more=more)
+    return CONFIG.format(locale=locale, poll=poll, more=more)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from connectors.errors import PermanentError, RetryableError, UnknownOutcomeError
+from connectors.errors import AuthError, PermanentError, RetryableError, UnknownOutcomeError
 from connectors.records import (
     LINKS,
     OBJECTS,
@@ -104,6 +104,7 @@ class MemoryCrm:
     bad: Callable[[Mapping[str, Any]], bool] = lambda values: False
     normalise: Callable[[str, Any], Any] = lambda name, value: value
     unique_email: bool = False
+    unauthorized: bool = False
     tells_time: bool = True
     links_in_records: bool = True
     moves_on_link: bool = False
@@ -304,6 +305,8 @@ class MemoryCrm:
     def _called(self, operation: str, batch: Sequence[object] = (), at_most: int = 0) -> None:
         self.calls[operation] += 1
         assert not at_most or len(batch) <= at_most, f"{operation}: {len(batch)} in one call"
+        if self.unauthorized:
+            raise AuthError("the token is refused", operation, 401)
         if self.refuse_next > 0:
             self.refuse_next -= 1
             raise RetryableError("refused before anything happened", operation, 503)
