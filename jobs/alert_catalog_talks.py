@@ -7,12 +7,12 @@ Entry = str | Mapping[str, str]
 RU: Mapping[str, Entry] = {
     "talk_answer": "Ответ: {detail}",
     "note_failed": {
-        "one": "🟡 {crm}: {n} заметка из переписки не записана",
-        "few": "🟡 {crm}: {n} заметки из переписки не записаны",
-        "other": "🟡 {crm}: {n} заметок из переписки не записано",
+        "one": "🟡 {crm}: {n} примечание к сделке не записано",
+        "few": "🟡 {crm}: {n} примечания к сделкам не записаны",
+        "other": "🟡 {crm}: {n} примечаний к сделкам не записано",
     },
-    "note_failed_todo": "Сделки на месте, переписка видна в leadhub. Исправьте причину и повторите: {where}",
-    "note_failed_over": "🟢 {crm}: вся переписка записана",
+    "note_failed_todo": "Сделки на месте, сами примечания сохранены. Исправьте причину и повторите: {where}",
+    "note_failed_over": "🟢 {crm}: все примечания к сделкам записаны",
     "reply_failed": {
         "one": "🔴 {source}: {n} сообщение клиенту не отправлено",
         "few": "🔴 {source}: {n} сообщения клиентам не отправлены",
@@ -30,11 +30,11 @@ RU: Mapping[str, Entry] = {
 EN: Mapping[str, Entry] = {
     "talk_answer": "The answer: {detail}",
     "note_failed": {
-        "one": "🟡 {crm}: {n} note of a conversation is not written",
-        "other": "🟡 {crm}: {n} notes of conversations are not written",
+        "one": "🟡 {crm}: {n} note on a deal is not written",
+        "other": "🟡 {crm}: {n} notes on deals are not written",
     },
-    "note_failed_todo": "The deals are there, and leadhub shows what was said. Mend the cause and retry: {where}",
-    "note_failed_over": "🟢 {crm}: all that was said is written",
+    "note_failed_todo": "The deals are there and the notes are kept. Mend the cause and retry: {where}",
+    "note_failed_over": "🟢 {crm}: all notes on deals are written",
     "reply_failed": {
         "one": "🔴 {source}: {n} message to a client was not sent",
         "other": "🔴 {source}: {n} messages to clients were not sent",

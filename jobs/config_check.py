@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from connectors.paying import PaymentSettings
 from connectors.pbx import PbxSettings, line_number
 from jobs.config_errors import Problem, YamlPath, choices, quote
 from jobs.config_validate import Reader
@@ -40,6 +41,7 @@ def check_whole(settings: "Settings", reader: Reader) -> "Settings":
     _syncs(data.get("syncs"), connections, mappings, reader)
     _fallback(data, reader)
     _lines(settings, reader)
+    _payments(settings, connections, reader)
     _listen(settings, data, reader)
     if sources and connections and not data.get("routes"):
         example = f"routes:\n  - {{from: [{sources[0]}], to: [{connections[0]}]}}"
@@ -126,6 +128,16 @@ def _lines(settings: "Settings", reader: Reader) -> None:
             elif number in seen:
                 reader.report(path, f"is the same number as {quote(seen[number])}", key=True)
             seen.setdefault(number, written)
+
+
+def _payments(settings: "Settings", connections: list[str], reader: Reader) -> None:
+    """A stage change that names a connection must name one that there is: else it would never happen."""
+    for name, source in settings.sources.items():
+        if isinstance(source.settings, PaymentSettings):
+            for index, change in enumerate(source.settings.payments.stages):
+                if change.connection:
+                    path = ("sources", name, "payments", "stages", index, "connection")
+                    _refer(change.connection, path, "connection", connections, reader)
 
 
 def _listen(settings: "Settings", data: Mapping[str, Any], reader: Reader) -> None:

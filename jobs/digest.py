@@ -1,7 +1,9 @@
 """Yesterday's numbers for the owner, from the store."""
 
 from collections import Counter
+from collections.abc import Mapping
 from datetime import date, timedelta
+from types import MappingProxyType
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -11,13 +13,17 @@ from jobs.alert_digest import DayDigest
 from jobs.reports import day_window
 from store import reading
 from store.real import is_real
+from store.recovered import count_recovered
 from store.tables import t_delivery, t_lead
 
 QUICK_S = 5.0
+NO_SOURCES: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
 
 
-def day_digest(conn: Connection, day: date, zone: ZoneInfo) -> DayDigest:
-    """Of the leads received on `day`, as they stand now."""
+def day_digest(
+    conn: Connection, day: date, zone: ZoneInfo, sources: Mapping[str, Mapping[str, Any]] = NO_SOURCES
+) -> DayDigest:
+    """Of the leads received on `day`, as they stand now. `sources`: what a text may show of each."""
     since, until = day_window(day, zone)
     counts = reading.count_by_status(conn, since, until)
     latency = reading.latency(conn, since, until)
@@ -37,6 +43,11 @@ def day_digest(conn: Connection, day: date, zone: ZoneInfo) -> DayDigest:
         within_5s=sum(one < QUICK_S for one in took),
         slowest_s=took[-1] if took else 0.0,
         repeats=_joined(conn, [row.id for row in leads]),
+        recovered=tuple(
+            (count, str(sources[name].get("vendor") or name))
+            for name, count in count_recovered(conn, since, until).items()
+            if name in sources and sources[name].get("group") == "telephony"
+        ),
         conflicts=sum("identity_conflict" in row.flags for row in leads),
         spam=sum(any(flag.startswith("spam_") for flag in row.flags) for row in leads),
         no_source=sum(without.values()),

@@ -88,8 +88,10 @@ async def note_now(db: Database, gathering: Gathering, conversation_id: str, *, 
     def work(conn: Connection) -> set[str]:
         names = {*gathering.gather(conn, conversation_id), *note_duties.retry(conn, conversation_id, clock.now())}
         talk = conversations.talk_row(conn, conversation_id)
-        if names and talk is not None:
-            record_action(conn, clock, actor=actor, action="conversation.note", subject=talk.lead_id)
+        if names:
+            # Notes of payments and of calls belong to no conversation.
+            subject = talk.lead_id if talk is not None else conversation_id
+            record_action(conn, clock, actor=actor, action="conversation.note", subject=subject)
             tell_due(conn, names)
         return names
 
@@ -105,8 +107,9 @@ async def let_be(db: Database, conversation_id: str, *, actor: str, why: str, cl
     def work(conn: Connection) -> int:
         count = note_duties.discard(conn, conversation_id, clock.now())
         talk = conversations.talk_row(conn, conversation_id)
-        if count and talk is not None:
-            record_action(conn, clock, actor=actor, action="note.discard", subject=talk.lead_id, why=why)
+        if count:
+            subject = talk.lead_id if talk is not None else conversation_id
+            record_action(conn, clock, actor=actor, action="note.discard", subject=subject, why=why)
         return count
 
     return await db.write(work)

@@ -32,7 +32,7 @@ def test_a_day_is_counted_as_its_leads_stand_now(database_url: str) -> None:
             [
                 acceptance(clock, phones=("+79160000001",), touch=direct, form="Калькулятор"),
                 acceptance(clock, phones=("+79160000002",), utm={"utm_source": "yandex"}),
-                acceptance(clock, phones=("+79160000003",), flags=("spam_rate",)),
+                acceptance(clock, phones=("+79160000003",), flags=("spam_rate", "recovered")),
             ],
         )
         held = leases.take(conn, "sales", "w", at)
@@ -59,12 +59,15 @@ def test_a_day_is_counted_as_its_leads_stand_now(database_url: str) -> None:
                 ],
             )
         digest = day_digest(conn, at.astimezone(MOSCOW).date(), MOSCOW)
+        lines = {"site": {"vendor": "Mango Office", "group": "telephony"}}
+        with_lines = day_digest(conn, at.astimezone(MOSCOW).date(), MOSCOW, lines)
         before = day_digest(conn, yesterday(at.astimezone(MOSCOW).date()), MOSCOW)
     engine.dispose()
     assert (digest.accepted, digest.delivered, digest.not_arrived) == (3, 2, 1)
     assert (digest.within_5s, digest.slowest_s, digest.repeats, digest.spam) == (1, 1740.0, 1, 1)
     assert (digest.no_source, digest.no_source_form) == (1, "Калькулятор")
     assert before.accepted == 0
+    assert (digest.recovered, with_lines.recovered) == ((), ((1, "Mango Office"),))
 
 
 async def test_it_is_told_once_a_day_however_often_it_is_asked(database_url: str) -> None:

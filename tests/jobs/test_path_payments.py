@@ -1,15 +1,19 @@
 """Payments and insights -> a note on the payer's deal, once per state, and the deal moves as the settings say."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from connectors.events import ParsedPayment
+from jobs.config_errors import ConfigError
 from jobs.payment_text import money_text, payment_note
+from jobs.replying import let_be, note_now
 from store.conversation_tables import t_note_duty
 from store.errand_tables import t_errand
 from store.tables import t_touch
+from tests.jobs.configs import loaded
 from tests.jobs.test_path_events import MANGO, replay, samples
 from tests.support.hub_on_virtual_time import VirtualHub, config, hub, virtual
 
@@ -137,6 +141,21 @@ async def test_a_stage_that_does_not_exist_costs_no_note_and_stays_owed() -> Non
         await h.until(lambda: any(row.state == "dead" for row in h.rows(t_note_duty)), 120.0)
         assert 'there is no stage "Нигде"' in h.rows(t_note_duty)[0].last_error
         assert len(payment_notes(h)) == 1
+        await h.until(lambda: "note_failed" in h.open_incidents(), 60.0)
+        built = h.lives["one"].hub
+        assert built is not None
+        # What `leadhub conversations retry payment:shop:p-1` does; the note is found, the stage is still wrong.
+        assert await note_now(built.db, built.gathering, "payment:shop:p-1", actor="test", clock=h.clock)
+        await h.until(lambda: [row.state for row in h.rows(t_note_duty)] == ["dead"], 120.0)
+        assert len(payment_notes(h)) == 1
+        assert await let_be(built.db, "payment:shop:p-1", actor="test", why="позже", clock=h.clock) == 1
+        await h.until(lambda: "note_failed" not in h.open_incidents(), 60.0)
+
+
+def test_a_stage_change_names_a_connection_that_there_is(tmp_path: Path) -> None:
+    rules = "{stages: [{on: succeeded, stage: X, connection: amoo}]}"
+    with pytest.raises(ConfigError, match=r'stages\[0\]\.connection: connection "amoo" is not defined'):
+        loaded(tmp_path, config(ALL, sources=shop(rules)))
 
 
 @virtual
