@@ -12,7 +12,7 @@ from jobs.config_errors import Problem, YamlPath, choices, quote
 from jobs.config_validate import Reader
 from mappings.attributes import OBJECTS
 from mappings.checker import ExpressionError
-from mappings.expressions import compile_condition
+from mappings.expressions import About, compile_condition
 from mappings.load import SYNC, load_mapping, mapping_names
 from mappings.problems import MappingError, nearest
 from mappings.records import load_record_mapping, parse_record_mapping, preset_names
@@ -102,6 +102,9 @@ def _syncs(syncs: Any, connections: list[str], mappings: "_Mappings", reader: Re
             for side in ("left", "right"):
                 _refer(sync.get(side), ("syncs", name, side), "connection", connections, reader)
             mappings.of_sync(sync, ("syncs", name, "mapping"))
+            for key in ("left_when", "right_when"):
+                if isinstance(text := sync.get(key), str):
+                    _condition(text, ("syncs", name, key), reader, "records")
 
 
 def _fallback(data: Mapping[str, Any], reader: Reader) -> None:
@@ -236,9 +239,9 @@ def _conditions(value: Any, path: YamlPath, reader: Reader) -> None:
             _conditions(item, (*path, index), reader)
 
 
-def _condition(text: str, path: YamlPath, reader: Reader) -> None:
+def _condition(text: str, path: YamlPath, reader: Reader, about: About = "lead") -> None:
     try:
-        compile_condition(text)
+        compile_condition(text, about)
     except ExpressionError as error:
         reader.report(path, error.message, error.hint, offset=error.offset)
 
