@@ -49,5 +49,6 @@ CONNECTOR = Connector(
     open=HubSpotClient.open,
     capabilities=_capabilities,
     attributes=ATTRIBUTES,
+    records=HubSpotClient.records,
     needed_fields=(*NEEDED_KEYS.values(), *_DEAL_FIELDS),
 )

@@ -1,6 +1,7 @@
 """Calls to one HubSpot account: token, the two rate limits, and what a refusal means for them."""
 
 import logging
+from datetime import datetime
 from typing import Any
 
 from connectors.base import Opening, Rate
@@ -53,6 +54,10 @@ class HubSpotApi:
             secrets=[secret.get_secret_value() for secret in secrets if secret],
         )
         self._bearer = bearer_for(opening, settings, self._http, self.paths)
+
+    def server_time(self, no_older_s: float) -> datetime | None:
+        """HubSpot's clock now, by its last answer."""
+        return self._http.server_time(no_older_s)
 
     async def call(self, operation: str, method: str, path: str, *, writes: bool, **kwargs: Any) -> dict[str, Any]:
         """One request when its turn comes: the answer's object ({} for 204)."""

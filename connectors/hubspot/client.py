@@ -16,6 +16,7 @@ from connectors.hubspot.lookups import Lookups
 from connectors.hubspot.objects import Objects
 from connectors.hubspot.payloads import values
 from connectors.hubspot.properties import PropertyBook
+from connectors.hubspot.record_port import HubSpotRecords
 from connectors.hubspot.settings import HubSpotSettings
 
 
@@ -31,6 +32,7 @@ class HubSpotClient:
         self._lookups = lookups = Lookups(self._api)
         self._account = AccountReader(self._api, self._book, self._deals, settings)
         self._contacts = Contacts(self._objects, self._book, lookups)
+        self._records = HubSpotRecords(self._api, self._book, self._objects, self._deals, self._links)
         self._creation = Creation(self._api, self._book, lookups, self._contacts, self._deals, self._links)
 
     @classmethod
@@ -90,6 +92,10 @@ class HubSpotClient:
 
     async def read_back(self, deal_ids: tuple[str, ...], since: datetime, until: datetime) -> list[FoundDeal]:
         return await DealReader(self._api, self._objects).read_back(deal_ids, since, until)
+
+    def records(self) -> HubSpotRecords:
+        """For record sync; shares the limiter, where leads go first."""
+        return self._records
 
     async def close(self) -> None:
         await self._api.close()

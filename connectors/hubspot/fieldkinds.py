@@ -27,7 +27,7 @@ ATTRIBUTES: Final[Mapping[RecordObject, tuple[AccountField, ...]]] = {
         AccountField("last_name", code="lastname", max_chars=MAX_CHARS),
         AccountField("position", code="jobtitle", max_chars=MAX_CHARS),
         AccountField("phones", code="phone", type="phone", several=True, max_values=2),
-        AccountField("emails", code="email", type="email", several=True),
+        AccountField("emails", code="email", type="email", several=True, max_values=1),
         AccountField("website", code="website", type="url"),
         *_PLACE,
         AccountField("country", code="country"),
@@ -54,7 +54,7 @@ ATTRIBUTES: Final[Mapping[RecordObject, tuple[AccountField, ...]]] = {
         *_COMMON,
     ),
 }
-"""A second phone is `mobilephone`; further e-mails are `hs_additional_emails`."""
+"""A second phone is `mobilephone`; further e-mails are `hs_additional_emails`, which only HubSpot itself writes."""
 
 
 def kind_of(definition: Mapping[str, Any]) -> FieldType:

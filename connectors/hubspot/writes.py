@@ -87,10 +87,10 @@ def sort_out(
     failed: dict[str, ConnectorError] = {}
     nameless: list[ConnectorError] = []
     for item in answer.get("errors") or []:
-        error = _row_error(operation, item) if isinstance(item, dict) else None
+        error = row_error(operation, item) if isinstance(item, dict) else None
         if error is None:
             continue
-        named = _traces_in(item)
+        named = traces_in(item)
         failed.update(dict.fromkeys(named, error))
         if not named:
             nameless.append(error)
@@ -108,7 +108,7 @@ def sort_out(
     ]
 
 
-def _traces_in(item: dict[str, Any]) -> list[str]:
+def traces_in(item: dict[str, Any]) -> list[str]:
     context = item.get("context")
     told = context.get("objectWriteTraceId") if isinstance(context, dict) else None
     if isinstance(told, str):
@@ -116,7 +116,7 @@ def _traces_in(item: dict[str, Any]) -> list[str]:
     return [str(one) for one in told] if isinstance(told, list) else []
 
 
-def _row_error(operation: str, item: dict[str, Any]) -> ConnectorError:
+def row_error(operation: str, item: dict[str, Any]) -> ConnectorError:
     category = str(item.get("category") or "").upper()
     if "RATE_LIMIT" in category:
         return RateLimitedError("rate limit", operation, 207)

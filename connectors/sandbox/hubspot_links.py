@@ -80,7 +80,41 @@ class LinksPart:
                         error = RefusedError(404, text, "OBJECT_NOT_FOUND", **more)
                         errors.append(error.in_batch(fromObjectId=[id_]) | more)
                 return SandboxResponse(207 if errors else 200, self._batches.answer(results, errors))
+            case ("POST", ["batch", "associate", "default"]):
+                pairs = [
+                    self._ends(from_, to, str(item["from"]["id"]), item["to"]) for item in request.json()["inputs"]
+                ]
+                for id_, to_id in pairs:
+                    self._records.link(from_, id_, to, to_id)
+                return SandboxResponse(200, self._batches.answer([_spec(from_, to, *pair) for pair in pairs]))
+            case ("POST", ["batch", "create"]):
+                return self._create(request.json()["inputs"], from_, to)
+            case ("POST", ["batch", "archive"]):
+                for item in request.json()["inputs"]:
+                    for target in item["to"]:
+                        self._records.unlink(from_, str(item["from"]["id"]), to, str(target["id"]))
+                return SandboxResponse(204)
         raise not_found("no such endpoint")
+
+    def _ends(self, from_: str, to: str, id_: str, target: dict[str, Any]) -> tuple[str, str]:
+        return self._records.linkable(from_, id_), self._records.linkable(to, str(target["id"]))
+
+    def _create(self, inputs: list[dict[str, Any]], from_: str, to: str) -> SandboxResponse:
+        results = []
+        for item in inputs:
+            types = [int(one["associationTypeId"]) for one in item["types"]]
+            if not types or not set(types) <= set(ASSOCIATIONS[(from_, to)]):
+                raise RefusedError(400, f"Association types {types} are not valid from {from_} to {to}")
+            id_, to_id = self._ends(from_, to, str(item["from"]["id"]), item["to"])
+            self._records.link(from_, id_, to, to_id, types)
+            ids = {"fromObjectId": id_, "toObjectId": to_id}
+            results.append({**ids, "fromObjectTypeId": SINGULAR[from_], "toObjectTypeId": SINGULAR[to], "labels": []})
+        return SandboxResponse(201, self._batches.answer(results))
+
+
+def _spec(from_: str, to: str, id_: str, to_id: str) -> dict[str, Any]:
+    spec = {"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": ASSOCIATIONS[(from_, to)][0]}
+    return {"from": {"id": id_}, "to": {"id": to_id}, "associationSpec": spec}
 
 
 def _link(id_: str, types: list[int]) -> dict[str, Any]:

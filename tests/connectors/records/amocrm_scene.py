@@ -35,6 +35,7 @@ class AmocrmScene:
         self.port, self.box, self.layer, self.clock = client.records(), box, layer, clock
         self.many, self.user = 520, "1010103"
         self.spoiled = {"responsible": "999"}
+        self.has_main = True
 
     def put(self, object: RecordObject, /, **values: Any) -> str:
         return self.box.put(ENTITY[object], item_of(values))

@@ -30,7 +30,7 @@ class Scene(Protocol):
     """Values of `put` and `edit` are in the words of connectors.records; the scene knows how its CRM keeps them.
 
     `spoiled`: values that the CRM will not have as they are. `many`: enough records for more than one page.
-    `kinds_told`: whether it tells deletions by itself.
+    `has_main`: one of a deal's contacts is the main one.
     """
 
     port: RecordPort
@@ -38,6 +38,7 @@ class Scene(Protocol):
     many: int
     user: str
     spoiled: Mapping[str, Any]
+    has_main: bool
 
     def put(self, object: RecordObject, /, **values: Any) -> str: ...
     def edit(self, object: RecordObject, id: str, /, **values: Any) -> None: ...
@@ -62,6 +63,7 @@ class MemoryScene:
         self.port: RecordPort = self.crm
         self.many, self.user = 10, "7"
         self.spoiled = {"first_name": "spoiled"}
+        self.has_main = True
 
     def put(self, object: RecordObject, /, **values: Any) -> str:
         return self.crm.put(object, **values)
