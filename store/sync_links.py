@@ -28,6 +28,8 @@ def wake_links(conn: Connection, connection: str, object: str, ids: Collection[s
     c = t_sync_link_wait.c
     for some in chunks(ids):
         where = and_(c.connection == connection, c.to_object == object, c.to_id.in_(some))
-        for row in conn.execute(select(t_sync_link_wait).where(where)).all():
+        rows = conn.execute(select(t_sync_link_wait).where(where)).all()
+        for row in rows:
             mark_dirty(conn, row.sync, row.side, [row.record_id])
-        conn.execute(delete(t_sync_link_wait).where(where))
+        if rows:
+            conn.execute(delete(t_sync_link_wait).where(where))

@@ -6,7 +6,7 @@ from dataclasses import field as made_with
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
 
 from store.sync_keys import chunks
 from store.sync_tables import t_sync_issue, t_sync_pass, t_sync_request, t_sync_write
@@ -75,9 +75,20 @@ def intend(conn: Connection, intents: Sequence[Intent], now: datetime, state: st
         conn.execute(insert(t_sync_write), values)
 
 
+_SETTLED = (
+    update(t_sync_write)
+    .where(_W.id == bindparam("b_id"))
+    .values(state=bindparam("b_state"), error=bindparam("b_error"))
+)
+_SETTLED_AS = _SETTLED.values(record_id=bindparam("b_record"))
+
+
 def settle_write(conn: Connection, write_id: str, state: str, *, record_id: str = "", error: str = "") -> None:
-    values: dict[str, Any] = {"state": state, "error": error, **({"record_id": record_id} if record_id else {})}
-    conn.execute(update(t_sync_write).where(_W.id == write_id).values(**values))
+    values = {"b_id": write_id, "b_state": state, "b_error": error}
+    if record_id:
+        conn.execute(_SETTLED_AS, {**values, "b_record": record_id})
+    else:
+        conn.execute(_SETTLED, values)
 
 
 def unsettled(conn: Connection, sync: str, limit: int = 500, state: str = "sent") -> Sequence[Row[Any]]:

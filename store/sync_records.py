@@ -235,19 +235,60 @@ class Settled:
     gone: bool = False
 
 
+_SETTLED = (
+    update(t_sync_record)
+    .where(_R.sync == bindparam("b_sync"), _R.side == bindparam("b_side"), _R.record_id == bindparam("b_id"))
+    .values(
+        status=bindparam("b_status"),
+        state=func.coalesce(bindparam("b_state", type_=_R.state.type), _R.state),
+        mark=func.coalesce(bindparam("b_mark", type_=_R.mark.type), _R.mark),
+        stale=func.coalesce(bindparam("b_stale", type_=_R.stale.type), _R.stale),
+        modified_at=func.coalesce(bindparam("b_modified_at", type_=_R.modified_at.type), _R.modified_at),
+    )
+)
+_LINKED = (
+    update(t_sync_record)
+    .where(_R.sync == bindparam("b_sync"), _R.side == bindparam("b_side"), _R.record_id == bindparam("b_id"))
+    .values(links=bindparam("b_links", type_=_R.links.type))
+)
+_CLEANED = (
+    update(t_sync_record)
+    .where(
+        _R.sync == bindparam("b_sync"),
+        _R.side == bindparam("b_side"),
+        _R.record_id == bindparam("b_id"),
+        _R.version == bindparam("b_version"),
+    )
+    .values(dirty=0, content=None, hint="")
+)
+"""Built once: settling is what a pass does most."""
+
+
 def settle(conn: Connection, sync: str, done: Iterable[Settled]) -> None:
     """Not dirty any more, unless something new was heard of it meanwhile."""
+    done = list(done)
+    if not done:
+        return
+    names = [{"b_sync": sync, "b_side": one.side, "b_id": one.record_id} for one in done]
+    conn.execute(
+        _SETTLED,
+        [
+            {
+                **name,
+                "b_status": one.status,
+                "b_state": "gone" if one.gone else None,
+                "b_mark": one.mark,
+                "b_stale": one.stale,
+                "b_modified_at": one.modified_at,
+            }
+            for name, one in zip(names, done, strict=True)
+        ],
+    )
+    linked = [{**name, "b_links": one.links} for name, one in zip(names, done, strict=True) if one.links is not None]
+    if linked:
+        conn.execute(_LINKED, linked)
+    conn.execute(_CLEANED, [{**name, "b_version": one.version} for name, one in zip(names, done, strict=True)])
     for one in done:
-        where = (_R.sync == sync, _R.side == one.side, _R.record_id == one.record_id)
-        values: dict[str, Any] = {"status": one.status}
-        for name in ("mark", "stale", "modified_at", "links"):
-            if getattr(one, name) is not None:
-                values[name] = getattr(one, name)
-        if one.gone:
-            values |= {"state": "gone", "hint": ""}
-        conn.execute(update(t_sync_record).where(*where).values(values))
-        clean = {"dirty": 0, "content": None, "hint": ""}
-        conn.execute(update(t_sync_record).where(*where, _R.version == one.version).values(clean))
         if one.gone:
             keys = keys_of(conn, sync, [(one.side, one.record_id)]).get((one.side, one.record_id), set())
             drop_keys(conn, sync, one.side, [one.record_id])

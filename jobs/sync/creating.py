@@ -223,8 +223,9 @@ def finish(
     # Links that could not be made together with the record are made in the next sweep.
     version = row.version if links.complete else -1
     sync_records.settle(conn, sync.name, [Settled(row.side, row.record_id, version, links=links.source)])
-    subject = f"{row.side}:{row.record_id}"
-    sync_log.close_issues(conn, sync.name, run.clock.now(), "made", kind="refused", subject=subject)
+    if row.status == "refused":
+        subject = f"{row.side}:{row.record_id}"
+        sync_log.close_issues(conn, sync.name, run.clock.now(), "made", kind="refused", subject=subject)
     wake_linked(conn, sync, left, right)
 
 

@@ -103,6 +103,8 @@ def _join(conn: Connection, sync: Sync, pair_id: str, left: str, right: str) -> 
 
 def wake_linked(conn: Connection, sync: Sync, left: str, right: str) -> None:
     """Both have a partner now: records of other syncs that are linked to them can be linked."""
+    if not sync.siblings:
+        return
     wake_links(conn, sync.left.connection, sync.object, [left])
     wake_links(conn, sync.right.connection, sync.object, [right])
 

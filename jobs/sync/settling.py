@@ -130,7 +130,7 @@ def _remember(conn: Connection, run: Run, one: Kept, side: Side, jobs: Sequence[
         links=links,
     )
     sync_records.settle(conn, run.sync.name, [settled])
-    if end.record is not None or written:
+    if written or seen != end.row.mark:
         keys = run.sync.match_keys(side, values, end.row.own_key)
         sync_records.new_keys(conn, run.sync.name, side, end.row.record_id, keys)
 

@@ -63,7 +63,7 @@ class Histories(RuleBasedStateMachine):
             self.stage.right.capabilities = replace(self.stage.right.capabilities, sees_deleted=True)
         company = Sibling("companys", "company")
         self.contacts = self.stage.sync(siblings=[company], deletions=policy, flips=1000)
-        self.companies = self.stage.sync("company", flips=1000)
+        self.companies = self.stage.sync("company", siblings=[Sibling("contacts", "contact")], flips=1000)
 
     # --- what people do ------------------------------------------------------------------------------------------
 

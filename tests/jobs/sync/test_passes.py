@@ -327,7 +327,7 @@ async def test_a_mass_change_stops_before_its_first_write_and_goes_on_with_a_yes
 
 
 async def test_links_are_made_when_both_ends_have_partners(stage: Stage) -> None:
-    companies = stage.sync("company")
+    companies = stage.sync("company", siblings=[Sibling("contacts", "contact")])
     contacts = stage.sync("contact", siblings=[Sibling("companys", "company")])
     company = stage.left.put("company", name="ООО Ромашка", inn="7707083893")
     contact = stage.left.put("contact", first_name="Анна", phones=(PHONE,))
