@@ -164,62 +164,6 @@ def mark_dirty(conn: Connection, sync: str, side: str, ids: Collection[str], *, 
         conn.execute(update(t_sync_record).where(*where).values(values))
 
 
-def listed(conn: Connection, held: Held, sync: str, side: str, stubs: Sequence[Any], number: int) -> None:
-    """A page of the full listing: what is new or was modified since is read anew; the rest is known to be there."""
-    assert_held(conn, held)
-    known = rows(conn, sync, side, [stub.id for stub in stubs])
-    new, again, there = [], [], []
-    for stub in stubs:
-        row = known.get(stub.id)
-        if row is None:
-            new.append(
-                {
-                    "sync": sync,
-                    "side": side,
-                    "record_id": stub.id,
-                    "state": "alive",
-                    "dirty": 1,
-                    "version": 1,
-                    "seen": number,
-                }
-            )
-            continue
-        there.append(stub.id)
-        moved = stub.modified_at is not None and row.modified_at is not None and stub.modified_at > row.modified_at
-        if row.state != "alive" or moved:
-            again.append(stub.id)
-    if new:
-        conn.execute(insert(t_sync_record), new)
-    for some in chunks(there):
-        where = (_R.sync == sync, _R.side == side, _R.record_id.in_(some))
-        conn.execute(update(t_sync_record).where(*where).values(seen=number))
-    for some in chunks(again):
-        where = (_R.sync == sync, _R.side == side, _R.record_id.in_(some))
-        conn.execute(update(t_sync_record).where(*where).values(dirty=1, version=_R.version + 1, content=None))
-
-
-def missing(conn: Connection, sync: str, side: str, number: int, limit: int, after: str = "") -> list[str]:
-    """Living records that the full listing `number` did not have, in order of their ids."""
-    query = (
-        select(_R.record_id)
-        .where(_R.sync == sync, _R.side == side, _R.seen < number, _R.state == "alive", _R.record_id > after)
-        .order_by(_R.record_id)
-        .limit(limit)
-    )
-    return list(conn.execute(query).scalars())
-
-
-def some_paired(conn: Connection, sync: str, side: str, limit: int, after: str = "") -> list[str]:
-    """Living paired records in order of their ids."""
-    query = (
-        select(_R.record_id)
-        .where(_R.sync == sync, _R.side == side, _R.pair_id != "", _R.state == "alive", _R.record_id > after)
-        .order_by(_R.record_id)
-        .limit(limit)
-    )
-    return list(conn.execute(query).scalars())
-
-
 @dataclass(frozen=True, slots=True)
 class Settled:
     """A record that was dealt with as of `version`. Fields that are None stay as they are."""

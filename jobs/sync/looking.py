@@ -12,7 +12,7 @@ from connectors.records import Record
 from jobs.sync.model import SIDES, Sync
 from jobs.sync.run import Run
 from leads.merge import Side
-from store import cursors, sync_records
+from store import cursors, sync_listing, sync_records
 from store.leases import assert_held
 from store.sync_records import Arrived
 
@@ -133,7 +133,7 @@ async def list_all(run: Run, side: Side) -> None:
         page = found.cursor
 
         def work(conn: Connection, found: Any = found, page: str = page) -> None:
-            sync_records.listed(conn, run.held, sync.name, side, found.stubs, number)
+            sync_listing.listed(conn, run.held, sync.name, side, found.stubs, number)
             cursors.save(conn, name, {"number": number, "page": page})
 
         await run.db.write(work)
@@ -150,7 +150,7 @@ async def _mark_missing(run: Run, side: Side, number: int) -> None:
     after, name = "", run.sync.name
     while True:
         ids = await run.db.read(
-            lambda conn, after=after: sync_records.missing(conn, name, side, number, AT_ONCE, after)  # type: ignore[misc]
+            lambda conn, after=after: sync_listing.missing(conn, name, side, number, AT_ONCE, after)  # type: ignore[misc]
         )
         if not ids:
             return
@@ -164,7 +164,7 @@ async def _compare_links(run: Run, side: Side) -> None:
     while True:
         run.check()
         ids = await run.db.read(
-            lambda conn, after=after: sync_records.some_paired(conn, sync.name, side, AT_ONCE, after)  # type: ignore[misc]
+            lambda conn, after=after: sync_listing.some_paired(conn, sync.name, side, AT_ONCE, after)  # type: ignore[misc]
         )
         if not ids:
             return
