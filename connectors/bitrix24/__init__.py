@@ -13,6 +13,7 @@ CONNECTOR = Connector(
     open=Bitrix24Client,
     capabilities=capabilities,
     attributes=ATTRIBUTES,
+    records=Bitrix24Client.records,
     needed_fields=(
         NeededField("deal", "UF_CRM_LEADHUB_SOURCE", "leadhub: источник", "leadhub: source"),
         NeededField("deal", "UF_CRM_LEADHUB_FIRST_TOUCH", "leadhub: первое касание", "leadhub: first touch"),

@@ -32,6 +32,7 @@ from connectors.bitrix24.describe import Describer
 from connectors.bitrix24.payloads import TYPE_IDS, Entity, entity_of, moment
 from connectors.bitrix24.persons import ORIGINATOR, number
 from connectors.bitrix24.portal import WRITE_S, Portal
+from connectors.bitrix24.record_port import Bitrix24Records
 from connectors.bitrix24.records import deal_state, found_deal, text, when
 from connectors.bitrix24.refusals import refused_fields
 from connectors.bitrix24.rows import PAGE, Rows
@@ -84,6 +85,9 @@ class Bitrix24Client:
         self._contacts = Contacts(self.portal, self._rows)
         self._writer = Writer(self.portal, self._rows, self._account, self._describer)
         self._calls = Calls(self.portal, self._account, self._writer, opening.clock)
+        self._records = Bitrix24Records(
+            self.portal, self._rows, self._account, self._describer, opening.clock, settings.max_batch
+        )
 
     # --- the portal ---------------------------------------------------------------------------
 
@@ -110,6 +114,10 @@ class Bitrix24Client:
         else:
             return ""
         return f"{self.portal.site}/crm/{entity}/details/{plain}/"
+
+    def records(self) -> Bitrix24Records:
+        """For record sync; shares the limiter, where leads go first."""
+        return self._records
 
     async def close(self) -> None:
         await self.portal.close()

@@ -39,7 +39,7 @@ class Describer:
         users, pipelines, fields = await asyncio.gather(
             self._part(self._users()),
             self._part(self._pipelines(record)),
-            asyncio.gather(*(self._part(self._fields(entity)) for entity in kinds.values())),
+            asyncio.gather(*(self._part(self.fields(entity)) for entity in kinds.values())),
         )
         readable: dict[Kind, tuple[FieldInfo, ...]] = {
             kind: found for kind, found in zip(kinds, fields, strict=True) if found
@@ -72,7 +72,7 @@ class Describer:
         absent: list[NeededField] = []
         for kind in dict.fromkeys(field.kind for field in needed if field.kind in entities):
             entity = entities[kind]
-            there = {field.id.upper() for field in await self._fields(entity)}
+            there = {field.id.upper() for field in await self.fields(entity)}
             lacking = [field for field in needed if field.kind == kind and field.code.upper() not in there]
             absent += lacking
             if create:
@@ -82,7 +82,7 @@ class Describer:
 
     async def read_fields(self, entity: Entity) -> None:
         """Brings `labels`, `codes` and `infos` up to date, if the portal lets us."""
-        await self._part(self._fields(entity))
+        await self._part(self.fields(entity))
 
     def stand_in(self, code: str) -> Any:
         """A value for a field that was made mandatory and that we have nothing for."""
@@ -116,7 +116,7 @@ class Describer:
         try:
             await self._portal.call(f"crm.{entity}.userfield.add", {"fields": fields}, writes=True)
         except PermanentError:
-            there = {found.id.upper() for found in await self._fields(entity)}
+            there = {found.id.upper() for found in await self.fields(entity)}
             if field.code.upper() not in there:  # else somebody made it meanwhile
                 raise
 
@@ -172,7 +172,7 @@ class Describer:
         statuses = self._account.stages(entity, category)
         return tuple(Stage(status.id, status.name, status.closed, status.outcome) for status in statuses)
 
-    async def _fields(self, entity: Entity) -> tuple[FieldInfo, ...]:
+    async def fields(self, entity: Entity) -> tuple[FieldInfo, ...]:
         answer = await self._portal.call(f"crm.{entity}.fields")
         known = answer.result if isinstance(answer.result, dict) else {}
         found = tuple(_field(str(code), info) for code, info in known.items() if isinstance(info, dict))

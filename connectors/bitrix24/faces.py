@@ -39,8 +39,13 @@ def in_classic(method: str, result: Any) -> Any:
     if found is None or not isinstance(item, dict):
         return result
     if found[2] == "get":
-        return _classic_record(found[1], item)
+        return classic_record(found[1], item)
     return item.get("id") if found[2] == "add" else True
+
+
+def item_name(entity: str, name: str) -> str:
+    """A classic field name as `crm.item.*` calls it; custom fields keep theirs."""
+    return name if name.startswith("UF_") else _names(entity).get(name) or _camel(name)
 
 
 def _names(entity: str) -> dict[str, str]:
@@ -48,21 +53,23 @@ def _names(entity: str) -> dict[str, str]:
 
 
 def _item_fields(entity: str, fields: Mapping[str, Any]) -> dict[str, Any]:
-    names = _names(entity)
     said: dict[str, Any] = {}
     multi: dict[str, dict[str, Any]] = {}
     for name, value in fields.items():
         if name in _MULTIFIELDS and isinstance(value, list | tuple):
-            for each in value:  # the key says what is done: "n" adds
-                multi[f"n{len(multi)}"] = {"typeId": name, "valueType": each["VALUE_TYPE"], "value": each["VALUE"]}
+            for each in value:  # the key says what is done: "n" adds, an id changes, without a value it deletes
+                key = str(each["ID"]) if each.get("ID") else f"n{len(multi)}"
+                held = {"typeId": name, "valueType": each.get("VALUE_TYPE", "WORK"), "value": each.get("VALUE", "")}
+                multi[key] = {**held, "value": ""} if each.get("DELETE") == "Y" else held
         elif name.startswith("UF_"):
             said[name] = value
         else:
-            said[names.get(name) or _camel(name)] = value
+            said[item_name(entity, name)] = value
     return {**said, "fm": multi} if multi else said
 
 
-def _classic_record(entity: str, item: Mapping[str, Any]) -> dict[str, Any]:
+def classic_record(entity: str, item: Mapping[str, Any]) -> dict[str, Any]:
+    """An item of `crm.item.*` as the classic methods show it."""
     names = {new: old for old, new in _names(entity).items()}
     record: dict[str, Any] = {}
     for name, value in item.items():

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 import httpx
@@ -93,6 +94,10 @@ class Portal:
         self._alone_until = float("-inf")
         self._broken = 0
         self._items_until: dict[str, float] = {}
+
+    def server_time(self, no_older_s: float) -> datetime | None:
+        """The portal's clock now, by its last answer."""
+        return self._http.server_time(no_older_s)
 
     @property
     def by_webhook(self) -> bool:

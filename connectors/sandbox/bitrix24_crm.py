@@ -9,9 +9,11 @@ from typing import Any
 
 from connectors.sandbox.bitrix24_calls import Calls
 from connectors.sandbox.bitrix24_data import CATEGORIES, CURRENCIES, USERS
+from connectors.sandbox.bitrix24_links import RecordLinks
 from connectors.sandbox.bitrix24_php import as_id
 from connectors.sandbox.bitrix24_records import (
     FIELDS,
+    LISTS,
     MULTI,
     PAGE,
     READ_ONLY,
@@ -76,6 +78,8 @@ class Crm(Records):
                 self.methods[f"crm.{entity}.{verb}"] = partial(getattr(self, f"record_{verb}"), entity)
             self.methods[f"crm.{entity}.userfield.list"] = partial(self.userfield_list, entity)
             self.methods[f"crm.{entity}.userfield.add"] = partial(self.userfield_add, entity)
+        self.links = RecordLinks(self)
+        self.methods |= self.links.methods()
         for verb in VERBS:
             self.methods[f"crm.item.{verb}"] = getattr(self, f"item_{verb}")
 
@@ -214,7 +218,12 @@ class Crm(Records):
         items = classic.pop("fm", None)
         for item in items.values() if isinstance(items, dict) else items if isinstance(items, list) else ():
             kind = str(item.get("typeId", ""))
-            classic.setdefault(kind, []).append({"VALUE": item.get("value"), "VALUE_TYPE": item.get("valueType")})
+            row = {"VALUE": item.get("value"), "VALUE_TYPE": item.get("valueType")}
+            classic.setdefault(kind, []).append(row)
+        for key, item in items.items() if isinstance(items, dict) else ():
+            if str(key).isdecimal():  # the key is the operation: an id changes, or deletes with an empty value
+                row = next(one for one in classic[str(item.get("typeId", ""))] if one["VALUE"] == item.get("value"))
+                row["ID"] = str(key)
         return classic
 
     # --- dictionaries, users, fields --------------------------------------------------------------
@@ -288,7 +297,7 @@ class Crm(Records):
 
     @staticmethod
     def _shown(record: dict[str, Any]) -> dict[str, Any]:
-        return {name: value for name, value in record.items() if value != []}
+        return {name: value for name, value in record.items() if value != [] and name not in LISTS}
 
     def snapshot(self) -> dict[str, Any]:
         return {

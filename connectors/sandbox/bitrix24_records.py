@@ -13,6 +13,8 @@ from connectors.sandbox.bitrix24_php import as_id
 PAGE = 50
 OPERATORS = ("!=", ">=", "<=", "=%", "%=", "!%", "!@", "=", "!", ">", "<", "@", "%")
 UTM = ("UTM_SOURCE", "UTM_MEDIUM", "UTM_CAMPAIGN", "UTM_CONTENT", "UTM_TERM")
+LISTS = {"CONTACT_IDS": "CONTACT_ID", "COMPANY_IDS": "COMPANY_ID"}
+"""Links of which there may be several -> the main one. `crm.item.*` shows them, the classic lists do not."""
 MULTI = ("PHONE", "EMAIL", "WEB", "IM", "LINK")
 
 _COMMON = {
@@ -35,6 +37,7 @@ _SALE = {
     "OPPORTUNITY": "double",
     "CURRENCY_ID": "crm_currency",
     "CONTACT_ID": "crm_contact",
+    "CONTACT_IDS": "crm_contacts",
     "COMPANY_ID": "crm_company",
 }
 _PERSON = {"NAME": "string", "SECOND_NAME": "string", "LAST_NAME": "string", "POST": "string", "BIRTHDATE": "date"}
@@ -71,6 +74,7 @@ FIELDS: dict[str, dict[str, str]] = {
         "SOURCE_ID": "crm_status",
         "SOURCE_DESCRIPTION": "string",
         "COMPANY_ID": "crm_company",
+        "COMPANY_IDS": "crm_companies",
     },
     "company": {**_COMMON, **_MULTI, "TITLE": "string", "COMPANY_TYPE": "crm_status", "INDUSTRY": "crm_status"},
 }
@@ -205,20 +209,26 @@ class Box:
                     return sorted({number for each in wanted for number in self.by_origin.get(each, ())})
                 case ("CONTACT_ID", "=" | "@"):
                     return sorted({number for each in wanted for number in self.by_contact.get(each, ())})
+        first, end = 0, len(self.ids)
         for condition in conditions:
-            if condition.name == "ID" and condition.operator in (">", ">=") and condition.values[0].isdecimal():
-                return self.ids[bisect.bisect_left(self.ids, int(condition.values[0])) :]
-        return self.ids
+            if condition.name == "ID" and condition.values[0].isdecimal():
+                number = int(condition.values[0])
+                if condition.operator in (">", ">="):
+                    first = max(first, bisect.bisect_left(self.ids, number))
+                elif condition.operator in ("<", "<="):
+                    end = min(end, bisect.bisect_right(self.ids, number))
+        return self.ids[first:end]
 
     # --- views --------------------------------------------------------------------------------
 
     def classic(self, record: Mapping[str, Any], select: list[str] | None) -> dict[str, Any]:
         """A row of a classic list: ID and what was asked for; `*` is all plain fields, `UF_*` all custom ones."""
         if select is None:
-            return {name: value for name, value in record.items() if not name.startswith("UF_") and name not in MULTI}
-        names = {"ID", *select}
+            hidden = (*MULTI, *LISTS)
+            return {name: value for name, value in record.items() if not name.startswith("UF_") and name not in hidden}
+        names = {"ID", *select} - LISTS.keys()
         if "*" in names:
-            names |= {name for name in record if not name.startswith("UF_") and name not in MULTI}
+            names |= {name for name in record if not name.startswith("UF_") and name not in (*MULTI, *LISTS)}
         if "UF_*" in names:
             names |= {name for name in record if name.startswith("UF_")}
         return {name: record[name] for name in record if name in names and record[name] != []}
@@ -315,6 +325,8 @@ def _sort_key(name: str) -> Callable[[dict[str, Any]], Any]:
 
 
 def _typed(kind: str, value: Any) -> Any:
+    if kind in ("crm_contacts", "crm_companies"):
+        return [int(each) for each in value or ()]
     if value in (None, ""):
         return None if kind not in ("string", "char") else value
     if kind in _NUMBERS:

@@ -6,7 +6,7 @@ from typing import Any
 
 from connectors.sandbox.bitrix24_data import CURRENCIES, statuses
 from connectors.sandbox.bitrix24_php import as_id
-from connectors.sandbox.bitrix24_records import FIELDS, MULTI, READ_ONLY, TITLES, Box
+from connectors.sandbox.bitrix24_records import FIELDS, LISTS, MULTI, READ_ONLY, TITLES, Box
 from leads.clock import Clock
 
 MULTIFIELD_CHARS = 250
@@ -105,6 +105,11 @@ class Records:
             match kind:
                 case "crm_multifield":
                     values[name] = self._multi(name, value, (record or {}).get(name, []))
+                case "crm_contacts" | "crm_companies":
+                    given = (
+                        value if isinstance(value, list) else list(value.values()) if isinstance(value, dict) else []
+                    )
+                    values[name] = [as_id(each) for each in given if as_id(each) != "0"]
                 case "user" | "crm_contact" | "crm_company" | "crm_category":
                     values[name] = as_id(value)
                 case "double":
@@ -118,6 +123,11 @@ class Records:
                     values[name] = value
                 case _:
                     values[name] = "" if value is None else value if isinstance(value, list) else str(value)
+        for several, one in LISTS.items():  # either of them replaces the set
+            if several in values:
+                values[one] = next(iter(values[several]), "0")
+            elif one in values and several in types:
+                values[several] = [values[one]] if values[one] not in ("", "0") else []
         return values
 
     def _multi(self, kind: str, given: Any, before: list[dict[str, Any]]) -> list[dict[str, Any]]:

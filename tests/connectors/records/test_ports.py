@@ -9,6 +9,7 @@ from connectors.errors import ConnectorError, PermanentError, RetryableError, Un
 from connectors.records import Change, LinkChange, NewRecord, Record, RecordObject, Written
 from leads.identity import Key
 from tests.connectors.records.amocrm_scene import amocrm, amocrm_without_filters, essential_amocrm
+from tests.connectors.records.bitrix24_scene import bitrix24, new_bitrix24, old_bitrix24
 from tests.connectors.records.hubspot_scene import essential_hubspot, hubspot
 from tests.connectors.records.scene import Scene, SceneMaker, memory
 
@@ -17,6 +18,9 @@ SCENES: dict[str, SceneMaker] = {
     "amocrm": amocrm,
     "amocrm without filters": amocrm_without_filters,
     "amocrm with the essentials": essential_amocrm,
+    "bitrix24": bitrix24,
+    "an old bitrix24": old_bitrix24,
+    "bitrix24 without the classic face": new_bitrix24,
     "hubspot": hubspot,
     "hubspot with the essentials": essential_hubspot,
 }
