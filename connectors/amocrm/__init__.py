@@ -3,6 +3,7 @@
 from connectors.amocrm.auth import authorize_url, exchange_code
 from connectors.amocrm.client import AmocrmClient
 from connectors.amocrm.fieldkinds import ATTRIBUTES
+from connectors.amocrm.hooks import read_hook
 from connectors.amocrm.settings import AmocrmSettings, capabilities
 from connectors.base import Connector, NeededField
 
@@ -14,6 +15,7 @@ CONNECTOR = Connector(
     capabilities=capabilities,
     attributes=ATTRIBUTES,
     records=AmocrmClient.records,
+    hooks=read_hook,
     needed_fields=(
         NeededField("deal", "LEADHUB_ID", "leadhub: ключ", "leadhub: key"),
         NeededField("contact", "LEADHUB_ID", "leadhub: ключ", "leadhub: key"),

@@ -39,6 +39,11 @@ class AmocrmSettings(BaseModel):
     base_url: str = Field(description="https://ACCOUNT.amocrm.ru or https://ACCOUNT.kommo.com.")
     access_token: SecretStr | None = Field(default=None, description="Long-lived token of a private integration.")
     oauth: AmocrmOAuth | None = Field(default=None, description="Instead of access_token.")
+    hook_token: SecretStr | None = Field(
+        default=None,
+        min_length=8,
+        description="Secret last part of the address of its webhooks, which amoCRM does not sign.",
+    )
     rate: AmocrmRate | None = Field(default=None, description=f"Default: {CALLS_PER_S} calls per second.")
 
     @field_validator("base_url")

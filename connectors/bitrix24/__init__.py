@@ -3,6 +3,7 @@
 from connectors.base import Connector, NeededField
 from connectors.bitrix24.client import Bitrix24Client, capabilities
 from connectors.bitrix24.fieldkinds import ATTRIBUTES
+from connectors.bitrix24.hooks import read_hook
 from connectors.bitrix24.oauth import authorize_url, exchange_code
 from connectors.bitrix24.settings import Bitrix24Settings
 
@@ -14,6 +15,7 @@ CONNECTOR = Connector(
     capabilities=capabilities,
     attributes=ATTRIBUTES,
     records=Bitrix24Client.records,
+    hooks=read_hook,
     needed_fields=(
         NeededField("deal", "UF_CRM_LEADHUB_SOURCE", "leadhub: источник", "leadhub: source"),
         NeededField("deal", "UF_CRM_LEADHUB_FIRST_TOUCH", "leadhub: первое касание", "leadhub: first touch"),

@@ -8,6 +8,7 @@ from connectors.hubspot.auth import authorize_url, exchange_code
 from connectors.hubspot.client import HubSpotClient
 from connectors.hubspot.creation import SLOWEST_WRITE_S
 from connectors.hubspot.fieldkinds import ATTRIBUTES
+from connectors.hubspot.hooks import read_hook
 from connectors.hubspot.properties import NEEDED_KEYS
 from connectors.hubspot.settings import HubSpotSettings
 from connectors.hubspot.writes import MAX_BATCH
@@ -50,5 +51,6 @@ CONNECTOR = Connector(
     capabilities=_capabilities,
     attributes=ATTRIBUTES,
     records=HubSpotClient.records,
+    hooks=read_hook,
     needed_fields=(*NEEDED_KEYS.values(), *_DEAL_FIELDS),
 )
