@@ -61,6 +61,7 @@ async def test_the_openapi_description_is_open_and_names_every_route(quiet: Quie
         "/api/v1/leads/{lead_id}/discard",
         "/api/v1/calls",
         "/api/v1/calls/{call_id}",
+        "/api/v1/recordings/{call_id}",
         "/api/v1/errands",
         "/api/v1/errands/retry",
         "/api/v1/errands/{errand_id}/discard",
