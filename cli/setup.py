@@ -1,4 +1,4 @@
-"""`leadhub setup`: makes the custom fields that leadhub fills, after showing them."""
+"""`leadhub setup`: makes the custom fields that leadhub fills and asks for webhooks, after showing both."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -6,6 +6,7 @@ import typer
 
 from cli.auth import Connection, known_connection
 from cli.frame import ConfigOption, JsonOption, load_settings, not_fine, print_json, say, warn
+from cli.setup_webhooks import can_be_asked_for, show_webhooks, webhooks, webhooks_json
 
 if TYPE_CHECKING:
     from cli.words import Words
@@ -31,23 +32,30 @@ def register(app: typer.Typer) -> None:
         config: ConfigOption = None,
         as_json: JsonOption = False,
     ) -> None:
-        """Create the custom fields that leadhub needs in a CRM, after showing them."""
+        """Create the custom fields that leadhub needs in a CRM and, for a sync, its webhooks, after showing them."""
         settings = load_settings(config)
         known_connection(settings, connection)
         missing = _missing(settings, connection, create=False)
+        told = webhooks(settings, connection, make=False)
         if as_json and not yes:
-            print_json({"connection": connection, "missing": [_json(one) for one in missing], "made": []})
+            fields = {"missing": [_json(one) for one in missing], "made": []}
+            print_json({"connection": connection, **fields, "webhooks": webhooks_json(settings, told)})
             return
         if not as_json:
             _show(settings, connection, missing)
-        if not missing or not (yes or _agreed(settings)):
+            show_webhooks(settings, connection, told)
+        asks = can_be_asked_for(told)
+        if not (missing or asks) or not (yes or _agreed(settings)):
             if as_json:
-                print_json({"connection": connection, "missing": [], "made": []})
-            if missing:
+                shown = webhooks_json(settings, told)
+                print_json({"connection": connection, "missing": [], "made": [], "webhooks": shown})
+            if missing or asks:
                 raise not_fine()
             return
-        _missing(settings, connection, create=True)
-        left = _missing(settings, connection, create=False)
+        if missing:
+            _missing(settings, connection, create=True)
+        left = _missing(settings, connection, create=False) if missing else []
+        told = webhooks(settings, connection, make=True) if asks else told
         made = [one for one in missing if one not in left]
         if as_json:
             print_json(
@@ -55,11 +63,15 @@ def register(app: typer.Typer) -> None:
                     "connection": connection,
                     "missing": [_json(one) for one in left],
                     "made": [_json(one) for one in made],
+                    "webhooks": webhooks_json(settings, told),
                 }
             )
         else:
-            _tell(settings, connection, made, left)
-        if left:
+            if missing:
+                _tell(settings, connection, made, left)
+            if asks:
+                show_webhooks(settings, connection, told)
+        if left or can_be_asked_for(told):
             raise not_fine()
 
 

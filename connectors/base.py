@@ -19,6 +19,7 @@ from mappings.attributes import RecordObject
 
 if TYPE_CHECKING:
     from connectors.records import Hooks, RecordPort
+    from connectors.webhooks import Subscribe
 
 Kind = Literal["contact", "company", "deal", "note", "task", "call"]
 KINDS: tuple[Kind, ...] = ("contact", "company", "deal", "note", "task", "call")
@@ -385,3 +386,5 @@ class Connector:
     """(the open Target) -> its records, for record sync; shares its client and limiter. None: cannot be synced."""
     hooks: "Hooks | None" = None
     """Reads the CRM's own webhooks, `POST /hooks/{connection}`. None: it has none that we understand."""
+    subscribe: "Subscribe | None" = None
+    """Sees to it that the CRM sends them, for `leadhub setup`."""

@@ -16,6 +16,7 @@ CONNECTOR = Connector(
     attributes=ATTRIBUTES,
     records=AmocrmClient.records,
     hooks=read_hook,
+    subscribe=AmocrmClient.subscribe,
     needed_fields=(
         NeededField("deal", "LEADHUB_ID", "leadhub: ключ", "leadhub: key"),
         NeededField("contact", "LEADHUB_ID", "leadhub: ключ", "leadhub: key"),

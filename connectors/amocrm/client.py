@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any, assert_never
@@ -42,6 +43,7 @@ from connectors.amocrm.records import (
     texts_of,
 )
 from connectors.amocrm.settings import AmocrmSettings, capabilities
+from connectors.amocrm.subscribing import subscribe
 from connectors.amocrm.writer import Writer
 from connectors.base import (
     CallDraft,
@@ -63,6 +65,7 @@ from connectors.base import (
 from connectors.errors import PermanentError
 from connectors.limits import Limiter
 from connectors.oauth import FixedToken, OAuthTokens
+from connectors.webhooks import Subscribed
 
 SEARCH_PAGES = 4
 FIELD_TYPES = {"LEADHUB_LINK": "url", "LEADHUB_FIRST_TOUCH": "textarea", "LEADHUB_LAST_TOUCH": "textarea"}
@@ -84,7 +87,7 @@ class AmocrmClient:
             limiter=limiter,
             transport=opening.transport,
             user_agent=opening.user_agent,
-            secrets=[settings.access_token.get_secret_value()] if settings.access_token else [],
+            secrets=[one.get_secret_value() for one in (settings.access_token, settings.hook_token) if one],
         )
         self._endpoint: TokenEndpoint | None = None
         if settings.access_token is not None:
@@ -270,6 +273,12 @@ class AmocrmClient:
     def records(self) -> AmocrmRecords:
         """For record sync; shares the limiter, where leads go first."""
         return self._records
+
+    async def subscribe(self, address: str, make: bool) -> Subscribed:
+        token = self._settings.hook_token
+        whole = f"{address}/{token.get_secret_value()}" if token is not None else address
+        found = await subscribe(self._api, whole, make=make)
+        return replace(found, address=address)  # what is shown does not hold the secret
 
     async def close(self) -> None:
         await self._fields.close()

@@ -16,6 +16,7 @@ CONNECTOR = Connector(
     attributes=ATTRIBUTES,
     records=Bitrix24Client.records,
     hooks=read_hook,
+    subscribe=Bitrix24Client.subscribe,
     needed_fields=(
         NeededField("deal", "UF_CRM_LEADHUB_SOURCE", "leadhub: источник", "leadhub: source"),
         NeededField("deal", "UF_CRM_LEADHUB_FIRST_TOUCH", "leadhub: первое касание", "leadhub: first touch"),

@@ -37,8 +37,10 @@ from connectors.bitrix24.records import deal_state, found_deal, text, when
 from connectors.bitrix24.refusals import refused_fields
 from connectors.bitrix24.rows import PAGE, Rows
 from connectors.bitrix24.settings import Bitrix24Settings
+from connectors.bitrix24.subscribing import subscribe
 from connectors.bitrix24.writer import Writer
 from connectors.errors import PermanentError
+from connectors.webhooks import Subscribed
 
 RATE = Rate(calls=45, leak_per_s=1.95)
 """The vendor's bucket holds 50 and leaks 2 a second: a little less, since it counts when calls arrive."""
@@ -118,6 +120,9 @@ class Bitrix24Client:
     def records(self) -> Bitrix24Records:
         """For record sync; shares the limiter, where leads go first."""
         return self._records
+
+    async def subscribe(self, address: str, make: bool) -> Subscribed:
+        return await subscribe(self.portal, address, make=make)
 
     async def close(self) -> None:
         await self.portal.close()

@@ -14,12 +14,12 @@ from connectors.bitrix24.fieldkinds import ATTRIBUTES
 from connectors.bitrix24.persons import ORIGINATOR, multifield, phone_forms, same_email, same_phones
 from connectors.bitrix24.portal import Portal
 from connectors.bitrix24.record_links import RecordLinks
-from connectors.bitrix24.record_lists import PAGE, RecordLists
+from connectors.bitrix24.record_lists import PAGE, ZONE, RecordLists
 from connectors.bitrix24.record_values import MULTI, OBJECTS, selected, to_record
 from connectors.bitrix24.record_writes import Item, Writes
 from connectors.bitrix24.records import text, when
 from connectors.bitrix24.rows import Rows
-from connectors.errors import PermanentError, RetryableError
+from connectors.errors import AuthError, PermanentError, RetryableError
 from connectors.records import (
     Change,
     LinkChange,
@@ -41,6 +41,7 @@ READ_BATCH: Final = 500
 LINK_BATCH: Final = 50
 FRESH_S: Final = 900.0
 DATED_S: Final = 60.0
+QUEUE_PAGES: Final = 40
 COMM_VALUES: Final = 20
 """Most values of one `crm.duplicate.findbycomm`."""
 
@@ -57,6 +58,7 @@ class Bitrix24Records:
         self._lists = RecordLists(portal, clock)
         self._writes = Writes(portal, rows, account)
         self._links = RecordLinks(portal, self._lists)
+        self._queue = True
         self._infos: dict[RecordObject, tuple[float, dict[str, FieldInfo]]] = {}
 
     @property
@@ -70,6 +72,7 @@ class Bitrix24Records:
             link_batch=LINK_BATCH,
             parallel=3,
             overlap_s=120.0,
+            sees_deleted=self._queue and not self._portal.by_webhook,
             creates_links=True,
             finds_by=frozenset({"phone", "email"}),
             deletes=frozenset(OBJECTS),
@@ -129,7 +132,29 @@ class Bitrix24Records:
         return found
 
     async def deleted(self, object: RecordObject, since: datetime) -> tuple[Record, ...]:
-        return ()  # what is deleted is not to be seen in any list
+        """From the offline queue, which only an application has and only after `leadhub setup`."""
+        if self._portal.by_webhook or not self._queue:
+            return ()
+        event, after, found = f"ONCRM{object.upper()}DELETE", 0, dict[str, Record]()
+        for _ in range(QUEUE_PAGES):
+            params = {"filter": {"=EVENT_NAME": event, ">ID": after}, "order": {"ID": "ASC"}}
+            try:
+                answer = await self._portal.call("event.offline.list", params)
+            except (PermanentError, AuthError) as error:
+                if error.status == 401:
+                    raise
+                self._queue = False
+                return ()
+            rows = [row for row in answer.result if isinstance(row, dict)] if isinstance(answer.result, list) else []
+            for row in rows:
+                at, id = when(row.get("TIMESTAMP_X")), _id_in(row)
+                if id and str(row.get("EVENT_NAME") or "").upper() == event and (at is None or at >= since - ZONE):
+                    found[id] = Record(id, object, modified_at=at, deleted=True)
+            last = max((int(row["ID"]) for row in rows if str(row.get("ID", "")).isdecimal()), default=0)
+            if len(rows) < PAGE or last <= after:
+                break
+            after = last
+        return tuple(found.values())
 
     # --- writing -----------------------------------------------------------------------------------------------
 
@@ -213,3 +238,10 @@ class Bitrix24Records:
         found: Any = answer.result.get(object.upper()) if isinstance(answer.result, dict) else None
         ids = list(found.values()) if isinstance(found, dict) else found if isinstance(found, list) else []
         return [str(id) for id in ids if str(id).isdecimal()]
+
+
+def _id_in(row: dict[str, Any]) -> str:
+    """The record that a row of the offline queue is about."""
+    data = row.get("EVENT_DATA")
+    fields = data.get("FIELDS") if isinstance(data, dict) else None
+    return text(fields.get("ID")) if isinstance(fields, dict) else ""

@@ -52,5 +52,6 @@ CONNECTOR = Connector(
     attributes=ATTRIBUTES,
     records=HubSpotClient.records,
     hooks=read_hook,
+    subscribe=HubSpotClient.subscribe,
     needed_fields=(*NEEDED_KEYS.values(), *_DEAL_FIELDS),
 )

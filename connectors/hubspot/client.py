@@ -18,6 +18,8 @@ from connectors.hubspot.payloads import values
 from connectors.hubspot.properties import PropertyBook
 from connectors.hubspot.record_port import HubSpotRecords
 from connectors.hubspot.settings import HubSpotSettings
+from connectors.hubspot.subscribing import subscribed
+from connectors.webhooks import Subscribed
 
 
 class HubSpotClient:
@@ -96,6 +98,9 @@ class HubSpotClient:
     def records(self) -> HubSpotRecords:
         """For record sync; shares the limiter, where leads go first."""
         return self._records
+
+    async def subscribe(self, address: str, make: bool) -> Subscribed:
+        return subscribed(address)
 
     async def close(self) -> None:
         await self._api.close()

@@ -13,6 +13,7 @@ from connectors.sandbox.amocrm_account import CALLS, values_text
 from connectors.sandbox.amocrm_data import Record
 from connectors.sandbox.amocrm_routes import RefusedRequest, Routes, problem
 from connectors.sandbox.base import GATEWAY, SandboxRequest, SandboxResponse, Table
+from connectors.sandbox.posts import Post
 from leads.clock import Clock
 
 ACCESS_LIFE_S = 86400.0
@@ -57,6 +58,11 @@ class AmocrmSandbox(Routes):
         self.codes: dict[str, float] = {}
         self.refreshes = 0
         self._window: deque[float] = deque()
+
+    @property
+    def posts(self) -> deque[Post]:
+        """Webhooks that are still to be sent."""
+        return self.subscriptions.posts
 
     @property
     def calls(self) -> dict[str, Record]:

@@ -7,12 +7,20 @@ from typing import Any
 
 from connectors.sandbox import amocrm_data as data
 from connectors.sandbox.amocrm_data import Record
-from connectors.sandbox.amocrm_records import Invalid, Store, check_name, merge_custom, new_record, read_custom
+from connectors.sandbox.amocrm_hooks import Subscriptions
+from connectors.sandbox.amocrm_records import (
+    Invalid,
+    Store,
+    check_call,
+    check_name,
+    merge_custom,
+    new_record,
+    read_custom,
+)
 from leads.clock import Clock
 
 ENTITIES = ("leads", "contacts", "companies")
 CALLS = ("call_in", "call_out")
-CALL_STATUSES = range(1, 8)
 SINGULAR = {"leads": "lead", "contacts": "contact", "companies": "company"}
 EVENTS = {"add": "added", "delete": "deleted", "restore": "restored"}
 KEPT_EVENTS = 100_000
@@ -27,7 +35,7 @@ class Account:
     """State, and the works on it. A `_make...` checks at once and returns the work to be done, because one bad
     item rejects a whole request."""
 
-    def __init__(self, clock: Clock, search_lag_s: float) -> None:
+    def __init__(self, clock: Clock, search_lag_s: float, host: str) -> None:
         self.clock = clock
         self.search_lag_s = search_lag_s
         self.deals: dict[str, Record] = {}
@@ -44,6 +52,8 @@ class Account:
         self._next_id = 880001
         self._attached: dict[tuple[str, str, str], list[str]] = {}
         self.events: deque[Record] = deque(maxlen=KEPT_EVENTS)
+        self.subscriptions = Subscriptions(self._take_id)
+        self.host = host
         self.stores = self._make_stores()
 
     # --- the account itself ---------------------------------------------------------------------
@@ -74,6 +84,7 @@ class Account:
             "access_tokens": self.access_tokens,
             "refresh_tokens": sorted(self.refresh_tokens),
             "next_id": self._next_id,
+            "webhooks": self.subscriptions.hooks,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -82,6 +93,7 @@ class Account:
         self.fields = {entity: {row["id"]: row for row in rows} for entity, rows in state["fields"].items()}
         self.access_tokens, self.refresh_tokens = state["access_tokens"], set(state["refresh_tokens"])
         self._next_id = state["next_id"]
+        self.subscriptions.hooks = dict(state.get("webhooks", {}))
         self.stores = self._make_stores()
         self._attached = {}
         for collection, rows in (("notes", self.notes), ("tasks", self.tasks)):
@@ -244,7 +256,8 @@ class Account:
         return parted
 
     def happened(self, action: str, entity: str, record: Record) -> None:
-        """Written into the events; `amocrm_hooks` tells the subscribers too."""
+        """Written into the events, and told to who subscribed."""
+        self.subscriptions.tell(action, entity, record, self.host)
         if action in EVENTS:
             self.events.append(
                 {
@@ -289,7 +302,7 @@ class Account:
             raise Invalid(("FieldMissing", "params.text"))
         kept: Record = {"note_type": item["note_type"], "params": params}
         if item["note_type"] in CALLS:
-            _check_call(params)
+            check_call(params)
         if item.get("responsible_user_id") is not None:
             self._checked(entity, {"responsible_user_id": item["responsible_user_id"]})
             kept["responsible_user_id"] = item["responsible_user_id"]
@@ -374,21 +387,6 @@ class Account:
     def _take_id(self) -> int:
         self._next_id += 1
         return self._next_id - 1
-
-
-def _check_call(params: Any) -> None:
-    """A call note lives by its parameters; their names and types are those of the vendor's client."""
-    given = params if isinstance(params, dict) else {}
-    missing = [name for name in ("uniq", "duration", "source", "phone") if given.get(name) is None]
-    if missing:
-        raise Invalid(*(("FieldMissing", f"params.{name}") for name in missing))
-    texts = [name for name in ("uniq", "source", "phone", "link", "call_result") if name in given]
-    wrong = [name for name in texts if not isinstance(given[name], str)]
-    wrong += [name for name in ("duration",) if not isinstance(given[name], int) or isinstance(given[name], bool)]
-    if wrong:
-        raise Invalid(*(("InvalidType", f"params.{name}") for name in wrong))
-    if given.get("call_status", CALL_STATUSES[0]) not in CALL_STATUSES:
-        raise Invalid(("NotSupportedChoice", "params.call_status"))
 
 
 def values_text(row: Record, code: str) -> str:

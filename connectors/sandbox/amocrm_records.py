@@ -10,6 +10,7 @@ from connectors.sandbox.amocrm_data import ACCOUNT_ID, Record
 CHOICES = frozenset({"select", "radiobutton", "category", "multiselect"})
 DATES = frozenset({"date", "date_time", "birthday"})
 NAME_MAX = 255
+CALL_STATUSES = range(1, 8)
 _WORD = re.compile(r"[\w@.+-]+")
 _NOT_DIGIT = re.compile(r"[^0-9]")
 
@@ -185,6 +186,21 @@ def merge_custom(old: list[Record] | None, new: list[Record]) -> list[Record] | 
     merged = {row["field_id"]: row for row in [*(old or []), *new]}
     kept = [row for row in merged.values() if row["values"]]
     return kept or None
+
+
+def check_call(params: Any) -> None:
+    """A call note lives by its parameters; their names and types are those of the vendor's client."""
+    given = params if isinstance(params, dict) else {}
+    missing = [name for name in ("uniq", "duration", "source", "phone") if given.get(name) is None]
+    if missing:
+        raise Invalid(*(("FieldMissing", f"params.{name}") for name in missing))
+    texts = [name for name in ("uniq", "source", "phone", "link", "call_result") if name in given]
+    wrong = [name for name in texts if not isinstance(given[name], str)]
+    wrong += [name for name in ("duration",) if not isinstance(given[name], int) or isinstance(given[name], bool)]
+    if wrong:
+        raise Invalid(*(("InvalidType", f"params.{name}") for name in wrong))
+    if given.get("call_status", CALL_STATUSES[0]) not in CALL_STATUSES:
+        raise Invalid(("NotSupportedChoice", "params.call_status"))
 
 
 def check_name(item: Record) -> None:

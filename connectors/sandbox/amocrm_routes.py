@@ -42,10 +42,9 @@ class Routes(People):
     off; `admin` says whether the token is an administrator's."""
 
     def __init__(self, clock: Clock, *, search_lag_s: float, filters: bool, admin: bool, host: str) -> None:
-        super().__init__(clock, search_lag_s)
+        super().__init__(clock, search_lag_s, host)
         self.filters = filters
         self.admin = admin
-        self.host = host
 
     def _route(self, request: SandboxRequest, parts: list[str]) -> SandboxResponse:
         match request.method, parts:
@@ -79,6 +78,8 @@ class Routes(People):
                 return self._links(request, entity, entity_id, verb)
             case _, [entity, "links" | "link" | "unlink" as verb] if entity in ENTITIES:
                 return self._many_links(request, entity, verb)
+            case _, ["webhooks"]:
+                return self._webhooks(request)
             case "GET", ["events"]:
                 return self._events(request)
             case "GET", ["tasks"]:
@@ -211,6 +212,21 @@ class Routes(People):
         records = [record for one in ids if (record := self.stores[entity].get(one)) is not None]
         rows = [row for record in records for row in links_of(entity, record)]
         return self._page(request, "links", rows)
+
+    def _webhooks(self, request: SandboxRequest) -> SandboxResponse:
+        self._admin_only()
+        hooks = self.subscriptions.hooks
+        match request.method:
+            case "GET":
+                wanted = request.param("filter[destination]")
+                return self._page(request, "webhooks", [row for key, row in hooks.items() if wanted in ("", key)])
+            case "POST":
+                row = self.subscriptions.put(self._body(request), self._now())
+                return self._problem(400, row) if isinstance(row, str) else ok(row)
+            case "DELETE":
+                gone = hooks.pop(str((self._body(request) or {}).get("destination")), None)
+                return SandboxResponse(204) if gone else self._problem(404)
+        return self._problem(405)
 
     def _events(self, request: SandboxRequest) -> SandboxResponse:
         """Filters of events need no option; a bare time is "after it"."""

@@ -28,6 +28,7 @@ from connectors.sandbox.base import (
     answer,
     read,
 )
+from connectors.sandbox.posts import Sending, post_over_http
 from leads.clock import Clock
 
 KINDS: tuple[str, ...] = get_args(FaultKind)
@@ -60,6 +61,8 @@ class SandboxApp:
     ) -> None:
         self.clock = clock
         self.layers = {vendor.name: FaultLayer(vendor, clock, rng) for vendor in vendors}
+        for layer in self.layers.values():
+            layer.sending = Sending(post_over_http)
         self._state_file = state_file
         self._saved = ""
         self._saver: asyncio.Task[None] | None = None

@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl
 
 import httpx
 
+from connectors.sandbox.posts import Posts, Sending
 from leads.clock import Clock
 
 FaultKind = Literal[
@@ -122,6 +123,8 @@ class FaultLayer:
         """Paths that no fault hits, by their beginning."""
         self.requests: list[tuple[float, str, str]] = []
         """(monotonic seconds, method, path) of all that came in, faults included."""
+        self.sending: Sending | None = None
+        """What brings the vendor's webhooks to who subscribed; None: they stay in `vendor.posts`."""
         self._rng = rng or random.Random()
         self._late: set[asyncio.Task[None]] = set()
 
@@ -131,10 +134,17 @@ class FaultLayer:
         request = await read(scope, receive)
         self.requests.append((self.clock.monotonic(), request.method, request.path))
         fault = self._pick(request)
-        if fault is None:
-            await answer(send, self.vendor.handle(request))
-            return
-        await self._fail(fault, request, send)
+        try:
+            if fault is None:
+                await answer(send, self.vendor.handle(request))
+            else:
+                await self._fail(fault, request, send)
+        finally:
+            self.send_posts()
+
+    def send_posts(self) -> None:
+        if self.sending is not None and isinstance(self.vendor, Posts):
+            self.sending.go_on(self.vendor.posts)
 
     def _pick(self, request: SandboxRequest) -> Fault | None:
         if self.spared and request.path.startswith(self.spared):

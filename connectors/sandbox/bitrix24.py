@@ -1,6 +1,7 @@
 """A Bitrix24 portal of our own: REST "v2" by webhook or OAuth, with its limits, batches and oddities."""
 
 import json
+from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta, timezone
@@ -9,10 +10,12 @@ from typing import Any, Literal
 from connectors.base import Rate
 from connectors.sandbox.base import SandboxRequest, SandboxResponse, Table
 from connectors.sandbox.bitrix24_crm import Crm
+from connectors.sandbox.bitrix24_events import METHODS as EVENT_METHODS
 from connectors.sandbox.bitrix24_oauth import Authority
 from connectors.sandbox.bitrix24_page import tables
 from connectors.sandbox.bitrix24_php import parse_pairs, parse_query, php_map, substituted
 from connectors.sandbox.bitrix24_saving import Refused
+from connectors.sandbox.posts import Post
 from leads.clock import Clock
 
 RATE = Rate(calls=50, leak_per_s=2.0)
@@ -65,6 +68,11 @@ class Bitrix24Sandbox:
         self._level = 0.0
         self._level_at = clock.monotonic()
         self._operating: dict[str, dict[int, float]] = {}
+
+    @property
+    def posts(self) -> deque[Post]:
+        """Events that are still to be sent."""
+        return self.crm.events.posts
 
     # --- state for tests ------------------------------------------------------------------------
 
@@ -182,7 +190,7 @@ class Bitrix24Sandbox:
     def _scoped(self, method: str, *, webhook: bool) -> None:
         if method.startswith(("telephony.", "voximplant.")) and not self.telephony:
             raise Refused(403, "insufficient_scope", "The request requires higher privileges than provided")
-        if method in APP_ONLY and webhook:
+        if method in (*APP_ONLY, *EVENT_METHODS) and webhook:
             raise Refused(403, "WRONG_AUTH_TYPE", "Current authorization type is denied for this method")
 
     def _batch(self, params: dict[str, Any], *, webhook: bool) -> dict[str, Any]:

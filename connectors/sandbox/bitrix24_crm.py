@@ -9,6 +9,7 @@ from typing import Any
 
 from connectors.sandbox.bitrix24_calls import Calls
 from connectors.sandbox.bitrix24_data import CATEGORIES, CURRENCIES, USERS
+from connectors.sandbox.bitrix24_events import Events
 from connectors.sandbox.bitrix24_links import RecordLinks
 from connectors.sandbox.bitrix24_php import as_id
 from connectors.sandbox.bitrix24_records import (
@@ -79,7 +80,9 @@ class Crm(Records):
             self.methods[f"crm.{entity}.userfield.list"] = partial(self.userfield_list, entity)
             self.methods[f"crm.{entity}.userfield.add"] = partial(self.userfield_add, entity)
         self.links = RecordLinks(self)
-        self.methods |= self.links.methods()
+        self.events = Events(self.now)
+        self.happened = self.events.happened
+        self.methods |= {**self.links.methods(), **self.events.methods()}
         for verb in VERBS:
             self.methods[f"crm.item.{verb}"] = getattr(self, f"item_{verb}")
 
@@ -120,7 +123,7 @@ class Crm(Records):
 
     def record_delete(self, entity: str, params: Params) -> bool:
         record = self.record(entity, param(params, "id"))
-        self.boxes[entity].remove(record["ID"])
+        self.remove(entity, record["ID"])
         return True
 
     def record_fields(self, entity: str, params: Params) -> dict[str, Any]:
@@ -204,7 +207,7 @@ class Crm(Records):
         entity = _entity(params)
         if as_id(exact(params, "id")) not in self.boxes[entity].records:
             raise Refused(400, "NOT_FOUND", "Элемент не найден")
-        self.boxes[entity].remove(as_id(params["id"]))
+        self.remove(entity, as_id(params["id"]))
         return []
 
     def item_fields(self, params: Params) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Saving records in the Bitrix24 sandbox: what is checked, what is dropped in silence, what is put in order."""
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 
@@ -39,6 +40,8 @@ class Records:
         """Custom fields without which a record is refused (off unless enabled in the portal's REST settings)."""
         self.boxes = {entity: Box(entity, self.custom[entity]) for entity in FIELDS}
         self.multi_id = 0
+        self.happened: Callable[[str, str, str], None] = lambda entity, action, record_id: None
+        """Told of every record that is added, updated or deleted: (entity, ADD | UPDATE | DELETE, id)."""
 
     def now(self) -> str:
         return self.clock.now().astimezone(self.zone).isoformat(timespec="seconds")
@@ -72,6 +75,7 @@ class Records:
             record["TITLE"] = f"{'Лид' if entity == 'lead' else 'Сделка'} #{made}"
         if entity == "lead" and self.simple and record.get("NAME"):
             self._convert(record)
+        self.happened(entity, "ADD", made)
         if self.robots_fail:
             raise Refused(400, "", "Не удалось выполнить робота")
         return made
@@ -93,6 +97,11 @@ class Records:
             values["STATUS_ID"] = values["STATUS_ID"] if values["STATUS_ID"] in known else record["STATUS_ID"]
             values["STATUS_SEMANTIC_ID"] = known[values["STATUS_ID"]] or "P"
         self.boxes[entity].change(record_id, {**values, "DATE_MODIFY": self.now(), "MODIFY_BY_ID": self.caller})
+        self.happened(entity, "UPDATE", record_id)
+
+    def remove(self, entity: str, record_id: str) -> None:
+        self.boxes[entity].remove(record_id)
+        self.happened(entity, "DELETE", record_id)
 
     def _checked(self, entity: str, fields: dict[str, Any], record: dict[str, Any] | None = None) -> dict[str, Any]:
         """Known, writable fields as they are stored; the rest is dropped without a word."""

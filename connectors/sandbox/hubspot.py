@@ -14,6 +14,7 @@ from connectors.sandbox.base import SandboxRequest, SandboxResponse, Table
 from connectors.sandbox.hubspot_account import AccountPart
 from connectors.sandbox.hubspot_batch import Batches
 from connectors.sandbox.hubspot_errors import RefusedError, not_found, throttled, unauthorised
+from connectors.sandbox.hubspot_hooks import AppWebhooks
 from connectors.sandbox.hubspot_links import LinksPart
 from connectors.sandbox.hubspot_records import Record, Records
 from connectors.sandbox.hubspot_schema import (
@@ -23,6 +24,7 @@ from connectors.sandbox.hubspot_schema import (
 )
 from connectors.sandbox.hubspot_search import SearchIndex
 from connectors.sandbox.hubspot_tokens import Tokens
+from connectors.sandbox.posts import Post
 from leads.clock import Clock
 
 BURST = Rate(calls=100, per_s=10.0)
@@ -68,9 +70,16 @@ class HubSpotSandbox:
         self.account = AccountPart(self.schema, clock)
         self.index = SearchIndex(search_lag_s, clock.monotonic)
         self.records = Records(self.schema, clock.now, self.index.touched)
+        self.webhooks = AppWebhooks(clock.now, client_secret)
+        self.records.happened = self.webhooks.happened
         self._batches = Batches(self.records, clock)
         self._links = LinksPart(self.records, self._batches)
         self._calls: dict[str, deque[float]] = {"burst": deque(), "search": deque(), "associations": deque()}
+
+    @property
+    def posts(self) -> deque[Post]:
+        """Webhooks that are still to be sent."""
+        return self.webhooks.posts
 
     @property
     def contacts(self) -> dict[str, Record]:

@@ -24,7 +24,11 @@ FIRST_ID = 70_000_000_001
 class Records:
     """`touched(type, id)` is called after every change: the search index follows later."""
 
+    happened: Callable[..., None]
+    """(type, event, id, more of the event): told of what people subscribe to."""
+
     def __init__(self, schema: Schema, now: Callable[[], datetime], touched: Callable[[str, str], None]) -> None:
+        self.happened = lambda type_, what, id_, **more: None
         self.schema = schema
         self._now = now
         self._touched = touched
@@ -99,6 +103,7 @@ class Records:
         for to, to_id, types in wanted:
             self.link(type_, id_, to, to_id, types)
         self._touched(type_, id_)
+        self.happened(type_, "creation", id_)
         return record
 
     def update(self, type_: str, record: Record, given: Mapping[str, Any]) -> Record:
@@ -114,6 +119,8 @@ class Records:
         held.update(clean)
         self._remember(type_, clean, record["id"])
         self._modified(type_, record)
+        for name in clean:
+            self.happened(type_, "propertyChange", record["id"], propertyName=name, propertyValue=clean[name] or "")
         return record
 
     def archive(self, type_: str, id_: str) -> None:
@@ -126,6 +133,7 @@ class Records:
         self.archived[type_][id_] = {**record, "archived": True, "archivedAt": now}
         self._unlink_all(type_, id_)
         self._touched(type_, id_)
+        self.happened(type_, "deletion", id_)
 
     def undo_create(self, type_: str, id_: str) -> None:
         """For a batch that succeeds as a whole or not at all."""
@@ -162,6 +170,8 @@ class Records:
             self.merged[type_][old] = id_
             self._touched(type_, old)
         self._modified(type_, record)
+        more = {"primaryObjectId": int(olds[0]), "mergedObjectIds": [int(olds[1])], "newObjectId": int(id_)}
+        self.happened(type_, "merge", id_, **more)
         return record
 
     def _modified(self, type_: str, record: Record) -> None:

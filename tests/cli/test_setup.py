@@ -54,6 +54,46 @@ def test_without_somebody_to_ask_or_without_the_right_nothing_is_made(tmp_path_f
         assert "administrator" in ran.err
 
 
+SYNCS = """
+syncs:
+  contacts: {left: sales, right: marketing, object: contact, direction: both}
+"""
+
+
+@pytest.fixture(scope="module")
+def synced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHub]:
+    folder = tmp_path_factory.mktemp("hub")
+    with running_hub(folder, locale="en", hub="  public_url: https://hub.example.com\n") as running:
+        with (folder / "config.yaml").open("a", encoding="utf-8") as config:
+            config.write(SYNCS)
+        yield running
+
+
+def test_webhooks_of_a_synced_crm_are_asked_for_and_then_there(synced: RunningHub) -> None:
+    before = json.loads(inside("setup", "sales", "--json", folder=synced.folder).out)["webhooks"]
+    assert before["address"] == "https://hub.example.com/hooks/sales"
+    assert "update_contact" in before["missing"]
+    made = inside("setup", "sales", "--yes", folder=synced.folder)
+    assert made.status == 0, made.err
+    assert "tells https://hub.example.com/hooks/sales" in made.out
+    box = synced.sandbox.layers["amocrm"].vendor
+    assert [*box.subscriptions.hooks] == ["https://hub.example.com/hooks/sales"]  # type: ignore[attr-defined]
+    after = json.loads(inside("setup", "sales", "--json", folder=synced.folder).out)["webhooks"]
+    assert after["missing"] == []
+
+
+def test_where_a_crm_cannot_be_asked_it_is_said_what_to_click(synced: RunningHub) -> None:
+    ran = inside("setup", "marketing", "--yes", folder=synced.folder)
+    assert ran.status == 0, ran.err
+    assert "Target URL" in ran.out
+    assert "https://hub.example.com/hooks/marketing" in ran.out
+    assert "contact.merge" in ran.out
+
+
+def test_a_crm_that_no_sync_needs_is_not_asked_for_webhooks(synced: RunningHub) -> None:
+    assert json.loads(inside("setup", "service", "--json", folder=synced.folder).out)["webhooks"] is None
+
+
 def test_a_connection_that_is_not_there_is_not_set_up(hub: RunningHub) -> None:
     ran = inside("setup", "sale", folder=hub.folder)
     assert (ran.status, 'Did you mean "sales"?' in ran.err) == (2, True)

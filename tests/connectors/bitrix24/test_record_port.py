@@ -5,10 +5,16 @@ from datetime import date, datetime, timedelta
 
 import pytest
 
-from connectors.base import FieldInfo
+from connectors.base import FieldInfo, Opening
+from connectors.bitrix24 import Bitrix24Client, Bitrix24Settings
 from connectors.bitrix24.record_values import completed, to_fields, to_record
 from connectors.records import Change, LinkChange, NewRecord
+from connectors.sandbox.base import FaultLayer
+from connectors.sandbox.bitrix24 import Bitrix24Sandbox
 from tests.connectors.records.bitrix24_scene import Bitrix24Scene, bitrix24
+from tests.connectors.records.scene import AheadClock
+from tests.support.token_store import MemoryTokens
+from tests.support.vendor_server import serve
 
 INFOS = {
     "UF_CRM_AREA": FieldInfo("UF_CRM_AREA", "Площадь", type="double", kind="number"),
@@ -156,3 +162,37 @@ async def test_text_of_people_never_becomes_a_reference_of_the_batch(scene: Bitr
     assert [each.error for each in written] == [None] * 3
     names = [scene.box.contacts[each.id]["NAME"] for each in written]
     assert all(name.endswith(f"result[c{number}]") for number, name in enumerate(names))
+
+
+async def test_an_application_learns_of_deletions_from_the_offline_queue() -> None:
+    clock = AheadClock()
+    box = Bitrix24Sandbox(clock, rate=None)
+    async with serve(FaultLayer(box, clock), path="/bitrix24") as url:
+        access, refresh = box.authority.pair()
+        settings = {
+            "base_url": url,
+            "rate": {"calls": 1000},
+            "oauth": {"client_id": "local.sandbox", "client_secret": "sandbox-secret", "server": url},
+        }
+        tokens = MemoryTokens({"access_token": access, "refresh_token": refresh})
+        client = Bitrix24Client(Opening("b24", Bitrix24Settings.model_validate(settings), clock, tokens))
+        port = client.records()
+        assert port.capabilities.sees_deleted
+        handler = "https://hub.example.com/hooks/b24"
+        assert (await client.subscribe(handler, False)).missing
+        assert (await client.subscribe(handler, True)).missing == ()
+        assert (await client.subscribe(handler, True)).missing == ()
+        stays, gone = (box.crm.save("contact", {"NAME": name}) for name in ("Иван", "Анна"))
+        since = clock.now() - timedelta(seconds=5)
+        box.crm.remove("contact", gone)
+        assert [record.id for record in await port.deleted("contact", since)] == [gone]
+        assert await port.deleted("deal", since) == ()
+        assert stays in box.contacts
+        await client.close()
+
+
+async def test_a_webhook_cannot_ask_for_events_and_says_what_to_click(scene: Bitrix24Scene) -> None:
+    assert not scene.port.capabilities.sees_deleted
+    told = await scene.client.subscribe("https://hub.example.com/hooks/b24", True)
+    assert told.by_hand is not None
+    assert "ONCRMDEALUPDATE" in told.missing
