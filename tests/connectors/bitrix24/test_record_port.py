@@ -193,6 +193,6 @@ async def test_an_application_learns_of_deletions_from_the_offline_queue() -> No
 
 async def test_a_webhook_cannot_ask_for_events_and_says_what_to_click(scene: Bitrix24Scene) -> None:
     assert not scene.port.capabilities.sees_deleted
-    told = await scene.client.subscribe("https://hub.example.com/hooks/b24", True)
+    told = await scene.target.subscribe("https://hub.example.com/hooks/b24", True)
     assert told.by_hand is not None
     assert "ONCRMDEALUPDATE" in told.missing

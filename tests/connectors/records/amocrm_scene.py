@@ -32,7 +32,8 @@ class EssentialAmocrm(AmocrmSandbox):
 
 class AmocrmScene:
     def __init__(self, client: AmocrmClient, box: AmocrmSandbox, layer: FaultLayer, clock: AheadClock) -> None:
-        self.port, self.box, self.layer, self.clock = client.records(), box, layer, clock
+        self.target, self.port = client, client.records()
+        self.box, self.layer, self.clock = box, layer, clock
         self.many, self.user = 520, "1010103"
         self.spoiled = {"responsible": "999"}
         self.has_main = True

@@ -26,8 +26,8 @@ MULTI = {"phones": "PHONE", "emails": "EMAIL"}
 
 class Bitrix24Scene:
     def __init__(self, client: Bitrix24Client, box: Bitrix24Sandbox, layer: FaultLayer, clock: AheadClock) -> None:
-        self.port, self.box, self.layer, self.clock = client.records(), box, layer, clock
-        self.client = client
+        self.target, self.port = client, client.records()
+        self.box, self.layer, self.clock = box, layer, clock
         self.many, self.user = 330, "7"
         self.spoiled = {"emails": ("это не адрес",)}
         self.has_main = True

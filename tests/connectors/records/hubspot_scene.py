@@ -27,7 +27,8 @@ LAG_S = 5.0
 
 class HubSpotScene:
     def __init__(self, client: HubSpotClient, box: CheckedSandbox, layer: FaultLayer, clock: AheadClock) -> None:
-        self.port, self.box, self.layer, self.clock = client.records(), box, layer, clock
+        self.target, self.port = client, client.records()
+        self.box, self.layer, self.clock = box, layer, clock
         self.many, self.user = 450, "80510102"
         self.spoiled = {"responsible": "999"}
         self.has_main = False
