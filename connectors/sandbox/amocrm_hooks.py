@@ -51,6 +51,8 @@ class Subscriptions:
 
     def tell(self, action: str, entity: str, record: Record, host: str) -> None:
         """Contacts and companies both go under `contacts`, told apart by their type; a deletion has only the id."""
+        if not self.hooks:
+            return
         single = {"leads": "lead", "contacts": "contact", "companies": "company"}[entity]
         group = "leads" if entity == "leads" else "contacts"
         said: dict[str, Any] = {"id": record["id"]}
