@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from cli.words import Words, console
+from jobs.sync.status import WRITES
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
 
 SHOW_EVERY_S = 1.0
 SHOW_IN_FILE_EVERY_S = 15.0
-WRITES = ("create", "update", "link", "archive", "delete", "tag", "restored")
 OPS = {
     "create": ("made", "создано"),
     "update": ("changed", "изменено"),

@@ -32,7 +32,7 @@ What a CRM cannot write (`RecordField.read_only`) is read all the same.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, Literal, NamedTuple, Protocol
+from typing import Any, Final, Literal, NamedTuple, Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
@@ -301,3 +301,10 @@ Hooks = Callable[[BaseModel, Inbound], tuple[RecordHint, ...]]
 
 Raises `connectors.doors.Refused` when the sender cannot prove who it is, `Unreadable` when nothing can be made of it.
 `Inbound.path_tail` is what follows the connection's name."""
+
+
+@runtime_checkable
+class RecordPages(Protocol):
+    """An open account that shows records of a sync elsewhere than `connectors.base.Target.record_url` says."""
+
+    def record_page(self, about: RecordObject, record_id: str) -> str: ...

@@ -117,7 +117,7 @@ class FieldPair:
         """This side's value in the form in which it is compared and remembered: text, or a tuple of texts."""
         account = self.account(side)
         return comparable(
-            self._named(record, side),
+            self.named(record, side),
             self.type,
             several=self.several,
             region=account.region,
@@ -213,7 +213,7 @@ class FieldPair:
 
     # --- what both ways share -------------------------------------------------------------------
 
-    def _named(self, record: Mapping[str, Any], side: Side) -> Any:
+    def named(self, record: Mapping[str, Any], side: Side) -> Any:
         """This side's value, ids as names that the other side can understand."""
         account = self.account(side)
         if self.type == "stage":
@@ -240,7 +240,7 @@ class FieldPair:
             context = scope({source: RecordView(record, self.account(source)), to: {}})
             if self.when is not None and not self.when(context):
                 return None
-            value = target.value(context) if target.value else self._named(record, source)
+            value = target.value(context) if target.value else self.named(record, source)
             value = _filled(apply(target.steps, self._translated(_filled(value), to), around))
             if is_empty(value) and self.default is not None:
                 value = _filled(self.default(context))

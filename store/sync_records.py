@@ -129,9 +129,9 @@ def counts(conn: Connection, sync: str) -> dict[str, dict[str, int]]:
     """Side -> living, paired, and by status."""
     found: dict[str, dict[str, int]] = {side: {"records": 0, "paired": 0} for side in ("left", "right")}
     query = (
-        select(_R.side, _R.status, _R.pair_id != "", func.count())
+        select(_R.side, _R.status, (_R.pair_id != "").label("has_pair"), func.count())
         .where(_R.sync == sync, _R.state == "alive")
-        .group_by(_R.side, _R.status, _R.pair_id != "")
+        .group_by(_R.side, _R.status, "has_pair")  # by name: PostgreSQL takes two equal parameters for two expressions
     )
     for side, status, paired, count in conn.execute(query):
         found[side]["records"] += count

@@ -24,6 +24,7 @@ from web.api_calls import add_calls
 from web.api_conversations import add_conversations
 from web.api_errands import add_errands
 from web.api_sources import add_sources
+from web.api_syncs import add_syncs
 from web.plain import plain_text
 from web.recordings import add_recordings
 from web.search import find_phone
@@ -123,6 +124,7 @@ def make_api(hub: Hub) -> APIRouter:
     add_recordings(api, hub)
     add_errands(api, hub, actions, gate)
     add_sources(api, hub, gate)
+    add_syncs(api, hub, gate)
 
     @api.get("/incidents", tags=["incidents"])
     async def list_incidents(asked: Annotated[shapes.IncidentsAsked, Query()]) -> shapes.Incidents:

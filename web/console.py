@@ -24,6 +24,7 @@ from web.recordings import NoRecording, recording
 from web.search import clean_query, find_phone
 from web.sign_in import SignIn
 from web.sources import SourcesPage
+from web.syncs import SyncsPage
 from web.talks import Talks
 from web.visit import Visit
 
@@ -44,6 +45,7 @@ class Console:
         self._sign_in = SignIn(hub, self._entrance.sessions)
         self._sources = SourcesPage(hub, self._entrance)
         self._talks = Talks(hub, self._entrance)
+        self._syncs = SyncsPage(hub, self._entrance)
         self._files = self._entrance.templates
         self._public_url = str(hub.settings.hub.public_url or "")
 
@@ -65,6 +67,7 @@ class Console:
             Route("/logout", change(self._sign_in.leave), methods=["POST"]),
             *self._sources.routes(),
             *self._talks.routes(),
+            *self._syncs.routes(),
             Route("/static/{name}", self._static),
             Route("/favicon.ico", self._icon),
         ]

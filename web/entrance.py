@@ -94,6 +94,7 @@ class Entrance:
             open_to_all=self._on_loopback and not any_user,
             secure=visitor.https or self._public_url.startswith("https:"),
             fresh=fresh,
+            has_syncs=bool(hub.settings.syncs),
         )
 
     def _visitor(self, request: Request) -> Visitor:

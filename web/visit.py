@@ -35,6 +35,8 @@ class Visit:
     secure: bool
     fresh: bool = False
     """The session's cookie must be sent."""
+    has_syncs: bool = False
+    """Whether the menu leads to record sync."""
     form: Mapping[str, list[str]] = field(default_factory=dict)
 
     @property

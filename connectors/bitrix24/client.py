@@ -40,6 +40,7 @@ from connectors.bitrix24.settings import Bitrix24Settings
 from connectors.bitrix24.subscribing import subscribe
 from connectors.bitrix24.writer import Writer
 from connectors.errors import PermanentError
+from connectors.records import RecordObject
 from connectors.webhooks import Subscribed
 
 RATE = Rate(calls=45, leak_per_s=1.95)
@@ -116,6 +117,10 @@ class Bitrix24Client:
         else:
             return ""
         return f"{self.portal.site}/crm/{entity}/details/{plain}/"
+
+    def record_page(self, about: RecordObject, record_id: str) -> str:
+        """Records of a sync bear the portal's own numbers, in classic mode too."""
+        return f"{self.portal.site}/crm/{about}/details/{record_id}/"
 
     def records(self) -> Bitrix24Records:
         """For record sync; shares the limiter, where leads go first."""

@@ -28,7 +28,7 @@ class RecordNow:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A field that both changed and whose rule is to ask. Values as they are in the two records."""
+    """A field that both changed and whose rule is to ask. Values of the two records, users and choices by name."""
 
     field: str
     left: Any
@@ -195,7 +195,7 @@ def _newer(left: datetime | None, right: datetime | None) -> Side | None:
 
 
 def _raw(pair: FieldPair, side: Side, record: RecordNow) -> Any:
-    return record.values.get(pair.end(side).key)
+    return pair.named(record.values, side)
 
 
 def _filled(value: Any) -> bool:

@@ -16,6 +16,19 @@ def unpack(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: _unpacked(value) for name, value in values.items()}
 
 
+def plain(value: Any) -> Any:
+    """A packed value as programs outside take it: numbers and times as texts."""
+    if isinstance(value, list):
+        return [plain(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    if len(value) == 1:
+        ((kind, text),) = value.items()
+        if kind in (_NUMBER, _DAY, _MOMENT):
+            return text
+    return {name: plain(one) for name, one in value.items()}
+
+
 def _packed(value: Any) -> Any:
     match value:
         case Decimal():

@@ -8,16 +8,22 @@ from typing import Any
 from sqlalchemy import Connection, Row
 
 from jobs.config_syncs import SyncSettings
+from jobs.sync.packing import plain
 from jobs.sync.passes import looked_at
 from store import sync_log, sync_pairs, sync_records
 
 SHOWN = 1000
 """Issues of one sync that are listed."""
+WRITES = ("create", "update", "link", "archive", "delete", "tag", "restored")
+"""What passes count by side, as `create_left`."""
 
 
 @dataclass(frozen=True, slots=True)
 class SyncStatus:
-    """`state`: never_ran, running, ok, waits (for a yes), failed, shadow. `lag_s`: since both sides were looked at."""
+    """`state`: never_ran, running, ok, waits (for a yes), failed, shadow. `lag_s`: since both sides were looked at.
+
+    `asked`: a person wants a pass, and none has begun. `would`: what the brake held back, by what and side.
+    """
 
     name: str
     settings: SyncSettings
@@ -30,6 +36,14 @@ class SyncStatus:
     pairs: Mapping[str, int] = field(default_factory=dict)
     issues: tuple[Mapping[str, Any], ...] = ()
     counted: Mapping[str, int] = field(default_factory=dict)
+    asked: bool = False
+
+    @property
+    def would(self) -> Mapping[str, int]:
+        if self.state != "waits" or self.last_pass is None:
+            return {}
+        counts = self.last_pass["counts"].items()
+        return {name.removeprefix("would_"): count for name, count in counts if name.startswith("would_")}
 
     @property
     def fine(self) -> bool:
@@ -48,6 +62,8 @@ class SyncStatus:
             "state": self.state,
             "lag_seconds": self.lag_s,
             "last_pass": self.last_pass,
+            "shadow": self.settings.shadow,
+            "asked": self.asked,
             "due": self.due,
             "creating": self.creating,
             "records": self.records,
@@ -57,36 +73,71 @@ class SyncStatus:
         }
 
 
-def status(conn: Connection, name: str, settings: SyncSettings, now: datetime) -> SyncStatus:
-    last = sync_log.last_pass(conn, name)
+def status(conn: Connection, name: str, settings: SyncSettings, now: datetime, *, issues: int = SHOWN) -> SyncStatus:
+    """`issues`: at most so many are listed; `counted` has them all."""
     looked, _ = looked_at(conn, name)
+    state, last = _stands(conn, name, settings, looked)
     pairs = sync_pairs.counts(conn, name)
     return SyncStatus(
         name,
         settings,
-        _state(settings, last, looked),
+        state,
         lag_s=max(0.0, (now - looked).total_seconds()) if looked else None,
-        last_pass=pass_json(last) if last is not None else None,
+        last_pass=pass_json(last, now) if last is not None else None,
         due=sync_records.count_dirty(conn, name),
         creating=pairs.pop("creating", 0),
         records=sync_records.counts(conn, name),
         pairs=pairs,
-        issues=tuple(issue_json(row) for row in sync_log.issues(conn, name, limit=SHOWN)),
+        issues=tuple(issue_json(row) for row in sync_log.issues(conn, name, limit=issues)) if issues else (),
         counted=sync_log.count_issues(conn, name),
+        asked=sync_log.asked(conn, name) is not None,
     )
 
 
-def _state(settings: SyncSettings, last: Row[Any] | None, looked: datetime | None) -> str:
-    if last is None and looked is None:
-        return "never_ran"
-    if last is not None and last.state in ("running", "braked", "failed"):
-        later = looked is not None and last.ended_at is not None and looked > last.ended_at
-        if not later:
-            return {"running": "running", "braked": "waits", "failed": "failed"}[last.state]
-    return "shadow" if settings.shadow else "ok"
+def _stands(
+    conn: Connection, name: str, settings: SyncSettings, looked: datetime | None
+) -> tuple[str, Row[Any] | None]:
+    """The state, and the pass that it comes from.
+
+    A pass that was stopped or failed is told until one got further: one that has only begun says nothing yet.
+    """
+    newest = sync_log.passes(conn, name, 2)
+    last = newest[0] if newest else None
+    if last is None:
+        return ("never_ran" if looked is None else "shadow" if settings.shadow else "ok"), None
+    if last.state == "running":
+        before = newest[1] if len(newest) > 1 else None
+        trouble = _trouble(before, looked)
+        if before is None or not trouble or _got_further(conn, last, trouble):
+            return "running", last
+        return trouble, before
+    return _trouble(last, looked) or ("shadow" if settings.shadow else "ok"), last
 
 
-def pass_json(row: Row[Any]) -> dict[str, Any]:
+def _trouble(row: Row[Any] | None, looked: datetime | None) -> str:
+    if row is None or row.state not in ("braked", "failed"):
+        return ""
+    if looked is not None and row.ended_at is not None and looked > row.ended_at:
+        return ""
+    return "waits" if row.state == "braked" else "failed"
+
+
+def _got_further(conn: Connection, running: Row[Any], trouble: str) -> bool:
+    if trouble == "failed":
+        return bool(running.counts)
+    request = sync_log.request(conn, running.request_id) if running.request_id else None
+    return written(running.counts) > 0 or (request is not None and request.yes)
+
+
+def written(counts: Mapping[str, int]) -> int:
+    """How many writes a pass has done, or would have."""
+    return sum(counts.get(f"{op}_{side}", 0) for op in WRITES for side in ("left", "right"))
+
+
+def pass_json(row: Row[Any], now: datetime) -> dict[str, Any]:
+    """`per_second`: writes of this pass, None when it has none."""
+    wrote = written(row.counts)
+    took_s = max(0.0, ((row.ended_at or now) - row.started_at).total_seconds())
     return {
         "pass_id": row.id,
         "kind": row.kind,
@@ -94,6 +145,9 @@ def pass_json(row: Row[Any]) -> dict[str, Any]:
         "shadow": row.shadow,
         "started_at": row.started_at.isoformat(),
         "ended_at": row.ended_at.isoformat() if row.ended_at else None,
+        "took_seconds": round(took_s, 3),
+        "written": wrote,
+        "per_second": round(wrote / took_s, 2) if wrote and took_s else None,
         "counts": row.counts,
         "error": row.error,
     }
@@ -107,7 +161,7 @@ def issue_json(row: Row[Any]) -> dict[str, Any]:
         "left_ids": row.left_ids,
         "right_ids": row.right_ids,
         "since": row.opened_at.isoformat(),
-        **{name: value for name, value in row.data.items() if name != "marks"},
+        **{name: plain(value) for name, value in row.data.items() if name != "marks"},
     }
 
 
@@ -120,7 +174,7 @@ def write_json(row: Row[Any]) -> dict[str, Any]:
         "side": row.side,
         "record_id": row.record_id,
         "of": of,
-        "before": before,
-        "after": row.after,
+        "before": plain(before),
+        "after": plain(dict(row.after)),
         **({"state": row.state, "error": row.error} if row.state not in ("planned", "shadow") else {}),
     }

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 from pydantic import BaseModel, ConfigDict
 
-from connectors.base import Capabilities, Connector, Metadata, Opening, Rate, Target
+from connectors.base import Capabilities, Connector, Kind, Metadata, Opening, Rate, Target
 from connectors.doors import Inbound, Refused
 from connectors.records import RecordHint
 from connectors.registry import CONNECTORS
@@ -35,6 +35,9 @@ class MemoryTarget:
 
     async def ping(self) -> None:
         return
+
+    def record_url(self, kind: Kind, record_id: str) -> str:
+        return f"https://{self.crm.name}.example/{kind}/{record_id}"
 
     async def close(self) -> None:
         return

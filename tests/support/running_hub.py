@@ -121,15 +121,26 @@ class RunningHub:
 
 @contextmanager
 def running_hub(
-    folder: Path, *, database: str = "", locale: str = "ru", hub: str = "", sources: str = ""
+    folder: Path,
+    *,
+    database: str = "",
+    locale: str = "ru",
+    hub: str = "",
+    sources: str = "",
+    connections: str = "",
+    more: str = "",
 ) -> Iterator[RunningHub]:
-    """`database` is a migrated one, by default a new SQLite file in `folder`; `hub`, `sources`: more lines of YAML."""
+    """`database` is a migrated one, by default a new SQLite file in `folder`.
+
+    `hub`, `sources`, `connections` are more lines of YAML in these sections, `more` after all of them.
+    """
     sockets = [bind("127.0.0.1", 0) for _ in range(2)]
     port, sandbox_port = (one.getsockname()[1] for one in sockets)
     url = database or f"sqlite:///{folder / 'leadhub.db'}"
     text = CONFIG.format(
         port=port, sandbox=sandbox_port, database=url, locale=locale, secret=SECRET, hub=hub, sources=sources
     )
+    text = text.replace("\nsources:", f"\n{connections}sources:", 1) + more
     (folder / "config.yaml").write_text(text, encoding="utf-8")
     settings = load(folder / "config.yaml", {})
     if not database:
