@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from jobs.alert_causes import code_of
-from jobs.alert_parts import Lines, as_code, cause_line, name_of
+from jobs.alert_parts import Lines, age_of, as_code, cause_line, from_iso, name_of, where_to
 from jobs.alert_words import Style
 from leads.incidents import Incident
 from leads.redact import redact
@@ -36,7 +36,42 @@ def _sync_failed(incident: Incident, style: Style, now: datetime) -> Lines:
     ]
 
 
+def _sync_late(incident: Incident, style: Style, now: datetime) -> Lines:
+    since = incident.oldest_at or incident.opened_at
+    began = incident.data.get("began_at")
+    running = style.say("sync_late_running", time=style.time(from_iso(began), now)) if began else ""
+    return [
+        style.say("sync_late", name=name_of(incident), age=age_of(style, since, now)),
+        running or style.say("sync_late_idle"),
+        style.say("sync_late_todo", where=where_to(incident, style, "/syncs", "leadhub sync status")),
+    ]
+
+
+def _sync_loop(incident: Incident, style: Style, now: datetime) -> Lines:
+    return [
+        style.say("sync_loop", name=name_of(incident), n=max(1, incident.count)),
+        style.say("sync_loop_why", time=style.time(incident.oldest_at or incident.opened_at, now)),
+        style.say("sync_loop_todo", where=where_to(incident, style, "/syncs", "leadhub sync conflicts list")),
+    ]
+
+
+def _sync_waiting(incident: Incident, style: Style, now: datetime) -> Lines:
+    return [
+        style.say("sync_waiting", name=name_of(incident), n=max(1, incident.count)),
+        style.say(
+            "sync_waiting_why",
+            conflicts=int(incident.data.get("conflict", 0)),
+            unclear=int(incident.data.get("ambiguous", 0)),
+            age=age_of(style, incident.oldest_at or incident.opened_at, now),
+        ),
+        style.say("sync_waiting_todo", where=where_to(incident, style, "/syncs", "leadhub sync conflicts list")),
+    ]
+
+
 OF_SYNCS: Mapping[str, Callable[[Incident, Style, datetime], Lines]] = {
     "sync_braked": _sync_braked,
     "sync_failed": _sync_failed,
+    "sync_late": _sync_late,
+    "sync_loop": _sync_loop,
+    "sync_waiting": _sync_waiting,
 }

@@ -363,6 +363,7 @@ def build_hub(
             local=alerts.local,
             spool=spool,
             sources=about_sources,
+            syncs=settings.syncs,
         ),
         library=library,
         callbacks=callback_watch(sources, db, clock, incidents, router, settings.hub.timezone),

@@ -43,6 +43,12 @@ class SyncSettings(Strict):
     brake: Brake = Field(default_factory=Brake, description="the mass-change brake")
     flips: int = Field(5, ge=1, description="how often in an hour a value may go to and fro before its pair is stopped")
     shadow: bool = Field(False, description="true: nothing is written, only what would be is reported")
+    ask_after: PositiveDuration = Field(
+        timedelta(hours=4), description="alert when a question waits for a person so long, then once a day; 4h"
+    )
+    late_after: PositiveDuration = Field(
+        timedelta(hours=6), description="alert when no pass has come to its end for so long; 6h"
+    )
     keep_log: PositiveDuration = Field(timedelta(days=90), description="how long a pass can be undone; 90d")
 
     @field_validator("brake", mode="before")

@@ -13,11 +13,13 @@ from connectors.errors import ConnectorError
 from connectors.notify import Channel
 from jobs.alert_parts import crm_name
 from jobs.alert_words import Style
+from jobs.config_syncs import SyncSettings
 from jobs.fallback_text import fallback_notice
 from jobs.incident_memory import MemoryIncidents
 from jobs.incidents import ENDS_WITH_ITS_LEADS, StoredIncidents, owed
 from jobs.intake import IntakeService
 from jobs.source_watch import look_at_errands
+from jobs.sync_watch import look_at_syncs
 from jobs.talk_watch import look_at_notes, look_at_replies
 from leads.clock import Clock
 from leads.ids import new_id
@@ -68,6 +70,9 @@ class Watch:
     spool: Spool | None = None
     sources: Mapping[str, dict[str, Any]] = field(default_factory=dict)
     """Source -> what a text may show of it."""
+    syncs: Mapping[str, SyncSettings] = field(default_factory=dict)
+    _since: datetime | None = None
+    """When this process began to look."""
     _wall: datetime | None = None
     _monotonic: float = 0.0
     _spooling: bool = False
@@ -117,6 +122,8 @@ class Watch:
             _over(conn, incident_key("hub_restarted"), told, now)
         look_at_errands(conn, self.sources, told, self.late_after, self.clock)
         look_at_replies(conn, self.sources, told, self.clock)
+        self._since = self._since or now
+        look_at_syncs(conn, self.syncs, told, self._since, self.clock)
         self._count(conn, "spam_held", _held(conn), told, now)
         self._count(conn, "source_unrouted", _unrouted(conn), told, now)
 

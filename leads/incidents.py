@@ -34,6 +34,8 @@ class Kind:
     end: End = "reply"
     by_cause: bool = False
     brief_s: float = 0.0
+    remind_s: float = 0.0
+    """Told again after so long while it lasts; 0: red ones as the policy says, others never."""
 
 
 KINDS: Mapping[str, Kind] = {
@@ -60,6 +62,9 @@ KINDS: Mapping[str, Kind] = {
     "not_called_back": Kind("yellow", end="edit"),
     "sync_braked": Kind("yellow"),
     "sync_failed": Kind("red", brief_s=300.0),
+    "sync_late": Kind("red"),
+    "sync_loop": Kind("yellow"),
+    "sync_waiting": Kind("yellow", end="edit", remind_s=24 * 3600.0),
     "alert_test": Kind("info", end="none", by_cause=True),
     "owner_digest": Kind("info", end="none"),
 }
@@ -306,8 +311,9 @@ def _while_open(
     if sent is None or sent.state == "over":
         return Send("open", reply=_was_sent(sent))
     waits = []
-    if incident.level == "red" and not incident.acked_by:
-        remind_s = policy.remind_s - (now - sent.told_at).total_seconds()  # a clock set back need not ring
+    every_s = KINDS[incident.kind].remind_s or (policy.remind_s if incident.level == "red" else 0.0)
+    if every_s and not incident.acked_by:
+        remind_s = every_s - (now - sent.told_at).total_seconds()  # a clock set back need not ring
         if remind_s <= 0:
             return Send("open", reply=True)
         waits.append(remind_s)

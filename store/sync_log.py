@@ -198,6 +198,16 @@ def count_issues(conn: Connection, sync: str) -> dict[str, int]:
     return {row[0]: row[1] for row in conn.execute(query)}
 
 
+def waiting(conn: Connection, kinds: Collection[str]) -> dict[str, dict[str, tuple[int, datetime]]]:
+    """Sync -> kind -> how many open issues, and since when the oldest."""
+    oldest = func.min(_I.opened_at, type_=_I.opened_at.type)
+    query = select(_I.sync, _I.kind, func.count(), oldest).where(_I.state == "open", _I.kind.in_(kinds))
+    found: dict[str, dict[str, tuple[int, datetime]]] = {}
+    for sync, kind, count, since in conn.execute(query.group_by(_I.sync, _I.kind)):
+        found.setdefault(sync, {})[kind] = (count, since)
+    return found
+
+
 def issue(conn: Connection, issue_id: str) -> Row[Any] | None:
     return conn.execute(select(t_sync_issue).where(_I.id == issue_id)).first()
 

@@ -89,6 +89,10 @@ class Issues(shapes.Shape):
     issues: list[Issue]
 
 
+class SyncsAsked(shapes.Asked):
+    name: shapes.Word = Field("", description="only this sync")
+
+
 class IssuesAsked(shapes.Asked):
     limit: int = Field(100, ge=1, le=SHOWN, description="the oldest so many")
 
@@ -121,12 +125,13 @@ def add_syncs(api: APIRouter, hub: Hub, gate: TokenGate) -> None:
     configured = hub.settings.syncs
 
     @api.get("/syncs", tags=["syncs"])
-    async def list_syncs() -> Syncs:
+    async def list_syncs(asked: Annotated[SyncsAsked, Query()]) -> Syncs:
         """Each sync: lag, last pass, what is owed, what waits for a person."""
         now = hub.clock.now()
+        chosen = {name: one for name, one in configured.items() if asked.name in ("", name)}
 
         def read(conn: Connection) -> list[SyncStatus]:
-            return [status(conn, name, one, now, issues=0) for name, one in configured.items()]
+            return [status(conn, name, one, now, issues=0) for name, one in chosen.items()]
 
         return Syncs.model_validate({"syncs": [_sync(one) for one in await hub.db.read(read)]})
 

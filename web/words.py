@@ -20,7 +20,12 @@ from jobs.alert_words import Raw, Style
 FOLDER = Path(__file__).parent / "locale"
 LOCALES = ("ru", "en")
 _TAG = re.compile(r"<[^>]+>")
-_PLACES = {"leadhub leads list": "/leads?status=owed", "leadhub leads retry --all-failed": "/leads?status=failed"}
+_PLACES = {
+    "leadhub leads list": "/leads?status=owed",
+    "leadhub leads retry --all-failed": "/leads?status=failed",
+    "leadhub sync conflicts list": "/syncs",
+    "leadhub sync status": "/syncs",
+}
 """What an alert tells to type, and where the console shows the same."""
 
 Entry = str | Mapping[str, str]

@@ -16,7 +16,7 @@ class SyncReporter:
         """A pass of `sync` ended; `touched`: what it would have done to how many records, had the brake not held."""
         for kind, is_on, cause in (("sync_braked", state == "braked", ""), ("sync_failed", state == "failed", error)):
             if is_on:
-                data = {"title": sync}
+                data = {"title": sync, "path": "/syncs"}
                 await self.incidents.observe(Observation(kind, sync, cause, touched, None, data))
             elif state in ("done", "braked", "failed"):
                 await self.incidents.resolve(incident_key(kind, sync))
