@@ -38,22 +38,24 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Validate the configuration and the mappings; with --live, against the CRMs too."""
         settings = load_settings(config)
-        checked = asyncio.run(_asked(settings)) if live else []
+        checked, syncs = asyncio.run(_asked(settings)) if live else ([], [])
         if as_json:
-            _as_json(settings, checked)
+            _as_json(settings, checked, syncs)
         else:
-            _as_text(settings, checked)
-        if any(one.problems for one in checked):
+            _as_text(settings, [*checked, *syncs])
+        if any(one.problems for one in (*checked, *syncs)):
             raise not_fine()
 
 
-async def _asked(settings: "Settings") -> "list[Checked]":
+async def _asked(settings: "Settings") -> "tuple[list[Checked], list[Checked]]":
+    """What the connections answered, and how the syncs' mappings fit them."""
     from jobs.live_check import check_connections
+    from jobs.sync_check import check_syncs
     from leads.clock import SystemClock
 
     clock = SystemClock()
     async with connection_tokens(settings, clock) as tokens:
-        return await check_connections(settings, clock, tokens)
+        return await check_connections(settings, clock, tokens), await check_syncs(settings, clock, tokens)
 
 
 @asynccontextmanager
@@ -83,7 +85,7 @@ async def connection_tokens(settings: "Settings", clock: "Clock") -> "AsyncItera
             await db.close()
 
 
-def _as_json(settings: "Settings", checked: "list[Checked]") -> None:
+def _as_json(settings: "Settings", checked: "list[Checked]", syncs: "list[Checked]") -> None:
     print_json(
         {
             "file": str(settings.file),
@@ -91,8 +93,9 @@ def _as_json(settings: "Settings", checked: "list[Checked]") -> None:
             "sources": {name: one.type for name, one in settings.sources.items()},
             "routes": len(settings.routes),
             "warnings": [asdict(problem) for problem in settings.warnings],
-            "problems": [asdict(problem) for one in checked for problem in one.problems],
+            "problems": [asdict(problem) for one in (*checked, *syncs) for problem in one.problems],
             "live": {one.connection: one.summary for one in checked},
+            "live_syncs": {one.connection: one.summary for one in syncs},
         }
     )
 

@@ -10,10 +10,13 @@ from connectors.paying import PaymentSettings
 from connectors.pbx import PbxSettings, line_number
 from jobs.config_errors import Problem, YamlPath, choices, quote
 from jobs.config_validate import Reader
+from leads.merge import OTHER
 from mappings.attributes import OBJECTS
 from mappings.checker import ExpressionError
 from mappings.expressions import About, compile_condition
 from mappings.load import SYNC, load_mapping, mapping_names
+from mappings.names import labels_read
+from mappings.pairs import SIDES
 from mappings.problems import MappingError, nearest
 from mappings.records import load_record_mapping, parse_record_mapping, preset_names
 
@@ -102,9 +105,13 @@ def _syncs(syncs: Any, connections: list[str], mappings: "_Mappings", reader: Re
             for side in ("left", "right"):
                 _refer(sync.get(side), ("syncs", name, side), "connection", connections, reader)
             mappings.of_sync(sync, ("syncs", name, "mapping"))
-            for key in ("left_when", "right_when"):
-                if isinstance(text := sync.get(key), str):
-                    _condition(text, ("syncs", name, key), reader, "records")
+            for side in SIDES:
+                path = ("syncs", name, f"{side}_when")
+                if isinstance(text := sync.get(path[-1]), str):
+                    _condition(text, path, reader, "records")
+                    if labels_read(text, OTHER[side]):
+                        message = f"is asked of one record alone and cannot read {OTHER[side]}"
+                        reader.report(path, message, f"write it with {side}")
 
 
 def _fallback(data: Mapping[str, Any], reader: Reader) -> None:

@@ -87,6 +87,8 @@ class FieldPair:
     when: Condition | None = None
     table: Mapping[str, str] = field(default_factory=dict)
     """Left name -> right name, for values that the two CRMs call differently; used both ways."""
+    table_places: Mapping[str, Place] = field(default_factory=dict, compare=False)
+    """Left name -> where the dictionary says it."""
     default: Value | None = None
     decimals: int = -1
     accounts: tuple[Account, Account] = (Account(), Account())

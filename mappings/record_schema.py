@@ -72,7 +72,7 @@ class RecordReader(TreeReader):
         items = node.items
         left, right = self._end(items.get("left"), name), self._end(items.get("right"), name)
         plain = self._plain(name, right.label, place, known, left=left.label)
-        table = self._map(items.get("map"))
+        table, places = self._map(items.get("map"))
         return self._checked(
             FieldPair(
                 name=name,
@@ -88,6 +88,7 @@ class RecordReader(TreeReader):
                 optional=self.flag(items.get("optional")),
                 when=self.condition(items.get("when")),
                 table=table,
+                table_places=places,
                 default=self.one_value(items.get("default")),
                 decimals=self._decimals(items.get("decimals")),
             )
@@ -129,15 +130,18 @@ class RecordReader(TreeReader):
         steps: tuple[Transform, ...] = self.transforms(node)
         return End(end.label, end.key, steps=steps)
 
-    def _map(self, node: Node | None) -> Mapping[str, str]:
+    def _map(self, node: Node | None) -> tuple[Mapping[str, str], Mapping[str, Place]]:
+        """The dictionary, and where each of its lines stands."""
         if node is None:
-            return {}
+            return {}, {}
         if isinstance(node, Leaf):
             if node.text not in self.dictionaries:
                 hint = allowed(node.text, self.dictionaries, "dictionaries")
                 self.report(node.place, f'there is no dictionary "{node.text}"', hint)
-            return {key: str(one) for key, one in self.dictionaries.get(node.text, {}).items()}
-        return {key: str(one) for key, one in (self.table(node) or {}).items()}
+            named = {key: str(one) for key, one in self.dictionaries.get(node.text, {}).items()}
+            return named, dict.fromkeys(named, node.place)
+        places = dict(node.keys) if isinstance(node, Table) else {}
+        return {key: str(one) for key, one in (self.table(node) or {}).items()}, places
 
     def _decimals(self, node: Node | None) -> int:
         if node is None:

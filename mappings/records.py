@@ -22,7 +22,7 @@ from mappings.compare import Comparable
 from mappings.engine import FieldProblem
 from mappings.load import SYNC, find_file, mapping_names, whole_tree
 from mappings.nodes import Place
-from mappings.pairs import SIDES, End, FieldPair, NotCarried, Side, other
+from mappings.pairs import End, FieldPair, NotCarried, Side, other
 from mappings.problems import MappingError, Problem, allowed
 from mappings.record_schema import RecordReader
 
@@ -132,13 +132,11 @@ class _Binder:
         self.problems: list[Problem] = []
 
     def pair(self, pair: FieldPair) -> FieldPair | None:
-        ends: dict[Side, End] = {}
-        for side in SIDES:
-            found = self._end(pair, side)
-            if found is None:
-                return None
-            ends[side] = found
-        left, right = ends["left"].field, ends["right"].field
+        at_left, at_right = self._end(pair, "left"), self._end(pair, "right")
+        if at_left is None or at_right is None:
+            return None
+        ends: dict[Side, End] = {"left": at_left, "right": at_right}
+        left, right = at_left.field, at_right.field
         kind, several = pair.type, pair.several
         if kind == "text":  # not said in the mapping: what the fields are
             kind = next((one.type for one in (left, right) if one and one.type != "text"), kind)
