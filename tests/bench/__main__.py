@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.bench import accepting, claims, doors, drain, latency, resources, servers
+from tests.bench import accepting, claims, doors, drafting, drain, latency, resources, servers
 from tests.bench.scale import FULL, QUICK, Scale
 from tests.bench.table import Row, render
 
@@ -43,6 +43,7 @@ def main() -> int:
                 "resources": lambda folder: resources.measure(folder, scale),
                 "accepting": lambda folder: accepting.measure(folder, scale, uri),
                 "latency": lambda folder: latency.measure(folder, scale),
+                "drafting": lambda folder: drafting.measure(),
                 "doors": lambda folder: doors.measure(folder, scale),
                 "claims": lambda folder: claims.measure(folder, scale, uri),
                 "drain": lambda folder: drain.measure(folder, scale),
