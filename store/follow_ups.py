@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, bindparam, delete, select, update
 
 from store.leases import Held, assert_held
 from store.tables import t_delivery, t_follow_up, t_lead
@@ -27,24 +27,27 @@ class FollowUp:
     settled_at: datetime | None = None
 
 
+# Asked several times a second, and mostly for nothing: built once.
+_DUE = (
+    select(
+        t_follow_up,
+        t_delivery.c.lead_id,
+        t_delivery.c.record_id,
+        t_delivery.c.incomplete,
+        t_delivery.c.contact_id,
+        t_delivery.c.settled_at,
+        t_lead.c.received_at,
+    )
+    .join(t_delivery, t_delivery.c.id == t_follow_up.c.delivery_id)
+    .join(t_lead, t_lead.c.id == t_delivery.c.lead_id)
+    .where(t_follow_up.c.connection == bindparam("at_connection"), t_follow_up.c.due_at <= bindparam("now"))
+    .order_by(t_follow_up.c.due_at)
+    .limit(bindparam("at_most"))
+)
+
+
 def due_follow_ups(conn: Connection, connection: str, now: datetime, *, limit: int) -> list[FollowUp]:
     """Oldest first."""
-    query = (
-        select(
-            t_follow_up,
-            t_delivery.c.lead_id,
-            t_delivery.c.record_id,
-            t_delivery.c.incomplete,
-            t_delivery.c.contact_id,
-            t_delivery.c.settled_at,
-            t_lead.c.received_at,
-        )
-        .join(t_delivery, t_delivery.c.id == t_follow_up.c.delivery_id)
-        .join(t_lead, t_lead.c.id == t_delivery.c.lead_id)
-        .where(t_follow_up.c.connection == connection, t_follow_up.c.due_at <= now)
-        .order_by(t_follow_up.c.due_at)
-        .limit(limit)
-    )
     return [
         FollowUp(
             row.id,
@@ -59,7 +62,7 @@ def due_follow_ups(conn: Connection, connection: str, now: datetime, *, limit: i
             row.contact_id,
             row.settled_at,
         )
-        for row in conn.execute(query)
+        for row in conn.execute(_DUE, {"at_connection": connection, "now": now, "at_most": limit})
     ]
 
 

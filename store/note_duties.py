@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, and_, func, select, update
+from sqlalchemy import Connection, Row, Select, and_, bindparam, func, select, update
 
 from store.conversation_tables import t_conversation_note, t_note_duty
 from store.leases import Held, LostLease, assert_held
@@ -41,8 +41,7 @@ class Duty:
     call_record_id: str = ""
 
 
-def due(conn: Connection, connection: str, now: datetime, *, limit: int) -> list[Duty]:
-    """Due duties whose lead was delivered and whose conversation owes nothing earlier there, oldest first."""
+def _due_statement() -> Select[Any]:
     earlier = t_note_duty.alias("earlier")
     behind = (
         select(earlier.c.id)
@@ -54,7 +53,7 @@ def due(conn: Connection, connection: str, now: datetime, *, limit: int) -> list
         )
         .exists()
     )
-    query = (
+    return (
         select(
             t_note_duty,
             t_conversation_note.c.text,
@@ -66,10 +65,7 @@ def due(conn: Connection, connection: str, now: datetime, *, limit: int) -> list
         )
         .join(t_conversation_note, t_conversation_note.c.id == t_note_duty.c.note_id)
         .join(t_lead, t_lead.c.id == t_note_duty.c.lead_id)
-        .join(
-            t_delivery,
-            and_(t_delivery.c.lead_id == t_note_duty.c.lead_id, t_delivery.c.connection == t_note_duty.c.connection),
-        )
+        .join(t_delivery, _ITS_DELIVERY)
         .outerjoin(
             t_link,
             and_(
@@ -79,16 +75,33 @@ def due(conn: Connection, connection: str, now: datetime, *, limit: int) -> list
             ),
         )
         .where(
-            t_note_duty.c.connection == connection,
+            t_note_duty.c.connection == bindparam("at_connection"),
             t_note_duty.c.state == "ready",
-            t_note_duty.c.due_at <= now,
+            t_note_duty.c.due_at <= bindparam("now"),
             t_delivery.c.state == "delivered",
             ~behind,
         )
         .order_by(t_note_duty.c.due_at, t_note_duty.c.id)
-        .limit(limit)
+        .limit(bindparam("at_most"))
     )
-    return [_duty(conn, row) for row in conn.execute(query).all()]
+
+
+_ITS_DELIVERY = and_(t_delivery.c.lead_id == t_note_duty.c.lead_id, t_delivery.c.connection == t_note_duty.c.connection)
+# Asked several times a second, and mostly for nothing: built once.
+_DUE = _due_statement()
+_OWED = (
+    select(t_note_duty)
+    .join(t_delivery, _ITS_DELIVERY)
+    .where(t_note_duty.c.connection == bindparam("at_connection"), t_note_duty.c.state.in_(OWED))
+    .where((t_note_duty.c.state == "dead") | (t_delivery.c.state == "delivered"))
+    .order_by(t_note_duty.c.id)
+)
+
+
+def due(conn: Connection, connection: str, now: datetime, *, limit: int) -> list[Duty]:
+    """Due duties whose lead was delivered and whose conversation owes nothing earlier there, oldest first."""
+    rows = conn.execute(_DUE, {"at_connection": connection, "now": now, "at_most": limit}).all()
+    return [_duty(conn, row) for row in rows]
 
 
 def _duty(conn: Connection, row: Any) -> Duty:
@@ -192,16 +205,7 @@ def clamp_due(conn: Connection, connection: str, now: datetime) -> int:
 
 def owed(conn: Connection, connection: str, before: datetime) -> list[Row[Any]]:
     """What a person should hear of: given up, or waiting since before that time although the lead is there."""
-    query = (
-        select(t_note_duty)
-        .join(
-            t_delivery,
-            and_(t_delivery.c.lead_id == t_note_duty.c.lead_id, t_delivery.c.connection == t_note_duty.c.connection),
-        )
-        .where(t_note_duty.c.connection == connection, t_note_duty.c.state.in_(OWED))
-        .where((t_note_duty.c.state == "dead") | (t_delivery.c.state == "delivered"))
-    )
-    rows = conn.execute(query.order_by(t_note_duty.c.id)).all()
+    rows = conn.execute(_OWED, {"at_connection": connection}).all()
     return [row for row in rows if row.state == "dead" or row.created_at < before]
 
 
