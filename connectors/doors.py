@@ -16,7 +16,7 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator
 
-from connectors.events import Errand, ParsedCall, ParsedMessage, ParsedPayment
+from connectors.events import Errand, ParsedCall, ParsedMessage, ParsedPayment, ParsedUndelivered
 from connectors.events import ParsedLead as ParsedLead
 from leads.hours_settings import MINUTES_A_DAY, parse_days, parse_time
 from leads.records import Lead
@@ -87,11 +87,12 @@ class Parsed:
     messages: tuple[ParsedMessage, ...] = ()
     payments: tuple[ParsedPayment, ...] = ()
     errands: tuple[Errand, ...] = ()
+    undelivered: tuple[ParsedUndelivered, ...] = ()
     reply: Reply | None = None
 
     @property
     def has_events(self) -> bool:
-        return bool(self.calls or self.messages or self.payments or self.errands)
+        return bool(self.calls or self.messages or self.payments or self.errands or self.undelivered)
 
 
 class Receipt(NamedTuple):

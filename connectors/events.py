@@ -114,6 +114,14 @@ class ParsedMessage:
 
 
 @dataclass(frozen=True, slots=True)
+class ParsedUndelivered:
+    """A message of ours that the vendor had taken and could not deliver after all. `message_id` is the vendor's."""
+
+    message_id: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class ParsedPayment:
     """A payment or order whose state changed. `payment_id` names it through all its states; `lead` is who pays."""
 

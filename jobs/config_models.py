@@ -80,7 +80,8 @@ class Hub(Strict):
     )
     spool_dir: Path = Field(Path("var/spool"), description="where leads wait when the database cannot be written")
     trusted_proxies: tuple[Network, ...] = Field(
-        (), description="addresses or networks whose X-Forwarded-For and X-Forwarded-Proto are believed"
+        ("127.0.0.1", "::1"),
+        description="proxies whose X-Forwarded-For and X-Forwarded-Proto are believed; []: none",
     )
     max_body: Size = Field(1_000_000, ge=1_000, le=100_000_000, description="largest request, in bytes or as 1 MB")
     late_after: PositiveDuration = Field(timedelta(seconds=60), description="a lead undelivered so long is late; 60s")

@@ -22,9 +22,10 @@ from leads.calls import Call, CallEvent
 from leads.clock import Clock
 from leads.ids import new_id
 from leads.lines import Lines, titled, touch_by
-from store import dialled, errands, events, missed_calls
+from store import dialled, errands, events, missed_calls, outgoing
 from store.events import Arrival, KnownCall
 from store.intake import Acceptance, Accepted, RawRequest
+from store.outgoing import UNDELIVERED
 
 NO_REQUEST = RawRequest("", "", {}, b"")
 """Of a lead that no request made: a call judged because its last event never came."""
@@ -88,6 +89,7 @@ class EventIntake:
         if parsed.messages:
             parsed = replace(parsed, messages=self._messages.without_echoes(conn, source, parsed.messages))
         arrivals = [*_of_calls(parsed), *_of_messages(parsed), *_of_payments(parsed), *_of_errands(parsed)]
+        arrivals += _of_undelivered(parsed)
         fresh = events.append(
             conn,
             [Arrival(source, kind, key, event_key, received_at, data, raw) for kind, key, event_key, data in arrivals],
@@ -110,6 +112,9 @@ class EventIntake:
         take_leads = partial(self._take_leads, conn, source, received_at, raw)
         accepted += self._messages.take(conn, source, received_at, parsed.messages, new, take_leads, flags)
         noted = self._notes.take(conn, fresh, take_leads)
+        for one in fresh:
+            if one.kind == UNDELIVERED:
+                outgoing.not_delivered(conn, source, one.key, one.data["why"], self._clock.now())
         asked = [one for one in fresh if one.kind == "errand" and one.data["kind"] not in errands.LOCAL]
         workers = errands.owe(conn, asked)
         of_leads = (name for result in accepted for name in result.connections)
@@ -118,7 +123,10 @@ class EventIntake:
             due=tuple(due),
             leads=tuple(result.lead_id for result in accepted if not result.duplicate),
             fresh=Counter(
-                [*("call" for call in calls if call.is_new), *(one.kind for one in fresh if one.kind != "call")]
+                [
+                    *("call" for call in calls if call.is_new),
+                    *(one.kind for one in fresh if one.kind not in ("call", UNDELIVERED)),
+                ]
             ),
         )
 
@@ -214,6 +222,10 @@ def _of_payments(parsed: Parsed) -> list[Kept]:
         ("payment", one.payment_id, one.event_id, {"payment": _PAYMENT.dump_python(one, mode="json")})
         for one in parsed.payments
     ]
+
+
+def _of_undelivered(parsed: Parsed) -> list[Kept]:
+    return [(UNDELIVERED, one.message_id, "failed", {"why": one.why}) for one in parsed.undelivered]
 
 
 def _of_errands(parsed: Parsed) -> list[Kept]:

@@ -83,7 +83,7 @@ class MessageIntake:
                 accepted = take_leads([replace(lead, flags=tuple(dict.fromkeys((*lead.flags, *flags))))])
                 lead_id, known = accepted[0].lead_id, accepted[0].duplicate
                 told = not known and not message.media
-            if known and (more := _with_contact(conn, lead)) is not None:
+            if known and (more := _with_contact(conn, lead, talk.person_id)) is not None:
                 accepted += take_leads([more])
         if self._keeper.said(conn, Said(talk, message, received_at, lead_id, told)):
             accepted.append(Accepted(lead_id, duplicate=True, connections=(lease_of(source),)))
@@ -106,13 +106,16 @@ def _enquiry_of(message: ParsedMessage) -> ParsedLead | None:
     return replace(lead, lead_uid=f"chat:{message.chat_id}", comment=lead.comment or message.text)
 
 
-def _with_contact(conn: Connection, lead: ParsedLead) -> ParsedLead | None:
-    """The same once more, as a repeat, when it proves a phone or an e-mail that we did not know of this person."""
+def _with_contact(conn: Connection, lead: ParsedLead, person_id: str) -> ParsedLead | None:
+    """The same once more, as a repeat, when it proves a phone or an e-mail that we did not know of this person.
+
+    `person_id` is whose conversation it is: a sender of SMS has his number and no other id.
+    """
     contacts = [("phone", phone) for phone in lead.phones] + [("email", email) for email in lead.emails]
     if not contacts:
         return None
     pairs = [(f"messenger:{vendor}", sender) for vendor, sender in lead.messengers]
-    persons = {person_of(conn, *pair) for pair in pairs}
+    persons = {*(person_of(conn, *pair) for pair in pairs), person_id} - {""}
     if all(person_of(conn, *pair) in persons for pair in contacts):
         return None
     known = hashlib.sha256(" ".join(value for _, value in contacts).encode()).hexdigest()[:16]

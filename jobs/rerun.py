@@ -122,7 +122,7 @@ class Reruns:
         )
         for lead_id in taken.leads:
             record_action(conn, self._clock, actor=actor, action="lead.rerun", subject=lead_id)
-        events = sum(map(len, (parsed.calls, parsed.messages, parsed.payments, parsed.errands)))
+        events = sum(map(len, (parsed.calls, parsed.messages, parsed.payments, parsed.errands, parsed.undelivered)))
         outcome: Outcome = "accepted" if taken.leads or events else "repeat" if parsed.leads else "nothing"
         refused.let_in(conn, request_id, self._clock.now(), outcome)
         return Rerun(request_id, inbound.received_at, outcome, lead_ids=taken.leads, events=events), taken.due

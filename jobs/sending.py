@@ -127,6 +127,8 @@ class Sending:
         """It is sent, and the conversation has it: one commit. Its echo may have come before."""
         now = self.clock.now()
         outgoing.settle(conn, held, one.id, "sent", now, vendor_id=vendor_id)
+        if why := outgoing.why_undelivered(conn, self.source, vendor_id):
+            outgoing.not_delivered(conn, self.source, vendor_id, why, now)
         talk = conversations.lock_talk(conn, one.conversation_id)
         if talk is None:
             return

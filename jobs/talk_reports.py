@@ -30,7 +30,7 @@ def talk_json(conn: Connection, conversation_id: str) -> dict[str, Any] | None:
     notes = conversations.notes_of(conn, conversation_id)
     return {
         **_head(row),
-        "messages": [*messages_json(events, ours), *(unsent_json(one) for one in ours if one.state in UNSENT)],
+        "messages": [*messages_json(events, ours), *(unsent_json(one) for one in ours if _is_unsent(one, events))],
         "notes": [
             {
                 "number": one.number,
@@ -46,9 +46,15 @@ def talk_json(conn: Connection, conversation_id: str) -> dict[str, Any] | None:
     }
 
 
+def _is_unsent(one: Any, events: Sequence[MessageEvent]) -> bool:
+    """Not what the vendor took first: it stands among the messages."""
+    return one.state in UNSENT and not (one.vendor_id and any(one.vendor_id == event.message_id for event in events))
+
+
 def messages_json(events: Sequence[MessageEvent], ours: Sequence[Any]) -> list[dict[str, Any]]:
     """Each message as it reads now: the last edit of it, or that it was deleted."""
-    kinds = {one.vendor_id or f"sent:{one.id}": one.kind for one in ours if one.state == "sent"}
+    kinds = {one.vendor_id or f"sent:{one.id}": one.kind for one in ours if one.state == "sent" or one.vendor_id}
+    undelivered = {one.vendor_id: one.last_error for one in ours if one.vendor_id and one.state == "failed"}
     by_id: dict[str, dict[str, Any]] = {}
     for event in sorted(events, key=lambda one: (one.at, one.change != "")):
         if not (event.text or event.media or event.change):
@@ -56,6 +62,8 @@ def messages_json(events: Sequence[MessageEvent], ours: Sequence[Any]) -> list[d
         known = by_id.get(event.message_id)
         if known is None:
             known = by_id[event.message_id] = _message(event, kinds.get(event.message_id, ""))
+            if event.message_id in undelivered:
+                known.update(state="failed", error=undelivered[event.message_id])
         if event.change == "deleted":
             known["deleted"] = True
         elif event.change == "edited":

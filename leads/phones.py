@@ -18,6 +18,9 @@ CACHE_SIZE = 8_192  # about 3 MB; people who repeat do so within days
 CACHED_TEXT_MAX = 40
 SAME_PLAN_AS_RUSSIA = ("RU", "KZ")  # country code 7, trunk prefix 8
 EXTENSION_MAX = 7
+DIGITS_MIN = 7  # with the country code
+AREAS_OF_7 = "346789"
+"""What an area code of +7 begins with: ten digits with another beginning are a number of some other country."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +224,7 @@ def _attempts(piece: str, digits: str, region: str) -> list[tuple[str, bool]]:
     if bare.startswith("+"):
         if russian and digits.startswith("8") and len(digits) == 11:
             attempts.append((digits, True))
-    elif len(digits) >= 10:
+    elif len(digits) >= (11 if russian else 10):
         attempts.append((f"+{digits}", True))  # a foreign number whose plus was lost
     return attempts
 
@@ -230,11 +233,15 @@ def _acceptable(number: PhoneNumber, must_be_valid: bool) -> bool:
     national = str(number.national_number)
     if national.count(national[0]) == len(national) or national in ("1234567890", "123456789"):
         return False  # what people type to get past a required field; it would tie strangers together
+    if len(f"{number.country_code}{national}") < DIGITS_MIN:
+        return False  # possible by the plan alone, as German area codes go: nobody can be rung there
     if must_be_valid:
         return phonenumbers.is_valid_number(number)
     if phonenumbers.is_possible_number_with_reason(number) != ValidationResult.IS_POSSIBLE:
         return False
-    return number.country_code != 7 or len(national) == 10 or phonenumbers.is_valid_number(number)
+    if number.country_code != 7:
+        return True
+    return (len(national) == 10 and national[0] in AREAS_OF_7) or phonenumbers.is_valid_number(number)
 
 
 def _search(piece: str, region: str) -> list[tuple[str, str]]:

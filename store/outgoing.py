@@ -11,11 +11,14 @@ from leads.clock import Clock
 from leads.ids import new_id
 from store.conversation_tables import t_conversation, t_outgoing
 from store.errands import lease_of
+from store.events import events_of
 from store.leases import Held, LostLease, assert_held
 from store.outbox import tell_due
 
 Kind = Literal["reply", "auto"]
 State = Literal["ready", "sent", "failed", "unknown"]
+UNDELIVERED = "undelivered"
+"""The kind of event that tells of a message of ours that did not arrive."""
 ECHO_WITHIN = timedelta(hours=1)
 """The vendor's echo of what we sent comes at most so late."""
 
@@ -148,6 +151,22 @@ def settle(
         raise LostLease(held.name)
 
 
+def not_delivered(conn: Connection, source: str, vendor_id: str, why: str, now: datetime) -> bool:
+    """The vendor took it and says now that it did not arrive: a person decides. False: it is none of ours."""
+    changed = conn.execute(
+        update(t_outgoing)
+        .where(t_outgoing.c.source == source, t_outgoing.c.vendor_id == vendor_id, t_outgoing.c.state == "sent")
+        .values(state="failed", settled_at=now, error_kind="refused", last_error=why)
+    )
+    return changed.rowcount > 0
+
+
+def why_undelivered(conn: Connection, source: str, vendor_id: str) -> str:
+    """What the vendor said of it before we knew its id; "" when it said nothing."""
+    told = events_of(conn, source, UNDELIVERED, vendor_id) if vendor_id else []
+    return str(told[0].data["why"]) if told else ""
+
+
 def take_over(conn: Connection, held: Held, source: str, now: datetime, *, repeats_safely: bool) -> int:
     """Messages that an earlier owner was sending: their outcome is unknown. Returns how many.
 
@@ -211,7 +230,16 @@ def retry(conn: Connection, message_id: str, now: datetime) -> str:
     changed = conn.execute(
         update(t_outgoing)
         .where(t_outgoing.c.id == message_id, t_outgoing.c.state.in_(("failed", "unknown")))
-        .values(state="ready", due_at=now, sent_at=None, settled_at=None, error_kind="", last_error="", attempts=0)
+        .values(
+            state="ready",
+            due_at=now,
+            sent_at=None,
+            settled_at=None,
+            error_kind="",
+            last_error="",
+            vendor_id="",
+            attempts=0,
+        )
     )
     return _source(conn, message_id) if changed.rowcount == 1 else ""
 

@@ -4,10 +4,10 @@ from typing import Final, Literal
 
 from connectors.chats import hints, link_touch, own_phone
 from connectors.doors import Inbound, Parsed, ParsedLead
-from connectors.events import Media, ParsedMessage
+from connectors.events import Media, ParsedMessage, ParsedUndelivered
 from connectors.trees import Tree, moment, part, read_object, text
 from connectors.viber.settings import ViberSettings
-from leads.normalize import person_name
+from leads.normalize import clean_text, person_name
 
 CHANNEL = "viber"
 _KINDS: Final[dict[str, Literal["image", "video", "file", "other"]]] = {
@@ -20,9 +20,12 @@ _KINDS: Final[dict[str, Literal["image", "video", "file", "other"]]] = {
 
 
 def parse(settings: ViberSettings, inbound: Inbound, region: str) -> Parsed:
-    """A message, or the opening of a chat; subscriptions and delivery marks make nothing. Raises Unreadable."""
+    """A message, the opening of a chat, or that one of ours failed; other marks make nothing. Raises Unreadable."""
     callback = read_object(inbound)
     event, token = text(callback, "event"), text(callback, "message_token")
+    if event == "failed" and token:
+        why = clean_text(text(callback, "desc"), 200) or "Viber could not deliver it"
+        return Parsed(undelivered=(ParsedUndelivered(token, why),))
     opened = event == "conversation_started"
     sender = part(callback, "user") if opened else part(callback, "sender")
     person = text(sender, "id")

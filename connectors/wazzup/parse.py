@@ -7,10 +7,10 @@ from typing import Any, Final, Literal
 
 from connectors.chats import hints, link_touch, own_phone
 from connectors.doors import Inbound, Parsed, ParsedLead, Reply
-from connectors.events import Media, ParsedMessage
+from connectors.events import Media, ParsedMessage, ParsedUndelivered
 from connectors.trees import Tree, is_true, items, moment, part, read_object, text
 from connectors.wazzup.settings import WazzupSettings
-from leads.normalize import person_name
+from leads.normalize import clean_text, person_name
 
 _GROUPS: Final = frozenset(("whatsgroup", "telegroup", "maxgroup"))
 _NUMBERED: Final = frozenset(("whatsapp", "viber"))
@@ -26,12 +26,23 @@ _KINDS: Final[dict[str, Literal["image", "audio", "video", "file", "location", "
 
 
 def parse(settings: WazzupSettings, inbound: Inbound, region: str) -> Parsed:
-    """All messages of one request; statuses make nothing. Raises Unreadable."""
+    """All messages of one request, and which of ours were not delivered. Raises Unreadable."""
     body = read_object(inbound)
     if is_true(body, "test"):
         return Parsed(reply=Reply())
     made = (_message(item, settings.region or region, inbound.received_at) for item in items(body, "messages"))
-    return Parsed(messages=tuple(message for message in made if message), reply=_created(body))
+    failed = (_undelivered(status) for status in items(body, "statuses") if text(status, "status") == "error")
+    return Parsed(
+        messages=tuple(message for message in made if message),
+        undelivered=tuple(one for one in failed if one.message_id),
+        reply=_created(body),
+    )
+
+
+def _undelivered(status: Tree) -> ParsedUndelivered:
+    error = part(status, "error")
+    said = filter(None, (text(error, "error"), text(error, "description")))
+    return ParsedUndelivered(text(status, "messageId"), clean_text(": ".join(said), 200) or "Wazzup24 says: error")
 
 
 def _message(message: Tree, region: str, received_at: datetime) -> ParsedMessage | None:

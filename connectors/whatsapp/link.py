@@ -11,19 +11,13 @@ from connectors.errors import AuthError, ConnectorError, PermanentError, RateLim
 from connectors.links import LinkOpening, Outgoing
 from connectors.replies import ReplyLink, answered, object_of
 from connectors.trees import items, part, text
+from connectors.whatsapp.failures import WORDS
 from connectors.whatsapp.settings import WhatsAppSettings
 
 SLOW_DOWN: Final[Mapping[int, float]] = {4: 60.0, 80007: 60.0, 130429: 5.0, 131056: 6.0, 131048: 3600.0}
 """Code -> seconds: throughput of the app, the account and the number, one person too often, spam."""
 LATER: Final = frozenset((1, 2, 131000, 131016, 131057))
 NO_ACCESS: Final = frozenset((0, 3, 10, 190, 368, 131031, 131042))
-WORDS: Final[Mapping[int, str]] = {
-    131026: "WhatsApp cannot deliver to this person",
-    131030: "the number is not on the list of the test account",
-    131047: "the client last wrote more than 24 h ago: WhatsApp takes only an approved template then",
-    131051: "WhatsApp does not know this kind of message",
-    131062: "this account cannot write to people who hide their number",
-}
 
 
 class CloudLink(ReplyLink):

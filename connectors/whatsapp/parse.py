@@ -10,6 +10,7 @@ from connectors.doors import DoorSettings, Inbound, Parsed, ParsedLead
 from connectors.events import ParsedMessage
 from connectors.trees import Tree, items, moment, part, read_object, text
 from connectors.whatsapp.content import media_of, own_contact, phones_of_cards, words_of
+from connectors.whatsapp.failures import undelivered_of
 from leads.normalize import person_name
 from leads.records import Touch
 
@@ -19,16 +20,21 @@ _SILENT = frozenset(("reaction", "system", "request_welcome", "ephemeral"))
 
 
 def parse(settings: DoorSettings, inbound: Inbound, region: str) -> Parsed:
-    """All messages and echoes of one request; statuses make nothing. Raises Unreadable."""
+    """All messages and echoes of one request, and which of ours were not delivered. Raises Unreadable."""
     payload = read_object(inbound)
     made = messages_of(payload, settings.region or region, inbound.received_at)
-    return Parsed(messages=tuple(made))
+    failed = (one for value in _values(payload) for one in undelivered_of(value))
+    return Parsed(messages=tuple(made), undelivered=tuple(failed))
+
+
+def _values(payload: Tree) -> list[Tree]:
+    """Every level may hold several. 360dialog's older numbers send a bare value without `entry`."""
+    found = [part(change, "value") for entry in items(payload, "entry") for change in items(entry, "changes")]
+    return found or [payload]
 
 
 def messages_of(payload: Tree, region: str, received_at: datetime) -> Iterator[ParsedMessage]:
-    """Every level may hold several. 360dialog's older numbers send a bare value without `entry`."""
-    values = [part(change, "value") for entry in items(payload, "entry") for change in items(entry, "changes")]
-    for value in values or [payload]:
+    for value in _values(payload):
         ours = text(value, "metadata", "display_phone_number")
         for message in items(value, "messages"):
             made = _message(message, Person.of(message, items(value, "contacts")), ours, region, received_at)

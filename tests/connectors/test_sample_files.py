@@ -124,7 +124,7 @@ EXPECTED: dict[str, str] = {
     "whatsapp/msg-2-text-new.http": "1 messages",
     "whatsapp/msg-3-click-to-whatsapp-ad.http": "1 messages",
     "whatsapp/msg-4-image-with-caption.http": "1 messages",
-    "whatsapp/msg-5-status-failed.http": "nothing",
+    "whatsapp/msg-5-status-failed.http": "1 undelivered",
     "woocommerce/order-created.http": "1 leads",
     "wpforms/lead.http": "1 leads",
     "yookassa/payment-succeeded.http": "1 payments",
@@ -189,7 +189,7 @@ def taken(file: str, settings: DoorSettings, request: Inbound) -> Parsed | Reply
 def told(found: Parsed | Reply) -> str:
     if isinstance(found, Reply):
         return "handshake"
-    kinds = ("leads", "calls", "messages", "payments", "errands")
+    kinds = ("leads", "calls", "messages", "payments", "errands", "undelivered")
     counts = [f"{len(getattr(found, kind))} {kind}" for kind in kinds if getattr(found, kind)]
     return ", ".join(counts) or "nothing"
 

@@ -2,7 +2,11 @@
 
 from datetime import timedelta
 
+from jobs.sending import NOT_REQUESTED
+from store import events
 from store.conversation_tables import t_outgoing
+from store.events import Arrival
+from store.outgoing import UNDELIVERED
 from store.tables import t_audit_entry
 from tests.support.chatting import ANNA, Chat, Program, sent_by_us, talk_notes
 from tests.support.hub_on_virtual_time import VirtualHub, config, hub, virtual
@@ -169,6 +173,47 @@ async def test_whatsapp_s_window_of_24_hours_is_kept() -> None:
         fresh = from_whatsapp("79161234567", "Ау", int(h.clock.now().timestamp()), "wamid.2")
         await h.request("POST", "/in/wa/t", json=fresh)
         assert (await program.reply("Добрый день")).status_code == 202
+
+
+def status_of(key: str) -> dict[str, object]:
+    failed = {"id": key, "status": "failed", "errors": [{"code": 131026, "title": "Message undeliverable"}]}
+    return {"entry": [{"changes": [{"value": {"statuses": [failed]}}]}]}
+
+
+@virtual
+async def test_an_answer_that_was_taken_and_failed_afterwards_is_shown_and_alerted_until_a_person_decides() -> None:
+    async with hub(config(ALL, sources=TELEGRAM + ", " + WHATSAPP)) as h:
+        await Chat(h).say("Привет")
+        program = Program(h)
+        await program.reply("Добрый день")
+        await h.until(lambda: sent_by_us(h) == ["sent"], 10.0)
+        (row,) = h.rows(t_outgoing)
+        h.write(lambda conn: conn.execute(t_outgoing.update().values(source="wa", vendor_id="wamid.9")))
+        assert (await h.request("POST", "/in/wa/t", json=status_of("wamid.other"))).status_code == 200
+        assert sent_by_us(h) == ["sent"]
+        for _ in range(2):
+            assert (await h.request("POST", "/in/wa/t", json=status_of("wamid.9"))).status_code == 200
+        assert sent_by_us(h) == ["failed"]
+        (row,) = h.rows(t_outgoing)
+        assert row.last_error == "WhatsApp cannot deliver to this person (code 131026)"
+        await h.until(lambda: "reply_failed" in h.open_incidents(), 60.0)
+        assert (await program.ask("/status"))["replies"] == {"done": 0, "pending": 0, "failed": 1}
+        assert (await program.post(f"/messages/{row.id}/discard")).status_code == 204
+        await h.until(lambda: "reply_failed" not in h.open_incidents(), 60.0)
+
+
+@virtual
+async def test_a_failure_told_before_the_answer_of_the_vendor_was_stored_is_not_lost() -> None:
+    async with hub(config(ALL, sources=TELEGRAM)) as h:
+        await Chat(h).say("Привет")
+        for number in range(10):
+            told = Arrival("tg", UNDELIVERED, str(number), "failed", h.clock.now(), {"why": "gone"}, NOT_REQUESTED)
+            h.write(lambda conn, told=told: events.append(conn, [told], h.clock))
+        program = Program(h)
+        await program.reply("Добрый день")
+        await h.until(lambda: sent_by_us(h) == ["failed"], 10.0)
+        assert (await program.messages())[-1] == ("us", "Добрый день", "failed")
+        assert [one[1] for one in await program.messages()] == ["Привет", "Добрый день"]
 
 
 # --- answers by itself ----------------------------------------------------------------------------------------

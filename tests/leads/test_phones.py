@@ -124,6 +124,9 @@ def test_an_empty_mask_or_a_word_for_none_is_neither_a_phone_nor_a_bad_phone(tex
         "позвоните мне",
         "ivan@example.ru",
         "+999123456789",
+        "(202) 555-0143",
+        "2025550143",
+        "+7 202 555-01-43",
     ],
 )
 def test_what_is_no_phone_is_kept_as_rest_and_called_bad(text: str) -> None:

@@ -189,6 +189,8 @@ async def test_the_sender_s_address_is_taken_from_a_proxy_only_when_that_is_trus
         (trusting, "10.0.0.9", "198.51.100.1"),
         (trusting, "203.0.113.7", "203.0.113.7"),
         (config(), "10.0.0.9", "10.0.0.9"),
+        (config(), "127.0.0.1", "10.0.0.5"),
+        (config(hub="trusted_proxies: [], "), "127.0.0.1", "127.0.0.1"),
     ):
         async with hub(text) as h:
             lead_id = await h.post("site", IVAN, ip=peer, headers=forwarded)

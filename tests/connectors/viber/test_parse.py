@@ -72,3 +72,10 @@ def test_subscriptions_and_delivery_marks_make_nothing() -> None:
     for event in ("webhook", "subscribed", "unsubscribed", "delivered", "seen", "failed"):
         tree = {**tree_of("viber/msg-2-message-text"), "event": event}
         assert parsed_tree("viber", tree).messages == ()
+
+
+def test_a_message_of_ours_that_failed_is_told_of() -> None:
+    tree = {"event": "failed", "timestamp": 1795161600000, "message_token": 5938571930182746002, "user_id": "v1"}
+    (one,) = parsed_tree("viber", {**tree, "desc": "user blocked the account"}).undelivered
+    assert (one.message_id, one.why) == ("5938571930182746002", "user blocked the account")
+    assert parsed_tree("viber", tree).undelivered[0].why

@@ -113,7 +113,14 @@ def test_groups_make_nothing(kind: str) -> None:
     assert parsed_tree("wazzup", hook(chatType=kind)).messages == ()
 
 
-def test_statuses_make_nothing_and_may_share_the_body() -> None:
+def test_an_error_of_a_message_of_ours_is_told_of() -> None:
+    failed = {"messageId": "m1", "status": "error", "error": {"error": "BAD_CONTACT", "description": "No such contact"}}
+    (one,) = parsed_tree("wazzup", {"statuses": [failed, {"messageId": "m2", "status": "sent"}]}).undelivered
+    assert (one.message_id, one.why) == ("m1", "BAD_CONTACT: No such contact")
+    assert parsed_tree("wazzup", {"statuses": [{"messageId": "m1", "status": "error"}]}).undelivered[0].why
+
+
+def test_statuses_make_no_message_and_may_share_the_body() -> None:
     statuses = {"statuses": [{"messageId": "m", "status": "read"}]}
     assert parsed_tree("wazzup", statuses).messages == ()
     assert len(parsed_tree("wazzup", {**hook(), **statuses}).messages) == 1

@@ -104,8 +104,23 @@ def test_an_image_is_kept_by_its_id() -> None:
     assert (image.lead.name, image.lead.phones) == ("Пётр", ("+79031112233",))
 
 
-def test_a_status_makes_nothing() -> None:
-    assert replayed("whatsapp/msg-5-status-failed").messages == ()
+def test_a_message_of_ours_that_failed_is_told_of_and_no_other_status_is() -> None:
+    failed = replayed("whatsapp/msg-5-status-failed")
+    assert failed.messages == ()
+    (one,) = failed.undelivered
+    assert one.message_id == "wamid.HBgLNzkxNjEyMzQ1NjcVAgARGBI5QTNDQTVCM0Q0Q0Q2RTY3RTcA"
+    assert one.why.endswith("takes only an approved template then (code 131047)")
+    for status in ("sent", "delivered", "read"):
+        assert not parsed_tree("whatsapp", hook(statuses=[{"id": "w", "status": status}])).has_events
+
+
+def test_a_failure_with_a_code_that_nobody_knows_is_told_in_meta_s_words() -> None:
+    errors: list[dict[str, Any]] = [{"code": 199999, "title": "Something new"}]
+    told = [
+        parsed_tree("whatsapp", hook(statuses=[{"id": "w", "status": "failed", **more}])).undelivered[0].why
+        for more in ({"errors": errors}, {"errors": []}, {})
+    ]
+    assert told == ["Something new (code 199999)", "WhatsApp could not deliver it", "WhatsApp could not deliver it"]
 
 
 # --- people who hide their number ----------------------------------------------------------------
