@@ -5,10 +5,10 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, field_validator
 
 from connectors.chats import Secret
-from connectors.doors import DoorSettings
+from connectors.conversing import TalkSettings
 
 
-class SmscSettings(DoorSettings):
+class SmscSettings(TalkSettings):
     """A source of type `smsc`."""
 
     signed_with = ("secret_word",)

@@ -3,12 +3,13 @@
 from pydantic import Field, field_validator
 
 from connectors.chats import Secret
+from connectors.conversing import TalkSettings
 from connectors.pbx import PbxSettings
 
 EMPTY_TWIML = '<?xml version="1.0" encoding="UTF-8"?><Response></Response>'
 
 
-class TwilioSettings(PbxSettings):
+class TwilioSettings(TalkSettings, PbxSettings):
     """A source of type `twilio`."""
 
     signed_with = ("auth_token", "shared_keys")

@@ -39,7 +39,7 @@ async def test_later_messages_become_one_note_after_a_silence() -> None:
 
 @virtual
 async def test_who_writes_by_sms_has_his_number_only_and_makes_one_lead() -> None:
-    async with hub(config(ALL, sources="sms: {type: smsc, url_token: t, quiet: 2m}")) as h:
+    async with hub(config(ALL, sources="sms: {type: smsc, url_token: t}")) as h:
         for number in range(1, 4):
             sms = {"phone": "79161234567", "mes": f"сообщение {number}", "to": "79037672215", "sms_id": str(number)}
             assert (await h.request("POST", "/in/sms/t", data=sms)).status_code == 200
