@@ -165,7 +165,8 @@ def _tell_results(settings: "Settings", results: "list[tuple[str, PassResult]]",
     else:
         words, out = Words.of(settings), console()
         for sync, result in results:
-            for line in result_lines(words, sync, result):
+            chosen = settings.syncs[sync]
+            for line in result_lines(words, sync, result, {"left": chosen.left, "right": chosen.right}):
                 out.print(line)
     if any(result.state != "done" for _, result in results):
         raise not_fine()

@@ -89,7 +89,8 @@ def counted(words: Words, counts: Mapping[str, int], settings_sides: Mapping[str
             yield f"{words(*names)}: {words.number(count)}"
 
 
-def result_lines(words: Words, sync: str, result: "PassResult") -> "Iterator[Text]":
+def result_lines(words: Words, sync: str, result: "PassResult", sides: Mapping[str, str]) -> "Iterator[Text]":
+    """`sides`: side -> connection."""
     from rich.text import Text
 
     states = {
@@ -101,7 +102,7 @@ def result_lines(words: Words, sync: str, result: "PassResult") -> "Iterator[Tex
     english, russian, style = states[result.state]
     head = Text(f"{sync}: ", style="bold")
     yield head.append(f"{words(english, russian)}   {words('pass', 'проход')} {result.id}", style=f"not bold {style}")
-    for text in counted(words, result.counts, {"left": "left", "right": "right"}):
+    for text in counted(words, result.counts, sides):
         yield Text(f"  {text}")
     if result.error:
         yield Text(f"  {words.cause(result.error)}", style=style)

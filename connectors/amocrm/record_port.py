@@ -17,7 +17,7 @@ from connectors.amocrm.record_links import RecordLinks
 from connectors.amocrm.record_lists import Lists
 from connectors.amocrm.record_values import ENTITY, Fields, kinds_of, links_of, to_record
 from connectors.amocrm.record_writes import Item, Writes
-from connectors.amocrm.records import Row, field_info, is_person, key_of, made_before, moment, newest_first
+from connectors.amocrm.records import Row, field_info, fields_from, is_person, key_of, made_before, moment, newest_first
 from connectors.errors import ConnectorError, PermanentError, RetryableError
 from connectors.records import (
     Change,
@@ -147,13 +147,13 @@ class AmocrmRecords:
     # --- writing -----------------------------------------------------------------------------------------------
 
     async def create(self, object: RecordObject, records: Sequence[NewRecord]) -> list[Written]:
-        known = await self._known(object)
+        known = await self._known(object, making=True)
         items = [Item(dict(new.values), key=new.key, links=dict(new.links)) for new in records]
         return await self._writes.write(object, ENTITY[object], items, known, self._books[ENTITY[object]])
 
     async def find_created(self, object: RecordObject, keys: Sequence[str], sent_at: datetime) -> dict[str, str]:
         """Among the newest: the plain list is no index and does not lag. The lowest id of doubles."""
-        known = await self._known(object)
+        known = await self._known(object, making=True)
         entity = ENTITY[object]
         if entity in self._keyless:
             raise RetryableError("the account has no field for our key", f"find created {entity}")
@@ -214,17 +214,22 @@ class AmocrmRecords:
 
     # --- inside ------------------------------------------------------------------------------------------------
 
-    async def _known(self, object: RecordObject) -> Fields:
-        """What the account's fields are; the key field is made where it is missing and may be made."""
+    async def _known(self, object: RecordObject, *, making: bool = False) -> Fields:
+        """What the account's fields are. Only for `making` records is the key field made where it is missing."""
         entity = ENTITY[object]
         book = self._books[entity]
-        await book.ready(entity)
         rows = await self._rows_of_fields(entity)
+        if making:
+            await book.ready(entity)
+        else:
+            book.learn(entity, fields_from(rows))
         infos = {key: info for info in map(field_info, rows) for key in (info.code, info.id) if key}
         if any(row.get("type") in ("date", "birthday") for row in rows):
             self._zone = self._zone or await self._read_zone()
         own = book.of(entity)
-        if own.known:
+        if not own.known and not making:
+            own = fields_from(rows)
+        elif own.known:
             (self._keyless.discard if KEY_FIELD in own.by_code else self._keyless.add)(entity)
         return Fields(infos, own, self._zone or UTC)
 

@@ -12,6 +12,8 @@ from mappings.pairs import FieldPair, NotCarried
 
 LINK = "link:"
 """Before the names of links in a base."""
+UNSEEN = "#unseen"
+"""Never the mark of a value: what a CRM puts by itself into a record that was made without this field."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +118,21 @@ def draft(sync: Sync, to: Side, source: Mapping[str, Any]) -> Draft:
 
 def _agreed(pair: FieldPair, to: Side, source: Mapping[str, Any], made: Mapping[str, Any]) -> Agreed:
     had, got = mark(pair.comparable(source, OTHER[to])), mark(pair.comparable(made, to))
+    if (
+        pair.type == "user" and not got
+    ):  # whom the CRM makes responsible when nobody was named is no change of anybody's
+        got = UNSEEN
     return Agreed(had, got) if to == "right" else Agreed(got, had)
 
 
 def _field(pair: FieldPair, flow: Flow, found: Decision, left: RecordNow, right: RecordNow, newer: Side | None) -> None:
     now = FieldNow(pair.comparable(left.values, "left"), pair.comparable(right.values, "right"), equal=False)
     base = found.base.get(pair.name)
+    if base is not None and UNSEEN in (base.left, base.right):
+        base = Agreed(
+            *(mark(form) if had == UNSEEN else had for had, form in ((base.left, now.left), (base.right, now.right)))
+        )
+        found.base[pair.name] = base
     if base is not None and same(base.left, now.left) and same(base.right, now.right):
         return  # nothing happened; a difference that is left as it was stays so
     now = FieldNow(now.left, now.right, equal=pair.same(left.values, right.values))

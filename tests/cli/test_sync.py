@@ -143,6 +143,7 @@ def test_texts_are_in_the_hubs_language_and_unknown_names_are_told(scene: Scene)
     scene.configure(locale="ru")
     scene.left.put("contact", first_name="Анна", phones=(PHONE,))
     assert "создано в Memory «hs»: 1" in scene.sync("plan", "contacts").out
+    assert "создано в Memory «hs»: 1" in scene.sync("run", "contacts").out
     ran = scene.sync("plan", "contakts")
     assert (ran.status, "contacts" in ran.err) == (2, True)
 
