@@ -1,16 +1,13 @@
 """Decisions about pairs that need no database."""
 
-from dataclasses import replace
-
 from jobs.config_syncs import SyncSettings
 from jobs.sync.deciding import UNSEEN, RecordNow, decide, draft, unchanged
 from jobs.sync.model import End, Sync
 from leads.clock import SystemClock
 from leads.merge import Agreed
-from mappings.accounts import AccountUser
+from mappings.accounts import Account, AccountField, AccountUser
 from mappings.records import parse_record_mapping
 from tests.support.memory_crm import MemoryCrm
-from tests.support.sync_stage import account
 
 TEXT = b"object: contact\nmatch: []\nfields: {first_name: first_name, responsible: {on_missing: skip}}\n"
 ANNA, BORIS = "anna@example.ru", "boris@example.ru"
@@ -22,8 +19,9 @@ def people() -> Sync:
         (AccountUser("11", ANNA), AccountUser("12", BORIS)),
         (AccountUser("71", ANNA), AccountUser("72", BORIS)),
     )
+    fields = (AccountField("first_name", "first_name"), AccountField("responsible", "responsible", type="user"))
     ends = [
-        End(name, MemoryCrm(name, SystemClock()), replace(account("contact", name), users=some))
+        End(name, MemoryCrm(name, SystemClock()), Account(name, fields, users=some))
         for name, some in zip(("left", "right"), users, strict=True)
     ]
     settings = SyncSettings.model_validate({"left": "left", "right": "right", "object": "contact"})
