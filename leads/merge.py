@@ -25,12 +25,22 @@ LONGEST_KEPT: Final = 64
 _DIGEST: Final = "#"
 
 
+UNSEEN: Final = "#?"
+"""The mark of what a CRM put into a record by itself when we made it: whatever is seen there first is agreed on."""
+
+
 @dataclass(frozen=True, slots=True)
 class Agreed:
-    """What each side had, in its own form, when they last agreed; as `mark` gives it."""
+    """What each side had, in its own form, when they last agreed; as `mark` gives it, or UNSEEN."""
 
     left: Form
     right: Form
+
+    def seen(self, left: Form, right: Form) -> "Agreed":
+        """With what is there now in place of what was not seen."""
+        return Agreed(
+            mark(left) if self.left == UNSEEN else self.left, mark(right) if self.right == UNSEEN else self.right
+        )
 
 
 @dataclass(frozen=True, slots=True)

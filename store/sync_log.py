@@ -1,5 +1,6 @@
 """What record sync did and what it asks people: passes, writes, issues, requests."""
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as made_with
@@ -83,12 +84,28 @@ _SETTLED = (
 _SETTLED_AS = _SETTLED.values(record_id=bindparam("b_record"))
 
 
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a write. `record_id`: of what was made, else ""."""
+
+    write_id: str
+    state: str
+    record_id: str = ""
+    error: str = ""
+
+
+def settle_writes(conn: Connection, outcomes: Sequence[Outcome]) -> None:
+    rows = [{"b_id": one.write_id, "b_state": one.state, "b_error": one.error} for one in outcomes]
+    plain = [row for row, one in zip(rows, outcomes, strict=True) if not one.record_id]
+    made = [{**row, "b_record": one.record_id} for row, one in zip(rows, outcomes, strict=True) if one.record_id]
+    if plain:
+        conn.execute(_SETTLED, plain)
+    if made:
+        conn.execute(_SETTLED_AS, made)
+
+
 def settle_write(conn: Connection, write_id: str, state: str, *, record_id: str = "", error: str = "") -> None:
-    values = {"b_id": write_id, "b_state": state, "b_error": error}
-    if record_id:
-        conn.execute(_SETTLED_AS, {**values, "b_record": record_id})
-    else:
-        conn.execute(_SETTLED, values)
+    settle_writes(conn, [Outcome(write_id, state, record_id, error)])
 
 
 def unsettled(conn: Connection, sync: str, limit: int = 500, state: str = "sent") -> Sequence[Row[Any]]:
@@ -182,14 +199,13 @@ def issues(conn: Connection, sync: str, kinds: Collection[str] = (), limit: int 
     return conn.execute(query.where(_I.kind.in_(kinds)) if kinds else query).all()
 
 
-def open_of_pairs(conn: Connection, sync: str, pair_ids: Collection[str]) -> dict[tuple[str, str, str], str]:
-    """(pair, kind, field) -> id of the open issue."""
-    found: dict[tuple[str, str, str], str] = {}
+def open_of_pairs(conn: Connection, sync: str, pair_ids: Collection[str]) -> dict[str, list[tuple[str, str]]]:
+    """Pair -> (kind, field) of its open issues."""
+    found: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for some in chunks(pair_ids):
-        query = select(_I.pair_id, _I.kind, _I.field, _I.id).where(
-            _I.sync == sync, _I.state == "open", _I.pair_id.in_(some)
-        )
-        found |= {(pair, kind, name): id for pair, kind, name, id in conn.execute(query)}
+        query = select(_I.pair_id, _I.kind, _I.field).where(_I.sync == sync, _I.state == "open", _I.pair_id.in_(some))
+        for pair_id, kind, name in conn.execute(query):
+            found[pair_id].append((kind, name))
     return found
 
 

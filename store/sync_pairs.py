@@ -1,11 +1,13 @@
 """Pairs of records and what was agreed about them."""
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, Update, bindparam, delete, func, insert, select, update
 
 from leads.merge import Agreed, Form
 from store.sync_keys import chunks
@@ -103,11 +105,32 @@ def add(conn: Connection, new: Sequence[Pair], now: datetime) -> None:
 
 def change(conn: Connection, pair_id: str, **values: Any) -> None:
     """Sets columns; `base` as name -> Agreed."""
-    if "base" in values:
-        values["base"] = packed(values["base"])
-    if "flips" in values:
-        values["flips"] = {name: [list(one) for one in writes] for name, writes in values["flips"].items()}
-    conn.execute(update(t_sync_pair).where(_P.id == pair_id).values(**values))
+    change_many(conn, {pair_id: values})
+
+
+def change_many(conn: Connection, changes: Mapping[str, Mapping[str, Any]]) -> None:
+    """Pair -> columns to set."""
+    alike: dict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
+    for pair_id, values in changes.items():
+        row = {f"b_{name}": _as_stored(name, value) for name, value in values.items()}
+        alike[tuple(sorted(values))].append({"b_pair": pair_id, **row})
+    for names, rows in alike.items():
+        conn.execute(_changing(names), rows)
+
+
+def _as_stored(name: str, value: Any) -> Any:
+    if name == "base":
+        return packed(value)
+    if name == "flips":
+        return {field: [list(one) for one in writes] for field, writes in value.items()}
+    return value
+
+
+@cache
+def _changing(names: tuple[str, ...]) -> Update:
+    """Built once: it takes longer to build than to execute."""
+    values = {name: bindparam(f"b_{name}", type_=t_sync_pair.c[name].type) for name in names}
+    return update(t_sync_pair).where(_P.id == bindparam("b_pair")).values(values)
 
 
 def counts(conn: Connection, sync: str) -> dict[str, int]:

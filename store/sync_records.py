@@ -246,9 +246,22 @@ def forget(conn: Connection, sync: str, side: str, record_id: str) -> None:
         conn.execute(delete(table).where(c.sync == sync, c.side == side, c.record_id == record_id))
 
 
+_PAIRED = (
+    update(t_sync_record)
+    .where(_R.sync == bindparam("b_sync"), _R.side == bindparam("b_side"), _R.record_id == bindparam("b_id"))
+    .values(pair_id=bindparam("b_pair"), status="")
+)
+
+
+def set_pairs(conn: Connection, sync: str, paired: Iterable[tuple[str, str, str]]) -> None:
+    """(side, record id, pair or "")."""
+    rows_ = [{"b_sync": sync, "b_side": side, "b_id": id, "b_pair": pair_id} for side, id, pair_id in paired]
+    if rows_:
+        conn.execute(_PAIRED, rows_)
+
+
 def set_pair(conn: Connection, sync: str, side: str, record_id: str, pair_id: str) -> None:
-    where = (_R.sync == sync, _R.side == side, _R.record_id == record_id)
-    conn.execute(update(t_sync_record).where(*where).values(pair_id=pair_id, status=""))
+    set_pairs(conn, sync, [(side, record_id, pair_id)])
 
 
 def set_apart(conn: Connection, sync: str, side: str, ids: Collection[str]) -> None:
@@ -259,22 +272,40 @@ def set_apart(conn: Connection, sync: str, side: str, ids: Collection[str]) -> N
         conn.execute(update(t_sync_record).where(*where).values(values))
 
 
-def put(conn: Connection, sync: str, side: str, one: Seen, pair_id: str, now: datetime) -> None:
-    """A record that we made: known from the start, so that its first appearance is no news."""
-    row = rows(conn, sync, side, [one.record_id]).get(one.record_id)
-    if row is None:
-        fresh = {**_new(sync, side, one, now), "pair_id": pair_id, "dirty": 0, "content": None}
-        conn.execute(insert(t_sync_record).values(fresh))
-    else:  # it was heard of before we knew that it is ours
-        where = (_R.sync == sync, _R.side == side, _R.record_id == one.record_id)
-        conn.execute(update(t_sync_record).where(*where).values(pair_id=pair_id, dirty=1, content=None, state="alive"))
-    keep_keys(conn, sync, side, {one.record_id: one.keys}, {one.record_id} if row is None else set())
+_HEARD_OF = (
+    update(t_sync_record)
+    .where(_R.sync == bindparam("b_sync"), _R.side == bindparam("b_side"), _R.record_id == bindparam("b_id"))
+    .values(pair_id=bindparam("b_pair"), dirty=1, content=None, state="alive")
+)
 
 
-def new_keys(conn: Connection, sync: str, side: str, record_id: str, keys: Sequence[str]) -> None:
-    """Its keys after a write of ours."""
-    if keys_of(conn, sync, [(side, record_id)]).get((side, record_id), set()) != set(keys):
-        keep_keys(conn, sync, side, {record_id: keys})
+def put(conn: Connection, sync: str, made: Collection[tuple[str, Seen, str]], now: datetime) -> None:
+    """(side, a record that we made, its pair): known from the start, so that its first appearance is no news."""
+    for side in ("left", "right"):
+        some = {one.record_id: (one, pair_id) for at, one, pair_id in made if at == side}
+        if not some:
+            continue
+        known = rows(conn, sync, side, some)
+        new = [
+            {**_new(sync, side, one, now), "pair_id": pair_id, "dirty": 0, "content": None}
+            for one, pair_id in some.values()
+            if one.record_id not in known
+        ]
+        if new:
+            conn.execute(insert(t_sync_record), new)
+        if known:  # heard of before we knew that they are ours
+            head = {"b_sync": sync, "b_side": side}
+            conn.execute(_HEARD_OF, [{**head, "b_id": id, "b_pair": some[id][1]} for id in known])
+        keep_keys(conn, sync, side, {id: one.keys for id, (one, _) in some.items()}, some.keys() - known.keys())
+
+
+def new_keys(conn: Connection, sync: str, keys: Mapping[tuple[str, str], Sequence[str]]) -> None:
+    """(side, record id) -> its keys after a write of ours."""
+    held = keys_of(conn, sync, keys)
+    for side in ("left", "right"):
+        changed = {id: some for (at, id), some in keys.items() if at == side and held.get((at, id), set()) != set(some)}
+        if changed:
+            keep_keys(conn, sync, side, changed)
 
 
 # --- inside --------------------------------------------------------------------------------------------------------

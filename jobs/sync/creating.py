@@ -15,12 +15,13 @@ from jobs.sync.model import Sync
 from jobs.sync.packing import pack, unpack
 from jobs.sync.pairing import wake_linked
 from jobs.sync.run import Run
-from jobs.sync.writing import Batch, Job, settle_log, write
+from jobs.sync.writing import Batch, Job, intend, outcomes, send
 from leads.identity import Key
-from leads.merge import OTHER, Agreed, Side, mark
+from leads.merge import OTHER, UNSEEN, Agreed, Side, mark
 from mappings.checker import ExpressionError
 from store import sync_log, sync_pairs, sync_records
 from store.leases import assert_held
+from store.sync_gathered import Gathered
 from store.sync_log import Intent, Issue
 from store.sync_pairs import Pair
 from store.sync_records import Seen, Settled
@@ -47,7 +48,16 @@ class New:
         return OTHER[self.row.side]
 
 
-async def create_missing(run: Run, rows: Sequence[Row[Any]]) -> None:
+@dataclass(slots=True)
+class Making:
+    """New records whose intents are stored: nobody else makes them, and they are to be sent."""
+
+    new: list[New]
+    batch: Batch
+
+
+async def intend_missing(run: Run, rows: Sequence[Row[Any]]) -> Making:
+    """What is to be made of these is decided and stored; what is not made is settled."""
     new, held, issues = _drafts(run, rows)
     new = await _not_there(run, new) if len(new) <= LOOK_FIRST and run.mode == "write" else new
     links = await links_for_new(run, [one.row for one in new])
@@ -66,20 +76,39 @@ async def create_missing(run: Run, rows: Sequence[Row[Any]]) -> None:
 
     def begin(conn: Connection) -> None:
         sync_pairs.add(conn, [one.pair for one in new], now)
-        for one in new:
-            sync_records.set_pair(conn, run.sync.name, one.row.side, one.row.record_id, one.pair.id)
+        sync_records.set_pairs(conn, run.sync.name, [(one.row.side, one.row.record_id, one.pair.id) for one in new])
 
-    batch.also = begin
-    await write(run, batch)
-
-    def settle(conn: Connection) -> None:
+    def hold(conn: Connection) -> None:
         assert_held(conn, run.held)
         sync_records.settle(conn, run.sync.name, held)
         for issue in issues:
             sync_log.raise_issue(conn, run.sync.name, run.id(), issue, now)
-        for one, job in zip(new, batch.jobs, strict=True):
-            settle_log(conn, job)
-            _settle(conn, run, one, job)
+
+    batch.also = begin
+    if held:
+        await run.db.write(hold)
+    await intend(run, batch)
+    return Making(new, batch)
+
+
+async def make(run: Run, making: Making) -> None:
+    """Sends them and stores what came of it."""
+    await send(run, making.batch)
+    done = list(zip(making.new, making.batch.jobs, strict=True))
+    if not done:
+        return
+
+    def settle(conn: Connection) -> None:
+        assert_held(conn, run.held)
+        gathered = Gathered(run.sync.name)
+        gathered.writes += outcomes(making.batch.jobs)
+        met = [(one, job) for one, job in done if job.done and job.result is not None and job.result.existed]
+        for one, job in done:
+            if (one, job) not in met:
+                _settle(conn, gathered, run, one, job)
+        gathered.store(conn, run.clock.now())
+        for one, job in met:  # perhaps one of those that were made just now
+            _meet(conn, run, one, job.result.id if job.result is not None else "")
 
     await run.db.write(settle)
 
@@ -159,28 +188,25 @@ def live_keys(sync: Sync, side: Side, values: Mapping[str, Any]) -> list[Key]:
     return found
 
 
-def _settle(conn: Connection, run: Run, one: New, job: Job) -> None:
+def _settle(conn: Connection, gathered: Gathered, run: Run, one: New, job: Job) -> None:
     sync, row, result = run.sync, one.row, job.result
     if result is None:  # only planned
-        sync_records.settle(conn, sync.name, [Settled(row.side, row.record_id, row.version, status="planned")])
+        gathered.settled.append(Settled(row.side, row.record_id, row.version, status="planned"))
         run.counts[f"create_{one.to}"] += 1
         return
     if job.unknown:
-        sync_records.settle(conn, sync.name, [Settled(row.side, row.record_id, row.version, status="creating")])
+        gathered.settled.append(Settled(row.side, row.record_id, row.version, status="creating"))
         run.counts["unknown"] += 1
         return
     if result.error is not None:
         _undo(conn, sync, one)
         if isinstance(result.error, PermanentError):
-            sync_records.settle(conn, sync.name, [Settled(row.side, row.record_id, row.version, status="refused")])
+            gathered.settled.append(Settled(row.side, row.record_id, row.version, status="refused"))
             issue = _refused(row.side, row.record_id, str(result.error))
             sync_log.raise_issue(conn, sync.name, run.id(), issue, run.clock.now())
             run.counts["failed"] += 1
         return
-    if result.existed:
-        _meet(conn, run, one, result.id)
-        return
-    finish(conn, run, one.pair, row, one.draft, result.id, result.values, result.modified_at, one.links)
+    finish(conn, gathered, run, one.pair, row, one.draft, result.id, result.values, result.modified_at, one.links)
     for name, why in result.left_out.items():
         issue = Issue("left_out", f"{one.to}:{result.id}:{name}", one.pair.id, name, data={"why": why, "side": one.to})
         sync_log.raise_issue(conn, sync.name, run.id(), issue, run.clock.now())
@@ -189,6 +215,7 @@ def _settle(conn: Connection, run: Run, one: New, job: Job) -> None:
 
 def finish(
     conn: Connection,
+    gathered: Gathered,
     run: Run,
     pair: Pair,
     row: Row[Any],
@@ -204,13 +231,13 @@ def finish(
     values = {**made.values, **{key: value for key, value in (said or {}).items() if key in wanted}}
     base = dict(made.base)
     for fields in sync.mapping.pairs:
-        if fields.name in base and said is not None:
+        if fields.name in base and said is not None and UNSEEN not in (base[fields.name].left, base[fields.name].right):
             has = mark(fields.comparable(values, to))
             kept = base[fields.name]
             base[fields.name] = Agreed(kept.left, has) if to == "right" else Agreed(has, kept.right)
     base |= links.base
     left, right = (row.record_id, id) if row.side == "left" else (id, row.record_id)
-    sync_pairs.change(conn, pair.id, state="paired", left_id=left, right_id=right, sent_at=None, base=base)
+    gathered.pair(pair.id, state="paired", left_id=left, right_id=right, sent_at=None, base=base)
     seen = Seen(
         id,
         mark=sync.digest(to, values),
@@ -219,14 +246,14 @@ def finish(
         modified_at=modified_at,
         own_key=pair.key,
     )
-    sync_records.put(conn, sync.name, to, seen, pair.id, run.clock.now())
+    gathered.made.append((to, seen, pair.id))
     # Links that could not be made together with the record are made in the next sweep.
     version = row.version if links.complete else -1
-    sync_records.settle(conn, sync.name, [Settled(row.side, row.record_id, version, links=links.source)])
+    gathered.settled.append(Settled(row.side, row.record_id, version, links=links.source))
     if row.status == "refused":
         subject = f"{row.side}:{row.record_id}"
         sync_log.close_issues(conn, sync.name, run.clock.now(), "made", kind="refused", subject=subject)
-    wake_linked(conn, sync, left, right)
+    wake_linked(gathered, sync, left, right)
 
 
 def _undo(conn: Connection, sync: Sync, one: New) -> None:

@@ -7,13 +7,11 @@ from typing import Any
 
 from connectors.records import RecordObject
 from jobs.sync.model import SIDES, Sync
-from leads.merge import OTHER, Agreed, FieldNow, Flow, Form, Side, Verdict, mark, merge, same, taken_away
+from leads.merge import OTHER, UNSEEN, Agreed, FieldNow, Flow, Form, Side, Verdict, mark, merge, same, taken_away
 from mappings.pairs import FieldPair, NotCarried
 
 LINK = "link:"
 """Before the names of links in a base."""
-UNSEEN = "#unseen"
-"""Never the mark of a value: what a CRM puts by itself into a record that was made without this field."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +92,11 @@ class Draft:
 
 
 def draft(sync: Sync, to: Side, source: Mapping[str, Any]) -> Draft:
-    """What the other side's record shall be."""
+    """What the other side's record shall be. What the CRM puts where nothing can be carried is nobody's change."""
     values: dict[str, Any] = {}
     problems: list[tuple[str, str]] = []
     missing = ""
+    base: dict[str, Agreed] = {}
     carried = []
     for pair in sync.mapping.pairs:
         flow = sync.flow(pair)
@@ -110,9 +109,11 @@ def draft(sync: Sync, to: Side, source: Mapping[str, Any]) -> Draft:
                 problems.append((pair.name, str(error)))
                 if pair.required:
                     missing = missing or f"{pair.name} {error}"
+                had = mark(pair.comparable(source, OTHER[to]))
+                base[pair.name] = Agreed(had, UNSEEN) if to == "right" else Agreed(UNSEEN, had)
                 continue
         carried.append(pair)
-    base = {pair.name: _agreed(pair, to, source, values) for pair in carried}
+    base |= {pair.name: _agreed(pair, to, source, values) for pair in carried}
     return Draft(values, base, problems, missing)
 
 
@@ -129,10 +130,7 @@ def _field(pair: FieldPair, flow: Flow, found: Decision, left: RecordNow, right:
     now = FieldNow(pair.comparable(left.values, "left"), pair.comparable(right.values, "right"), equal=False)
     base = found.base.get(pair.name)
     if base is not None and UNSEEN in (base.left, base.right):
-        base = Agreed(
-            *(mark(form) if had == UNSEEN else had for had, form in ((base.left, now.left), (base.right, now.right)))
-        )
-        found.base[pair.name] = base
+        base = found.base[pair.name] = base.seen(now.left, now.right)
     if base is not None and same(base.left, now.left) and same(base.right, now.right):
         return  # nothing happened; a difference that is left as it was stays so
     now = FieldNow(now.left, now.right, equal=pair.same(left.values, right.values))
@@ -162,7 +160,11 @@ def _field(pair: FieldPair, flow: Flow, found: Decision, left: RecordNow, right:
 def _carried(
     pair: FieldPair, verdict: Verdict, base: Agreed | None, now: FieldNow, left: RecordNow, right: RecordNow
 ) -> dict[Side, dict[str, Any]]:
-    records: dict[Side, Mapping[str, Any]] = {"left": left.values, "right": right.values}
+    # Both were asked for this field: what a record does not tell is empty there.
+    records: dict[Side, Mapping[str, Any]] = {
+        "left": {pair.left.key: "", **left.values},
+        "right": {pair.right.key: "", **right.values},
+    }
     if verdict.union:
         gone = taken_away(now, base)
         kept = {side: _without(pair, side, records[side], gone) for side in SIDES}

@@ -20,6 +20,7 @@ from leads.merge import OTHER, Side, flipped
 from mappings.checker import ExpressionError
 from store import sync_log, sync_records
 from store.leases import assert_held
+from store.sync_gathered import Gathered
 from store.sync_log import Intent
 from store.sync_pairs import Pair
 
@@ -140,11 +141,13 @@ async def _carry_out(run: Run, quiet: Sequence[Kept], judged: Sequence[Kept]) ->
 
     def settle(conn: Connection) -> None:
         assert_held(conn, run.held)
+        gathered = Gathered(run.sync.name)
         for one in quiet:
-            sync_records.settle(conn, run.sync.name, clean(one))
+            gathered.settled += clean(one)
         known = sync_log.open_of_pairs(conn, run.sync.name, [one.pair.id for one in judged])
         for one in judged:
-            settle_pair(conn, run, one, jobs.get(one.pair.id, []), known)
+            settle_pair(conn, gathered, run, one, jobs.get(one.pair.id, []), known)
+        gathered.store(conn, run.clock.now())
 
     await run.db.write(settle)
 

@@ -62,9 +62,7 @@ async def tokens(run: Run, side: Side, links: Mapping[str, Raw]) -> dict[str, di
                 found[id][sibling.object] = {one: pairs[one] for one in ids if one in pairs}
                 connection = sync.end(side).connection
                 waiting[id] += [(connection, sibling.object, one) for one in ids if one not in pairs]
-        for id, targets in waiting.items():
-            if targets:
-                wait_for_links(conn, sync.name, side, id, targets)
+        wait_for_links(conn, sync.name, side, {id: targets for id, targets in waiting.items() if targets})
         return found
 
     return await run.db.write(work)

@@ -49,20 +49,35 @@ async def poll(run: Run, side: Side) -> None:
     if not page:
         asked = since - timedelta(seconds=end.can.overlap_s + end.can.precision_s) if since else None
         began, top = run.clock.now(), None
-    while True:
-        run.check()
-        found = await _page(run, side, asked, page)
-        times = [record.modified_at for record in found.records if record.modified_at is not None]
-        top = max([*times, *([top] if top else [])], default=None)
-        page = found.cursor
-        state = {"since": _text(since), "asked": _text(asked), "began": _text(began), "top": _text(top), "page": page}
-        if not page:
-            state = {"since": _text(_next_since(run, side, since, top, began))}
-        arrived = await _keep(run, side, found.records, state)
-        _count(run, side, arrived)
-        await run.told()
-        if not page:
-            break
+    whole = asked is None and not page
+    following = asyncio.ensure_future(_page(run, side, asked, page))
+    try:
+        while True:
+            run.check()
+            found = await following
+            times = [record.modified_at for record in found.records if record.modified_at is not None]
+            top = max([*times, *([top] if top else [])], default=None)
+            page = found.cursor
+            state = {
+                "since": _text(since),
+                "asked": _text(asked),
+                "began": _text(began),
+                "top": _text(top),
+                "page": page,
+            }
+            if page:  # asked for while this one is stored
+                following = asyncio.ensure_future(_page(run, side, asked, page))
+            else:
+                state = {"since": _text(_next_since(run, side, since, top, began))}
+            _count(run, side, await _keep(run, side, found.records, state))
+            await run.told()
+            if not page:
+                break
+    finally:
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+    if whole:
+        run.whole.add(side)
     if asked is not None:
         _count(run, side, await _keep(run, side, await run.ask(lambda: end.port.deleted(sync.object, asked)), None))
 

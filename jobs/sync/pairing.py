@@ -12,7 +12,7 @@ from jobs.sync.model import SIDES, Sync
 from jobs.sync.run import Run
 from store import sync_keys, sync_log, sync_pairs, sync_records
 from store.leases import assert_held
-from store.sync_links import wake_links
+from store.sync_gathered import Gathered
 from store.sync_log import Issue
 from store.sync_pairs import Pair
 
@@ -47,7 +47,7 @@ async def find_partners(run: Run, rows: Sequence[Row[Any]]) -> Paired:
 
 def _find(conn: Connection, sync: Sync, rows: Sequence[Row[Any]], ids: list[str], now: datetime) -> Paired:
     done = Paired()
-    open_rows = _adopt_by_our_key(conn, sync, rows, done)
+    open_rows = _adopt_by_our_key(conn, sync, rows, done, now)
     start = {(row.side, row.record_id) for row in open_rows}
     keys = _connected(conn, sync, start)
     known = _rows(conn, sync, keys)
@@ -56,16 +56,19 @@ def _find(conn: Connection, sync: Sync, rows: Sequence[Row[Any]], ids: list[str]
     apart = {node for node, row in known.items() if row.status == sync_records.APART}
     matches = match({node: keys.get(node, set()) if node not in apart else set() for node in known}, taken, sync.strong)
     matches = _only_about(matches, start)
+    gathered, new = Gathered(sync.name), list[Pair]()
     for left, right in matches.pairs:
         own = [known["left", left].pair_id, known["right", right].pair_id]
         pair_id = next((one for one in own if one), "")
         if pair_id:  # what we were making has turned up
-            sync_pairs.change(conn, pair_id, left_id=left, right_id=right, state="paired", sent_at=None)
+            gathered.pair(pair_id, left_id=left, right_id=right, state="paired", sent_at=None)
         else:
             pair_id = ids.pop()
-            sync_pairs.add(conn, [Pair(pair_id, sync.name, left_id=left, right_id=right)], now)
-        _join(conn, sync, pair_id, left, right)
+            new.append(Pair(pair_id, sync.name, left_id=left, right_id=right))
+        join(gathered, sync, pair_id, left, right)
         done.made.append(pair_id)
+    sync_pairs.add(conn, new, now)
+    gathered.store(conn, now)
     done.alone = sorted(node for group in matches.alone for node in group.free if not known[node].pair_id)
     _list_unclear(conn, sync, matches.unclear, known, ids, now)
     done.unclear = len(matches.unclear)
@@ -76,11 +79,13 @@ def _find(conn: Connection, sync: Sync, rows: Sequence[Row[Any]], ids: list[str]
     return done
 
 
-def _adopt_by_our_key(conn: Connection, sync: Sync, rows: Sequence[Row[Any]], done: Paired) -> list[Row[Any]]:
+def _adopt_by_our_key(
+    conn: Connection, sync: Sync, rows: Sequence[Row[Any]], done: Paired, now: datetime
+) -> list[Row[Any]]:
     """A record that bears the key of one that we were making is that one."""
     wanted = {row.own_key for row in rows if row.own_key}
     by_key = {pair.key: pair for pair in sync_pairs.creating(conn, sync.name) if pair.key in wanted} if wanted else {}
-    rest = []
+    rest, gathered = [], Gathered(sync.name)
     for row in rows:
         pair = by_key.get(row.own_key) if row.own_key else None
         if pair is None or pair.on(row.side) not in ("", row.record_id):
@@ -88,25 +93,26 @@ def _adopt_by_our_key(conn: Connection, sync: Sync, rows: Sequence[Row[Any]], do
             continue
         left = row.record_id if row.side == "left" else pair.left_id
         right = row.record_id if row.side == "right" else pair.right_id
-        sync_pairs.change(conn, pair.id, left_id=left, right_id=right, state="paired", sent_at=None)
-        _join(conn, sync, pair.id, left, right)
+        gathered.pair(pair.id, left_id=left, right_id=right, state="paired", sent_at=None)
+        join(gathered, sync, pair.id, left, right)
         done.made.append(pair.id)
+    gathered.store(conn, now)
     return rest
 
 
-def _join(conn: Connection, sync: Sync, pair_id: str, left: str, right: str) -> None:
+def join(gathered: Gathered, sync: Sync, pair_id: str, left: str, right: str) -> None:
     for side, id in (("left", left), ("right", right)):
-        sync_records.set_pair(conn, sync.name, side, id, pair_id)
-        sync_records.mark_dirty(conn, sync.name, side, [id], forget=False)
-    wake_linked(conn, sync, left, right)
+        gathered.paired.append((side, id, pair_id))
+        gathered.dirty(side, [id], forget=False)
+    wake_linked(gathered, sync, left, right)
 
 
-def wake_linked(conn: Connection, sync: Sync, left: str, right: str) -> None:
+def wake_linked(gathered: Gathered, sync: Sync, left: str, right: str) -> None:
     """Both have a partner now: records of other syncs that are linked to them can be linked."""
     if not sync.siblings:
         return
-    wake_links(conn, sync.left.connection, sync.object, [left])
-    wake_links(conn, sync.right.connection, sync.object, [right])
+    gathered.wake(sync.left.connection, sync.object, left)
+    gathered.wake(sync.right.connection, sync.object, right)
 
 
 def _connected(conn: Connection, sync: Sync, start: Collection[Node]) -> dict[Node, set[str]]:

@@ -9,13 +9,12 @@ from typing import Any, Final, Literal
 from sqlalchemy import Connection
 
 from connectors.errors import ConnectorError
-from connectors.limits import BULK, PRIORITY
 from jobs.checkpoints import Checkpoint, passed
 from jobs.sync.looking import list_all, poll, set_clocks
 from jobs.sync.model import Sync
 from jobs.sync.resuming import resume, wait_for_unknown
 from jobs.sync.rounds import work_off
-from jobs.sync.run import Mode, Run, Stopped, both
+from jobs.sync.run import BATCH, Mode, Run, Stopped, both
 from jobs.sync.scratch import SCRATCH, scratch
 from leads.clock import Clock
 from leads.ids import new_id
@@ -67,11 +66,12 @@ async def run_pass(
     stopping: Callable[[], bool] = lambda: False,
     checkpoint: Checkpoint = passed,
     progress: Progress | None = None,
+    batch: int = BATCH,
 ) -> PassResult:
     """Raises LostLease and StoreUnavailable; everything that a CRM says is in the result."""
-    PRIORITY.set(BULK)  # fresh leads go first
     mode: Mode = "shadow" if sync.settings.shadow else "write"
-    run = Run(sync, db, clock, held, new_id(clock), mode, checkpoint, yes=wish.yes, stopping=stopping)
+    run = Run(sync, db, clock, held, new_id(clock), mode, checkpoint, yes=wish.yes, stopping=stopping, batch=batch)
+    run.behind_leads(soon=wish.hints)
     run.progress = _Telling(run, progress).told
     await db.write(lambda conn: _begin(conn, run, wish))
     state: State = "done"
@@ -98,7 +98,7 @@ async def run_pass(
         if state == "done" and not wish.request_id and not any(name.startswith(TELLING) for name in counts):
             sync_log.drop_pass(conn, run.pass_id)  # a look that found nothing: hundreds a day
         if state in ("done", "braked") and not wish.hints:
-            _note(conn, sync, now, full=wish.full)
+            _note(conn, sync, now, full=wish.full or run.saw_all)
         sync_log.tidy(conn, sync.name, now, keep=sync.settings.keep_log)
 
     await db.write(end)
@@ -112,7 +112,7 @@ async def _whole(run: Run, wish: Wish) -> None:
         await _leave_shadow(run)
     if not wish.hints:
         await both(lambda side: poll(run, side))
-    if wish.full:
+    if wish.full and not run.saw_all:
         await both(lambda side: list_all(run, side))
     if run.mode == "write" and not run.yes:
         await _brake(run)
@@ -235,9 +235,9 @@ async def plan(
     progress: Progress | None = None,
 ) -> Any:
     """What a pass would do, done in a copy; `look` sees it before the copy is gone. Raises ConnectorError."""
-    PRIORITY.set(BULK)
     async with scratch(db, sync.name, [one.sync for one in sync.siblings]) as copied:
         run = Run(sync, copied, clock, SCRATCH, new_id(clock), "plan", yes=True)
+        run.behind_leads()
 
         async def told() -> None:
             if progress is not None:

@@ -12,6 +12,7 @@ from jobs.sync.run import Run
 from leads.merge import OTHER, Side
 from store import sync_log, sync_pairs, sync_records
 from store.leases import assert_held
+from store.sync_gathered import Gathered
 from store.sync_log import Issue
 from store.sync_pairs import Pair
 
@@ -73,11 +74,13 @@ async def _look_up(run: Run, to: Side, pairs: Sequence[Pair]) -> float:
 
     def work(conn: Connection) -> None:
         assert_held(conn, run.held)
+        gathered = Gathered(run.sync.name)
         for pair in pairs:
             if pair.key in found:
-                _found(conn, run, to, pair, found[pair.key])
+                _found(conn, gathered, run, to, pair, found[pair.key])
             elif pair.id not in late:
                 _absent(conn, run, to, pair)
+        gathered.store(conn, now)
 
     await run.db.write(work)
     dues = [_next_look(pair, end.look_again_s, now) for pair in waiting]
@@ -89,19 +92,18 @@ def _next_look(pair: Pair, schedule: Sequence[float], now: Any) -> float:
     return max(0.05, min((at for at in schedule if at > age), default=0.0) - age)
 
 
-def _found(conn: Connection, run: Run, to: Side, pair: Pair, id: str) -> None:
+def _found(conn: Connection, gathered: Gathered, run: Run, to: Side, pair: Pair, id: str) -> None:
     sync, source = run.sync, OTHER[to]
     left, right = (pair.left_id, id) if to == "right" else (id, pair.right_id)
     there = sync_records.rows(conn, sync.name, to, [id]).get(id)
     if there is None:
         sync_records.hint(conn, sync.name, to, id)
-    sync_pairs.change(conn, pair.id, state="paired", left_id=left, right_id=right, sent_at=None, base={})
-    sync_records.set_pair(conn, sync.name, to, id, pair.id)
-    sync_records.set_pair(conn, sync.name, source, pair.on(source), pair.id)
-    sync_records.mark_dirty(conn, sync.name, to, [id])
-    sync_records.mark_dirty(conn, sync.name, source, [pair.on(source)])
+    gathered.pair(pair.id, state="paired", left_id=left, right_id=right, sent_at=None, base={})
+    gathered.paired += [(to, id, pair.id), (source, pair.on(source), pair.id)]
+    gathered.dirty(to, [id])
+    gathered.dirty(source, [pair.on(source)])
     sync_log.close_issues(conn, sync.name, run.clock.now(), "found", pair_id=pair.id, kind="unknown")
-    wake_linked(conn, sync, left, right)
+    wake_linked(gathered, sync, left, right)
     run.counts["found_created"] += 1
 
 

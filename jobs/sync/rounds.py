@@ -1,13 +1,14 @@
 """Working off what is due, batch by batch: read what is missing, pair, decide, write, settle."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row
 
-from jobs.sync.creating import create_missing
+from jobs.sync.creating import Making, intend_missing, make
 from jobs.sync.departures import Departed, settle_departures
+from jobs.sync.flight import Flight, together
 from jobs.sync.keeping import keep_equal
 from jobs.sync.looking import both_in_turn, poll, read
 from jobs.sync.matching import Node
@@ -20,47 +21,67 @@ from store import sync_pairs, sync_records
 from store.leases import assert_held
 from store.sync_records import Settled
 
-BATCH = 200
 SWEEPS = 4
 """What a sweep makes due (the other end of a new pair, a late hint) is done in the next; what fails is left."""
+IN_FLIGHT = 6
+"""Batches whose calls are on their way or wait for the vendor's limit, while the next ones are made ready. Enough to
+fill a limit of 10 calls/s with answers that take a second; so many batches of records are in memory."""
 
 
 async def work_off(run: Run) -> None:
     """Until nothing is due, or only what cannot be done now. Raises Stopped between two batches."""
     for _ in range(SWEEPS):
         after = ("", "")
-        while True:
-            run.check()
-            rows = await _due(run, after)
-            if not rows:
-                break
-            after = (rows[-1].side, rows[-1].record_id)
-            await _batch(run, rows)
-            await run.told()
+        async with Flight(IN_FLIGHT) as flight:
+            while True:
+                run.check()
+                rows = await _due(run, after)
+                if not rows:
+                    break
+                after = (rows[-1].side, rows[-1].record_id)
+                await _batch(run, flight, rows)
         if after == ("", ""):
             return
 
 
 async def _due(run: Run, after: Node) -> Sequence[Row[Any]]:
-    return await run.db.read(lambda conn: sync_records.dirty(conn, run.sync.name, BATCH, after))
+    return await run.db.read(lambda conn: sync_records.dirty(conn, run.sync.name, run.batch, after))
 
 
-async def _batch(run: Run, rows: Sequence[Row[Any]]) -> None:
+async def _batch(run: Run, flight: Flight, rows: Sequence[Row[Any]]) -> None:
+    """Who is whom is decided batch after batch and stored; what is to be written for it then goes its own way."""
+    # What is read while its pair is being written would be taken for somebody's change back.
+    rows = [row for row in rows if row.pair_id not in flight.claimed]
     departed = await _refresh(run, rows)
-    if departed:
+    if departed:  # pairs are parted and joined anew: nobody else may be working on them
+        await flight.landed()
         removals = await settle_departures(run, departed)
         await remove_partners(run, removals)
     rows = await _again(run, [(row.side, row.record_id) for row in rows])
     free = [row for row in rows if not row.pair_id]
+    making = None
     if free:
         found = await find_partners(run, free)
-        await create_missing(run, await _ready(run, found.alone))
-    await _paired(run, await _again(run, [(row.side, row.record_id) for row in rows]))
+        making = await intend_missing(run, await _ready(run, found.alone))
+        rows = await _again(run, [(row.side, row.record_id) for row in rows])
+    made = {one.pair.id for one in making.new} if making is not None else set()
+    mine = flight.claim({row.pair_id for row in rows if row.pair_id} - made)
+    flight.claim(made)
+    await flight.start(lambda: _carry_out(run, flight, making, mine))
 
 
-async def _paired(run: Run, rows: Sequence[Row[Any]]) -> None:
-    pair_ids = {row.pair_id for row in rows if row.pair_id}
+async def _carry_out(run: Run, flight: Flight, making: Making | None, pair_ids: Collection[str]) -> None:
+    try:
+        await together(
+            [*([make(run, making)] if making is not None else []), *([_paired(run, pair_ids)] if pair_ids else [])]
+        )
+    finally:
+        flight.release(pair_ids)
+        flight.release([one.pair.id for one in making.new] if making is not None else [])
+    await run.told()
 
+
+async def _paired(run: Run, pair_ids: Collection[str]) -> None:
     def load(conn: Connection) -> tuple[dict[str, Any], dict[str, dict[str, Row[Any]]]]:
         return sync_pairs.by_ids(conn, pair_ids), sync_records.of_pairs(conn, run.sync.name, pair_ids)
 

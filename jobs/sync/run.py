@@ -2,11 +2,13 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, TypeVar
+from typing import Final, Literal, TypeVar
 
 from connectors.errors import ConnectorError
+from connectors.limits import BULK, PRIORITY
+from connectors.records import RecordObject
 from jobs.checkpoints import Checkpoint, passed
 from jobs.opening import patiently
 from jobs.sync.model import Clocks, Sync
@@ -17,6 +19,10 @@ from store.db import Database
 from store.leases import Held
 
 Mode = Literal["write", "plan", "shadow"]
+BATCH: Final = 200
+"""Records that are worked off together."""
+BEHIND: Final[Mapping[RecordObject, int]] = {"company": 1, "contact": 2, "deal": 3, "lead": 3}
+"""What others link to goes first: then links are made together with the records, and no side waits for the other."""
 Answer = TypeVar("Answer")
 
 
@@ -45,8 +51,19 @@ class Run:
     progress: Callable[[], Awaitable[None]] | None = None
     capped: int = 0
     """Removals that the cap held back."""
+    batch: int = BATCH
+    whole: set[Side] = field(default_factory=set)
+    """Sides whose records were all read in this pass: nothing was known of them before."""
     troubles: list[ConnectorError] = field(default_factory=list)
     """What kept records from being written; they stay due."""
+
+    @property
+    def saw_all(self) -> bool:
+        return self.whole == {"left", "right"}
+
+    def behind_leads(self, *, soon: bool = False) -> None:
+        """For all calls from here: fresh leads go first, then what somebody waits for (`soon`), then all else."""
+        PRIORITY.set(BULK if soon else BULK + BEHIND[self.sync.object])
 
     def id(self) -> str:
         return new_id(self.clock)

@@ -12,9 +12,10 @@ from jobs.sync.kept import Kept, record_now
 from jobs.sync.model import SIDES
 from jobs.sync.packing import pack
 from jobs.sync.run import Run
-from jobs.sync.writing import Job, settle_log
+from jobs.sync.writing import Job, outcomes
 from leads.merge import Agreed, Form, Side, mark
-from store import sync_log, sync_pairs, sync_records
+from store import sync_log
+from store.sync_gathered import Gathered
 from store.sync_log import Issue
 from store.sync_records import Settled
 
@@ -23,36 +24,41 @@ FLIPS_KEPT: Final = 20
 
 
 def settle_pair(
-    conn: Connection, run: Run, one: Kept, jobs: Sequence[Job], known: Mapping[tuple[str, str, str], str]
+    conn: Connection,
+    gathered: Gathered,
+    run: Run,
+    one: Kept,
+    jobs: Sequence[Job],
+    known: Mapping[str, Sequence[tuple[str, str]]],
 ) -> None:
+    """`known`: pair -> (kind, field) of its open issues. What is not told to people is gathered."""
     sync, now = run.sync, run.clock.now()
     if one.status:
-        sync_records.settle(conn, sync.name, clean(one, one.status))
+        gathered.settled += clean(one, one.status)
         return
     if one.stopped:
-        sync_pairs.change(conn, one.pair.id, state="stopped")
-        sync_records.settle(conn, sync.name, clean(one, "stopped"))
+        gathered.pair(one.pair.id, state="stopped")
+        gathered.settled += clean(one, "stopped")
         issue = replace(_issue(one, "loop", one.stopped), data={"flips": sync.settings.flips})
         sync_log.raise_issue(conn, sync.name, run.id(), issue, now)
         run.counts["stopped_pairs"] += 1
         return
-    for job in jobs:
-        settle_log(conn, job)
+    gathered.writes += outcomes(jobs)
     _tell(conn, run, one, known)
     if run.mode != "write" and one.decision.writes:
         _count(run, one)
-        sync_records.settle(conn, sync.name, clean(one, "planned"))
+        gathered.settled += clean(one, "planned")
         return
     base, again = _new_base(run, one, jobs)
     changes: dict[str, Any] = {"base": base}
     if any(one.decision.fields.values()):
         changes["flips"] = _flips(one, now.timestamp())
-    sync_pairs.change(conn, one.pair.id, **changes)
+    gathered.pair(one.pair.id, **changes)
     for side in SIDES:
-        _remember(conn, run, one, side, jobs)
+        _remember(conn, gathered, run, one, side, jobs)
     if again:
         for side in SIDES:
-            sync_records.mark_dirty(conn, sync.name, side, [one.end(side).row.record_id])
+            gathered.dirty(side, [one.end(side).row.record_id])
     _count(run, one, jobs)
 
 
@@ -101,7 +107,7 @@ def _forms(run: Run, one: Kept, name: str) -> list[Form]:
     return [pair.comparable(one.end(side).values or {}, side) for side in SIDES]
 
 
-def _remember(conn: Connection, run: Run, one: Kept, side: Side, jobs: Sequence[Job]) -> None:
+def _remember(conn: Connection, gathered: Gathered, run: Run, one: Kept, side: Side, jobs: Sequence[Job]) -> None:
     """The record as it is after our write, so that its coming back is no news."""
     end = one.end(side)
     update = next((job for job in jobs if job.side == side and job.intent.op == "update"), None)
@@ -129,10 +135,9 @@ def _remember(conn: Connection, run: Run, one: Kept, side: Side, jobs: Sequence[
         modified_at=modified_at,
         links=links,
     )
-    sync_records.settle(conn, run.sync.name, [settled])
+    gathered.settled.append(settled)
     if written or seen != end.row.mark:
-        keys = run.sync.match_keys(side, values, end.row.own_key)
-        sync_records.new_keys(conn, run.sync.name, side, end.row.record_id, keys)
+        gathered.keys[side, end.row.record_id] = run.sync.match_keys(side, values, end.row.own_key)
 
 
 def _links_after(run: Run, one: Kept, side: Side, jobs: Sequence[Job]) -> dict[str, Any] | None:
@@ -175,17 +180,17 @@ def _issue(one: Kept, kind: str, name: str) -> Issue:
     )
 
 
-def _tell(conn: Connection, run: Run, one: Kept, known: Mapping[tuple[str, str, str], str]) -> None:
+def _tell(conn: Connection, run: Run, one: Kept, known: Mapping[str, Sequence[tuple[str, str]]]) -> None:
     """Conflicts and refused values as they are now; those that are over are closed."""
     sync, now = run.sync, run.clock.now()
     still = {("conflict", asked.field) for asked in one.decision.asks}
     still |= {("left_out", name) for name, _ in one.decision.problems}
-    for pair_id, kind, name in known:
-        if pair_id == one.pair.id and kind in ("conflict", "left_out") and (kind, name) not in still:
+    for kind, name in known.get(one.pair.id, ()):
+        if kind in ("conflict", "left_out") and (kind, name) not in still:
             touched = kind == "conflict" or any(name in names for names in one.decision.fields.values())
             if touched:
-                sync_log.close_issues(conn, sync.name, now, "equal now", kind=kind, subject=f"{pair_id}:{name}")
-    sides = {side: record_now(run, one, side) for side in SIDES}
+                sync_log.close_issues(conn, sync.name, now, "equal now", kind=kind, subject=f"{one.pair.id}:{name}")
+    sides = {side: record_now(run, one, side) for side in SIDES} if one.decision.asks else {}
     for asked in one.decision.asks:
         data = {
             "left": pack({"v": asked.left})["v"],

@@ -5,7 +5,6 @@ from typing import Any
 
 from sqlalchemy import Connection, Row
 
-from connectors.limits import BULK, PRIORITY
 from connectors.records import Change, Record
 from jobs.sync.looking import read
 from jobs.sync.model import SIDES, Sync
@@ -30,8 +29,8 @@ async def undo(sync: Sync, db: Database, clock: Clock, held: Held, pass_id: str,
     Records that it made stay. Afterwards the two sides differ there, and that is what they are agreed on: nothing is
     carried over again until somebody changes something. The undoing is a pass itself, and can be undone.
     """
-    PRIORITY.set(BULK)
     run = Run(sync, db, clock, held, new_id(clock))
+    run.behind_leads()
     now = clock.now()
 
     def begin(conn: Connection) -> None:

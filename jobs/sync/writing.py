@@ -14,7 +14,7 @@ from jobs.sync.run import Run
 from leads.merge import Side
 from store import sync_log
 from store.leases import assert_held
-from store.sync_log import Intent
+from store.sync_log import Intent, Outcome
 
 STATES = {"plan": "planned", "shadow": "shadow"}
 
@@ -60,12 +60,18 @@ OPS = ("create", "update", "link", "archive", "delete", "tag")
 
 async def write(run: Run, batch: Batch) -> None:
     """Sets the result of every job; in a plan none is set. Raises AuthError, and what the store raises."""
+    await intend(run, batch)
+    await send(run, batch)
+
+
+async def intend(run: Run, batch: Batch) -> None:
+    """Stores what is about to be sent."""
     if not batch.jobs:
         return
     now = run.clock.now()
     state = STATES.get(run.mode, "sent")
 
-    def intend(conn: Connection) -> None:
+    def work(conn: Connection) -> None:
         assert_held(conn, run.held)
         if run.mode == "shadow":
             again = [(job.side, job.intent.record_id) for job in batch.jobs]
@@ -74,8 +80,12 @@ async def write(run: Run, batch: Batch) -> None:
         if run.mode == "write":
             batch.also(conn)
 
-    await run.db.write(intend)
-    if run.mode != "write":
+    await run.db.write(work)
+
+
+async def send(run: Run, batch: Batch) -> None:
+    """Of a batch whose intents are stored."""
+    if not batch.jobs or run.mode != "write":
         return
     await run.checkpoint("intended")
     for op in OPS:
@@ -162,11 +172,17 @@ async def _ask(run: Run, op: str, side: Side, jobs: Sequence[Job]) -> list[Writt
     return await port.tag(about, payloads, run.sync.settings.deletion_tag)
 
 
+def outcomes(jobs: Sequence[Job]) -> list[Outcome]:
+    """For the writes' own rows; none of what was only planned."""
+    found = []
+    for job in jobs:
+        if job.result is not None:
+            state = "done" if job.done else "unknown" if job.unknown else "failed"
+            error = str(job.error) if job.error is not None else ""
+            record_id = job.result.id if job.intent.op == "create" and job.done else ""
+            found.append(Outcome(job.intent.id, state, record_id, error))
+    return found
+
+
 def settle_log(conn: Connection, job: Job) -> None:
-    """The write's own row."""
-    if job.result is None:
-        return
-    state = "done" if job.done else "unknown" if job.unknown else "failed"
-    error = str(job.error) if job.error is not None else ""
-    record_id = job.result.id if job.intent.op == "create" and job.done else ""
-    sync_log.settle_write(conn, job.intent.id, state, record_id=record_id, error=error)
+    sync_log.settle_writes(conn, outcomes([job]))

@@ -1,4 +1,4 @@
-"""`python -m tests.bench [--quick] [--report FILE] [--only NAME …]`: measures, and prints one table."""
+"""`python -m tests.bench [--quick] [--report FILE] [--only NAME …] [--sync-share 0.05]`: prints one table."""
 
 import argparse
 import logging
@@ -7,10 +7,11 @@ import platform
 import sys
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.bench import accepting, claims, doors, drafting, drain, latency, resources, servers
+from tests.bench import accepting, claims, doors, drafting, drain, latency, resources, servers, sync
 from tests.bench.scale import FULL, QUICK, Scale
 from tests.bench.table import Row, render
 
@@ -30,9 +31,12 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--report", type=Path)
     parser.add_argument("--only", action="append")
+    parser.add_argument("--sync-share", type=float, help="of the full number of records; 0.05 for a short look")
     given = parser.parse_args()
     logging.disable(logging.CRITICAL)
     scale: Scale = QUICK if given.quick else FULL
+    if given.sync_share is not None:
+        scale = replace(scale, sync_share=given.sync_share)
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="leadhub-bench-") as name:
         root = Path(name)
@@ -47,6 +51,7 @@ def main() -> int:
                 "doors": lambda folder: doors.measure(folder, scale),
                 "claims": lambda folder: claims.measure(folder, scale, uri),
                 "drain": lambda folder: drain.measure(folder, scale),
+                "sync": lambda folder: sync.measure(folder, scale),
             }
             for title, measure in measurements.items():
                 if given.only and title not in given.only:

@@ -145,13 +145,13 @@ def drain(folder: Path, crm: Crm, scale: Scale) -> Drained:
     try:
         return loop.run_until_complete(Run(hub, loop, clock, watched, wire, scale).play())
     finally:
-        loop.run_until_complete(_end(hub))
+        loop.run_until_complete(end(hub))
         asyncio.set_event_loop(None)
         loop.close()
         shutil.rmtree(folder)
 
 
-async def _end(hub: Hub) -> None:
+async def end(hub: Hub) -> None:
     await hub.stop()
     left = asyncio.all_tasks() - {asyncio.current_task()}
     for task in left:
@@ -198,46 +198,24 @@ class Wire(httpx.AsyncBaseTransport):
 
 
 @dataclass(slots=True)
-class Run:
+class Leads:
+    """Enquiries that are taken in while something else goes on."""
+
     hub: Hub
     loop: VirtualLoop
     clock: SimClock
-    watched: Watched
-    wire: Wire
-    scale: Scale
-    fresh_at: dict[str, float] = field(default_factory=dict)
-    """Lead id -> when it was accepted."""
+    sent_at: dict[str, float] = field(default_factory=dict)
+    """Lead id -> when it was accepted, of those that came by `keep_coming`."""
 
-    async def play(self) -> Drained:
-        backlog = [await self._send(number) for number in range(self.scale.backlog)]
-        await asyncio.sleep(GROWS_OLD_S)
-        started = self.loop.time()
-        self.hub.start(("worker",))
-        arriving = self.loop.create_task(self._fresh())
-        left = set(backlog)
-        while left:
-            await asyncio.sleep(LOOK_S)
-            left -= (await self._records()).keys()
-            if self.loop.time() > GIVE_UP_S:
-                raise RuntimeError(f"{len(left)} leads are not delivered")
-        arriving.cancel()
-        records = await self._records()
-        ended = max(self.watched.made_at[records[lead]] for lead in backlog)
-        calls = [
-            at for at, _, path in self.wire.calls_at if started <= at <= ended and not path.endswith(self.wire.apart)
-        ]
-        fresh_s = [self.watched.made_at[records[lead]] - at for lead, at in self.fresh_at.items() if lead in records]
-        return Drained(ended - started, len(calls), self.watched.refused, fresh_s)
-
-    async def _fresh(self) -> None:
+    async def keep_coming(self, every_s: float) -> None:
         number = FRESH_FIRST
         while True:
-            await asyncio.sleep(self.scale.fresh_every_s)
+            await asyncio.sleep(every_s)
             at = self.loop.time()
-            self.fresh_at[await self._send(number)] = at
+            self.sent_at[await self.send(number)] = at
             number += 1
 
-    async def _send(self, number: int) -> str:
+    async def send(self, number: int) -> str:
         source = self.hub.intake.source("site")
         assert source is not None
         inbound = Inbound(
@@ -252,7 +230,40 @@ class Run:
         reply = await self.hub.intake.receive(source, inbound)
         return str(json.loads(reply.body)["lead_id"])
 
-    async def _records(self) -> dict[str, str]:
+    async def records(self) -> dict[str, str]:
+        """Lead id -> its record, of those that are delivered."""
         query = "SELECT lead_id, record_id FROM delivery WHERE state = 'delivered'"
         rows = await self.hub.db.read(lambda conn: conn.exec_driver_sql(query).all())
         return {row[0]: row[1] for row in rows}
+
+
+@dataclass(slots=True)
+class Run:
+    hub: Hub
+    loop: VirtualLoop
+    clock: SimClock
+    watched: Watched
+    wire: Wire
+    scale: Scale
+
+    async def play(self) -> Drained:
+        leads = Leads(self.hub, self.loop, self.clock)
+        backlog = [await leads.send(number) for number in range(self.scale.backlog)]
+        await asyncio.sleep(GROWS_OLD_S)
+        started = self.loop.time()
+        self.hub.start(("worker",))
+        arriving = self.loop.create_task(leads.keep_coming(self.scale.fresh_every_s))
+        left = set(backlog)
+        while left:
+            await asyncio.sleep(LOOK_S)
+            left -= (await leads.records()).keys()
+            if self.loop.time() > GIVE_UP_S:
+                raise RuntimeError(f"{len(left)} leads are not delivered")
+        arriving.cancel()
+        records = await leads.records()
+        ended = max(self.watched.made_at[records[lead]] for lead in backlog)
+        calls = [
+            at for at, _, path in self.wire.calls_at if started <= at <= ended and not path.endswith(self.wire.apart)
+        ]
+        fresh_s = [self.watched.made_at[records[lead]] - at for lead, at in leads.sent_at.items() if lead in records]
+        return Drained(ended - started, len(calls), self.watched.refused, fresh_s)

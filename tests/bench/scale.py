@@ -13,6 +13,9 @@ class Scale:
     fresh_every_s: float = 60.0
     finished_rows: tuple[int, int] = (1_000, 1_000_000)
     claims: int = 300
+    sync_share: float = 1.0
+    """Of the 20,000 contacts, 5,000 companies and 8,000 deals of each side."""
+    sync_fresh_every_s: float = 3.0
     starts: int = 5
     idle_s: float = 5.0
 
@@ -25,6 +28,8 @@ QUICK = Scale(
     fresh_every_s=2.0,
     finished_rows=(100, 1_000),
     claims=5,
+    sync_share=0.002,
+    sync_fresh_every_s=1.0,
     starts=1,
     idle_s=0.1,
 )

@@ -8,6 +8,7 @@ from jobs.checkpoints import Checkpoint, passed
 from jobs.config_syncs import SyncSettings
 from jobs.sync.model import End, Sibling, Sync, conditions_of
 from jobs.sync.passes import PassResult, Wish, run_pass
+from jobs.sync.run import BATCH
 from mappings.accounts import Account, AccountField
 from mappings.records import RecordMapping, parse_record_mapping
 from store import leases
@@ -71,6 +72,7 @@ class Stage:
     right: MemoryCrm = field(init=False)
     db: InlineDatabase = field(init=False)
     checkpoint: Checkpoint = passed
+    batch: int = BATCH
     results: list[PassResult] = field(default_factory=list)
     _held: dict[str, Held] = field(default_factory=dict)
 
@@ -114,9 +116,8 @@ class Stage:
     async def run(self, sync: Sync, **wish: Any) -> PassResult:
         self.clock.forward(120)  # time passes between two passes
         held = await self.held(f"sync:{sync.name}")
-        result = await run_pass(
-            sync, self.db, self.clock, held, Wish(**{"yes": True, **wish}), checkpoint=self.checkpoint
-        )
+        wanted = Wish(**{"yes": True, **wish})
+        result = await run_pass(sync, self.db, self.clock, held, wanted, checkpoint=self.checkpoint, batch=self.batch)
         self.results.append(result)
         return result
 

@@ -1,10 +1,10 @@
 """Decisions about pairs that need no database."""
 
 from jobs.config_syncs import SyncSettings
-from jobs.sync.deciding import UNSEEN, RecordNow, decide, draft, unchanged
+from jobs.sync.deciding import RecordNow, decide, draft, unchanged
 from jobs.sync.model import End, Sync
 from leads.clock import SystemClock
-from leads.merge import Agreed
+from leads.merge import UNSEEN, Agreed
 from mappings.accounts import Account, AccountField, AccountUser
 from mappings.records import parse_record_mapping
 from tests.support.memory_crm import MemoryCrm
