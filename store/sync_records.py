@@ -121,6 +121,11 @@ def dirty(conn: Connection, sync: str, limit: int, after: tuple[str, str] = ("",
     return conn.execute(query).all()
 
 
+def any_known(conn: Connection, sync: str, side: str) -> bool:
+    query = select(_R.record_id).where(_R.sync == sync, _R.side == side).limit(1)
+    return conn.execute(query).first() is not None
+
+
 def count_dirty(conn: Connection, sync: str) -> int:
     return conn.execute(select(func.count()).where(_R.sync == sync, _R.dirty > 0)).scalar_one()
 

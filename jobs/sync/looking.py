@@ -49,7 +49,9 @@ async def poll(run: Run, side: Side) -> None:
     if not page:
         asked = since - timedelta(seconds=end.can.overlap_s + end.can.precision_s) if since else None
         began, top = run.clock.now(), None
-    whole = asked is None and not page
+    whole = (
+        asked is None and not page and not await run.db.read(lambda conn: sync_records.any_known(conn, sync.name, side))
+    )
     following = asyncio.ensure_future(_page(run, side, asked, page))
     try:
         while True:

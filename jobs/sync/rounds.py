@@ -31,7 +31,7 @@ fill a limit of 10 calls/s with answers that take a second; so many batches of r
 async def work_off(run: Run) -> None:
     """Until nothing is due, or only what cannot be done now. Raises Stopped between two batches."""
     for _ in range(SWEEPS):
-        after = ("", "")
+        after, passed_over = ("", ""), list[Node]()
         async with Flight(IN_FLIGHT) as flight:
             while True:
                 run.check()
@@ -39,7 +39,15 @@ async def work_off(run: Run) -> None:
                 if not rows:
                     break
                 after = (rows[-1].side, rows[-1].record_id)
-                await _batch(run, flight, rows)
+                # What is read while its pair is being written would be taken for somebody's change back.
+                busy = [row for row in rows if row.pair_id in flight.claimed]
+                passed_over += [(row.side, row.record_id) for row in busy]
+                await _batch(run, flight, [row for row in rows if row not in busy])
+            await flight.landed()
+            for start in range(0, len(passed_over), run.batch):
+                run.check()
+                await _batch(run, flight, await _still_due(run, passed_over[start : start + run.batch]))
+                await flight.landed()
         if after == ("", ""):
             return
 
@@ -48,10 +56,19 @@ async def _due(run: Run, after: Node) -> Sequence[Row[Any]]:
     return await run.db.read(lambda conn: sync_records.dirty(conn, run.sync.name, run.batch, after))
 
 
+async def _still_due(run: Run, nodes: Sequence[Node]) -> list[Row[Any]]:
+    def work(conn: Connection) -> list[Row[Any]]:
+        found: list[Row[Any]] = []
+        for side in SIDES:
+            ids = [id for one, id in nodes if one == side]
+            found += [row for row in sync_records.rows(conn, run.sync.name, side, ids).values() if row.dirty]
+        return found
+
+    return await run.db.read(work)
+
+
 async def _batch(run: Run, flight: Flight, rows: Sequence[Row[Any]]) -> None:
     """Who is whom is decided batch after batch and stored; what is to be written for it then goes its own way."""
-    # What is read while its pair is being written would be taken for somebody's change back.
-    rows = [row for row in rows if row.pair_id not in flight.claimed]
     departed = await _refresh(run, rows)
     if departed:  # pairs are parted and joined anew: nobody else may be working on them
         await flight.landed()
@@ -159,15 +176,8 @@ async def _read(run: Run, side: Side, rows: Sequence[Row[Any]]) -> list[Departed
 
 async def _again(run: Run, nodes: Sequence[Node]) -> list[Row[Any]]:
     """The rows as they are stored now, those that are still due and there."""
-
-    def work(conn: Connection) -> list[Row[Any]]:
-        found: list[Row[Any]] = []
-        for side in SIDES:
-            rows = sync_records.rows(conn, run.sync.name, side, [id for one, id in nodes if one == side])
-            found += [row for row in rows.values() if row.dirty and row.state == "alive" and not row.hint]
-        return found
-
-    return [row for row in await run.db.read(work) if row.content is not None]
+    rows = await _still_due(run, nodes)
+    return [row for row in rows if row.state == "alive" and not row.hint and row.content is not None]
 
 
 async def _ready(run: Run, nodes: Sequence[Node]) -> list[Row[Any]]:
