@@ -76,12 +76,20 @@ class _Layers:
             if find_file(wanted, self.folder, self.under) is not None:
                 way = f"the way: {' > '.join(seen)}"
                 raise MappingError([extends.place.problem(f'"{wanted}" extends itself', way)])
-            hint = allowed(wanted, mapping_names(self.folder, self.under), "there are")
+            hint = self._turned(wanted) or allowed(wanted, mapping_names(self.folder, self.under), "there are")
             raise MappingError([extends.place.problem(f'there is no mapping "{wanted}"', hint)])
         path, shown = found
         base = self.over(read(path.read_bytes(), shown), (*seen, shown))
         rest = {key: node for key, node in tree.items.items() if key != "extends"}
         return _table(merge(base, Table(tree.place, rest, tree.keys), self.main))
+
+    def _turned(self, wanted: str) -> str:
+        """Where there is one for the two CRMs the other way round, what to do; else ""."""
+        parts = wanted.split("-")
+        turned = "-".join((parts[1], parts[0], *parts[2:])) if self.under == SYNC and len(parts) > 2 else ""
+        if not turned or find_file(turned, self.folder, self.under) is None:
+            return ""
+        return f'there is "{turned}": extend that one; in such a file left is {parts[1]}, whatever left of the sync is'
 
 
 def find_file(
