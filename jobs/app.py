@@ -61,9 +61,7 @@ from store.spool import Spool
 from store.tokens import StoredTokens
 
 RESTART_S = 1.0
-
 log = logging.getLogger(__name__)
-
 ROLES = ("web", "worker", "scheduler")
 ALERTS_SILENT_S = 900.0
 """One pause that a messenger asks for may last long; longer than this the alert loop is believed dead."""
@@ -72,7 +70,6 @@ Transport = Callable[[str], httpx.AsyncBaseTransport | None]
 
 def no_transport(vendor: str) -> None:
     """The network itself."""
-    return
 
 
 @dataclass(slots=True)
@@ -270,6 +267,11 @@ def build_hub(
     reporter = IncidentReporter(incidents, db, clock, about)
     hub_id = new_id(clock)
     connections: dict[str, Connection] = {}
+
+    def wake(names: tuple[str, ...]) -> None:
+        if names:
+            hub.wake(names)
+
     for name, configured in settings.connections.items():
         connector = crms[configured.type]
         tokens = StoredTokens(db, sealer, name, clock, checkpoint)
@@ -302,15 +304,13 @@ def build_hub(
             hub_id=hub_id,
             pace=pace,
             follow_ups=ConnectionFollowUps(name, target, db, clock, capabilities, planning.plan, metadata),
-            notes=NoteWriter(name, target, db, clock, capabilities, policy, checkpoint, metadata),
+            notes=NoteWriter(
+                name, target, db, clock, capabilities, policy, checkpoint, metadata, lambda: intake.renewal, wake
+            ),
             on_owned=metadata.warm,
             on_fields_refused=metadata.expire,
         )
         connections[name] = Connection(name, connector, target, metadata, owner)
-
-    def wake(names: tuple[str, ...]) -> None:
-        if names:
-            hub.wake(names)
 
     links = open_links(settings, clock, region, transport)
     library = open_library(copies_by_source(sources), links, db, clock, settings.base_dir, transport)

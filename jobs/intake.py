@@ -27,6 +27,7 @@ from jobs.events import EventIntake, Taken, flagged
 from jobs.rates import RateWatch
 from jobs.recordings import Recordings
 from jobs.refusing import Refusals
+from jobs.renewing import Renewal
 from jobs.routing import Router
 from jobs.spool_records import from_record, to_record
 from leads.clock import Clock
@@ -102,6 +103,7 @@ class IntakeService:
         self._intake = Intake(clock)
         self._accept = self._intake.accept
         self._events = EventIntake(clock, self._accept, self._acceptance_of_event, lines, talks, notes, recorded)
+        self.renewal = Renewal(clock, self._accept, self._acceptance_of_event)
         self._rates = RateWatch()
         self._store_down_until = 0.0
         self._spooled: dict[str, tuple[str, datetime]] = {}

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from connectors.base import Capabilities, Hint, NoteDraft, Target
@@ -23,6 +24,7 @@ from jobs.metadata import MetadataCache
 from jobs.moving import move
 from jobs.outcomes import outcome_of
 from jobs.progress import SentTimes, earliest_look, next_look
+from jobs.renewing import Renewal
 from leads import retry
 from leads.clock import Clock
 from store import note_duties
@@ -37,6 +39,10 @@ TRIES_AT_LEAST = 20
 """So often a note is tried, however old it is: it may have waited for a CRM that was away."""
 MOVED = "moved"
 """In the place of a note's id, where the deal was only moved."""
+
+
+class _Elsewhere(Exception):
+    """The note was given to a new enquiry."""
 
 
 class _LookLater(Exception):
@@ -58,6 +64,9 @@ class NoteWriter:
     checkpoint: Checkpoint = passed
     metadata: MetadataCache | None = None
     """Knows the stages by name, for notes that move the deal."""
+    renewal: Callable[[], Renewal] | None = None
+    """What begins a conversation anew; the intake that it works with is made later."""
+    wake: Callable[[tuple[str, ...]], None] | None = None
     _sent_times: SentTimes = field(init=False)
 
     def __post_init__(self) -> None:
@@ -91,6 +100,8 @@ class NoteWriter:
             record_id = await self._written(held, duty)
         except AuthError:
             raise
+        except _Elsewhere:
+            return
         except _LookLater as wait:
             await self._settle(
                 held, duty, "ready", due_at=wait.at, count_attempt=False, error_kind="unknown", error="not confirmed"
@@ -114,7 +125,7 @@ class NoteWriter:
         """The note's id in the CRM: found there after an unknown outcome, or written now."""
         if duty.recording_url and duty.call_record_id and duty.sent_at is None and await self._attached(duty):
             return duty.call_record_id
-        deal_id = duty.deal_id or await self._deal(duty)
+        deal_id = duty.deal_id or await self._deal(held, duty)
         record_id = await self._note(held, duty, deal_id) if duty.text else MOVED
         if duty.stage and self.metadata is not None:
             await move(self.target, self.metadata, deal_id, duty.pipeline, duty.stage)
@@ -164,8 +175,11 @@ class NoteWriter:
             raise _LookLater(self.clock.now() + timedelta(seconds=max(0.0, later - elapsed)))
         return ""
 
-    async def _deal(self, duty: Duty) -> str:
-        """The deal that the conversation began with while it is open, else the person's newest; closed if all are."""
+    async def _deal(self, held: Held, duty: Duty) -> str:
+        """The deal that the conversation began with while it is open, else the person's newest.
+
+        If all are closed the client's words are a new enquiry, anything else is told where it was.
+        """
         known = list(dict.fromkeys(one for one in (duty.first_deal_id, duty.last_deal_id) if one))
         closed = ""
         for deal_id in known:
@@ -174,11 +188,24 @@ class NoteWriter:
                 return deal_id
             closed = closed or (deal_id if state is not None else "")
         newest = await self.target.open_deal(duty.contact_id) if duty.contact_id else None
-        if newest is not None and (not newest.closed or not closed):
+        if newest is not None and not newest.closed:
             return newest.id
-        if closed:
-            return closed
+        if await self._renewed(held, duty):
+            raise _Elsewhere
+        if closed or newest is not None:
+            return closed or (newest.id if newest else "")
         raise PermanentError("the deal of the conversation is gone from the CRM, and the person has no other")
+
+    async def _renewed(self, held: Held, duty: Duty) -> bool:
+        if self.renewal is None:
+            return False
+        due = await self.db.write(partial(self.renewal().of, held=held, duty=duty))
+        if due is None:
+            return False
+        log.info("a conversation begins anew", extra={"event": "talk.renewed", "connection": self.name})
+        if due and self.wake is not None:
+            self.wake(due)
+        return True
 
     async def _again(self, held: Held, duty: Duty, error: ConnectorError) -> None:
         now, attempt = self.clock.now(), duty.attempts + 1

@@ -146,6 +146,12 @@ def receivers(conn: Connection, lead_id: str) -> list[str]:
     return sorted(conn.execute(query).scalars())
 
 
+def began_at(conn: Connection, lead_id: str) -> datetime:
+    """When the lead of a conversation came."""
+    found: datetime = conn.execute(select(t_lead.c.received_at).where(t_lead.c.id == lead_id)).scalar_one()
+    return found
+
+
 def is_unrouted(conn: Connection, lead_id: str) -> bool:
     """Whether the lead goes nowhere, so far."""
     return conn.execute(select(t_delivery.c.id).where(t_delivery.c.lead_id == lead_id).limit(1)).first() is None

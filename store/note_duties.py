@@ -34,6 +34,9 @@ class Duty:
     first_deal_id: str
     last_deal_id: str
     contact_id: str
+    conversation_id: str
+    made_at: datetime
+    keys: tuple[str, ...] = ()
     pipeline: str = ""
     stage: str = ""
     recording_url: str = ""
@@ -58,6 +61,7 @@ def _due_statement() -> Select[Any]:
             t_note_duty,
             t_conversation_note.c.text,
             t_conversation_note.c.message_keys,
+            t_conversation_note.c.made_at,
             t_delivery.c.progress,
             t_lead.c.person_id,
             t_delivery.c.record_id.label("first_deal_id"),
@@ -128,6 +132,9 @@ def _duty(conn: Connection, row: Any) -> Duty:
         row.first_deal_id,
         conn.execute(newest).scalar() or "",
         row.contact_id or "",
+        row.conversation_id,
+        row.made_at,
+        tuple(row.message_keys),
         row.pipeline,
         row.stage,
         row.message_keys[0] if row.conversation_id.startswith(OF_RECORDING) else "",
@@ -175,6 +182,11 @@ def _change(conn: Connection, held: Held, duty_id: str, values: dict[str, Any]) 
     )
     if changed.rowcount != 1:
         raise LostLease(held.name)
+
+
+def hand_over(conn: Connection, held: Held, duty_id: str, lead_id: str) -> None:
+    """The note is for the deal of another lead, once that is delivered. Raises LostLease."""
+    _change(conn, held, duty_id, {"lead_id": lead_id, "deal_id": "", "sent_at": None})
 
 
 def follow_discarded(conn: Connection, connection: str, now: datetime) -> int:

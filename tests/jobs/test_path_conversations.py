@@ -48,6 +48,46 @@ async def test_who_writes_by_sms_has_his_number_only_and_makes_one_lead() -> Non
         assert "сообщение 3" in talk_notes(h)[0]
 
 
+def close_deals(h: VirtualHub) -> None:
+    for deal in h.amocrm.deals.values():
+        deal["status_id"] = 142
+
+
+@virtual
+async def test_who_writes_again_when_his_deals_are_closed_makes_a_new_one_with_his_words_on_it() -> None:
+    async with hub(config(ALL, sources=TELEGRAM)) as h:
+        chat = Chat(h)
+        await chat.say("Сколько стоят окна?")
+        await h.quiet()
+        close_deals(h)
+        await h.wait(3_600.0)
+        await chat.say("А двери?")
+        await h.wait(30.0)
+        await chat.say("Две штуки")
+        await h.until(lambda: talk_notes(h), 300.0)
+        assert (len(h.leads()), len(h.persons()), len(h.amocrm.contacts), len(h.amocrm.deals)) == (2, 1, 1, 2)
+        _, second = sorted(h.amocrm.deals)
+        assert "А двери?" in talk_notes(h)[0]
+        assert [str(note["entity_id"]) for note in h.amocrm.notes.values() if "Две штуки" in str(note)] == [second]
+        await chat.say("Жду")
+        await h.until(lambda: len(talk_notes(h)) == 2, 300.0)
+        assert (len(h.leads()), len(h.amocrm.deals)) == (2, 2)
+
+
+@virtual
+async def test_our_own_words_after_the_deal_was_closed_begin_nothing_anew() -> None:
+    async with hub(config(ALL, sources="wz: {type: wazzup, url_token: t}")) as h:
+        told = {"channelId": "c", "chatType": "whatsapp", "chatId": "79161234567", "type": "text"}
+        client = {**told, "messageId": "m1", "status": "inbound", "text": "Привет"}
+        assert (await h.request("POST", "/in/wz/t", json={"messages": [client]})).status_code == 200
+        await h.quiet()
+        close_deals(h)
+        ours = {**told, "messageId": "m2", "isEcho": True, "status": "sent", "text": "Спасибо за заказ"}
+        assert (await h.request("POST", "/in/wz/t", json={"messages": [ours]})).status_code == 200
+        await h.until(lambda: talk_notes(h), 300.0)
+        assert (len(h.leads()), len(h.amocrm.deals)) == (1, 1)
+
+
 @virtual
 async def test_a_talk_without_pauses_is_noted_all_the_same() -> None:
     async with hub(config(ALL, sources=TELEGRAM)) as h:
