@@ -368,6 +368,8 @@ class Opening:
     transport: Any = None
     """An `httpx.AsyncBaseTransport` instead of the network (simulator, tests), or None."""
     user_agent: str = "leadhub"
+    read_only: bool = False
+    """Nothing is made in the account, not even a field of ours."""
 
 
 @dataclass(frozen=True, slots=True)

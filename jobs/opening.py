@@ -32,10 +32,12 @@ def opening_of(
     *,
     own: BaseModel | None = None,
     transport: httpx.AsyncBaseTransport | None = None,
+    read_only: bool = False,
 ) -> Opening:
     """`own` instead of the connection's settings as configured. KeyError when there is no such connection."""
     tokens = StoredTokens(db, Sealer(secret_keys(settings)), name, clock)
-    return Opening(name, own or settings.connections[name].settings, clock, tokens, transport)
+    own = own or settings.connections[name].settings
+    return Opening(name, own, clock, tokens, transport, read_only=read_only)
 
 
 @asynccontextmanager

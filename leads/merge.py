@@ -90,8 +90,12 @@ def merge(now: FieldNow, base: Agreed | None, rule: Rule, flow: Flow, newer: Sid
     if not changed:
         return EQUAL  # a difference that was left as it is
     source = _one_way(flow)
+    if source is not None and rule == "append" and _several(now):
+        return _joined(source, changed)
     if len(changed) == 1:
         return _copy(changed[0], now, rule, flow)
+    if source is not None and rule == OTHER[source]:
+        return Verdict(conflict=True)  # what people wrote into the copy stays
     if source is not None:
         return _copy(source, now, rule, flow, conflict=True)
     if rule == "append" and _several(now):
@@ -138,6 +142,13 @@ def _copy(source: Side, now: FieldNow, rule: Rule, flow: Flow, *, conflict: bool
     if (only is not None and only != source) or (rule == "first" and has):
         return Verdict(conflict=conflict)
     return Verdict((target,), conflict=conflict)
+
+
+def _joined(source: Side, changed: Sequence[Side]) -> Verdict:
+    """One way, a list of which the copy keeps what it has of its own."""
+    if source not in changed:
+        return EQUAL
+    return Verdict((OTHER[source],), conflict=len(changed) > 1, union=True)
 
 
 def _winner(now: FieldNow, rule: Rule, newer: Side | None) -> Side:

@@ -27,8 +27,9 @@ FIELD_PAGES = 20
 class AccountFields:
     """The custom fields of leads and contacts. The key field is made where it is missing and may be made."""
 
-    def __init__(self, api: AmocrmApi, entities: tuple[str, ...] = ENTITIES) -> None:
+    def __init__(self, api: AmocrmApi, entities: tuple[str, ...] = ENTITIES, *, makes: bool = True) -> None:
         self._api = api
+        self.makes = makes
         self._entities = entities
         self._fields = {entity: EntityFields() for entity in entities}
         self._blocked: dict[tuple[str, str], float] = {}
@@ -96,7 +97,7 @@ class AccountFields:
 
     async def _have_key_field(self, entity: str) -> None:
         """Makes LEADHUB_ID once. Where that fails, it may be because another process was faster: read again."""
-        if KEY_FIELD in self._fields[entity].by_code or entity in self._tried_to_make:
+        if KEY_FIELD in self._fields[entity].by_code or entity in self._tried_to_make or not self.makes:
             return
         self._tried_to_make.add(entity)
         try:

@@ -95,7 +95,7 @@ class AmocrmClient:
         else:
             self._endpoint = TokenEndpoint(settings, opening.clock, limiter, opening.transport, opening.user_agent)
             self._api.bearer = OAuthTokens(opening.tokens, self._endpoint.refresh, opening.clock, name=opening.name)
-        self._fields = AccountFields(self._api)
+        self._fields = AccountFields(self._api, makes=not opening.read_only)
         self._lookup = Lookup(self._api, self._fields)
         self._audit = Audit(self._api)
         self._records = AmocrmRecords(self._api, self._fields)

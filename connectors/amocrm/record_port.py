@@ -55,7 +55,11 @@ EVENTS: Final[Mapping[RecordObject, str]] = {
 class AmocrmRecords:
     def __init__(self, api: AmocrmApi, account: AccountFields) -> None:
         self._api = api
-        self._books = {"leads": account, "contacts": account, "companies": AccountFields(api, ("companies",))}
+        self._books = {
+            "leads": account,
+            "contacts": account,
+            "companies": AccountFields(api, ("companies",), makes=account.makes),
+        }
         self._lists = Lists(api)
         self._writes = Writes(api)
         self._links = RecordLinks(api)

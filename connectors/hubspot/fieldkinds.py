@@ -51,7 +51,8 @@ ATTRIBUTES: Final[Mapping[RecordObject, tuple[AccountField, ...]]] = {
         AccountField("pipeline", code="pipeline"),
         AccountField("closed_at", code="closedate", type="datetime"),
         AccountField("comment", code="description", max_chars=MAX_CHARS),
-        *_COMMON,
+        AccountField("responsible", code="hubspot_owner_id", type="user"),
+        AccountField("created_at", code="createdate", type="datetime"),
     ),
 }
 """A second phone is `mobilephone`; further e-mails are `hs_additional_emails`, which only HubSpot itself writes."""

@@ -1,9 +1,9 @@
 """A sync from the command line: done here, or asked of the hub that is running it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Final
+from typing import Final, TypeVar
 
 import httpx
 
@@ -26,6 +26,7 @@ from store.leases import Held
 
 LOOK_EVERY_S: Final = 0.3
 Transport = Callable[[str], httpx.AsyncBaseTransport | None]
+Answer = TypeVar("Answer")
 
 
 @asynccontextmanager
@@ -74,28 +75,38 @@ async def _run(
     settings: Settings, name: str, db: Database, clock: Clock, wish: Wish, progress: Progress, transport: Transport
 ) -> PassResult | None:
     """None when another took the lease first."""
+
+    async def work(held: Held) -> PassResult:
+        async with opened_sync(settings, name, db, clock, transport) as sync:
+            if wish.undo:
+                return await undo(sync, db, clock, held, wish.undo)
+            return await run_pass(sync, db, clock, held, wish, progress=progress)
+
+    return await under_lease(name, db, clock, work)
+
+
+async def under_lease(
+    name: str, db: Database, clock: Clock, work: Callable[[Held], Awaitable[Answer]], wait_s: float = 1.0
+) -> Answer | None:
+    """What `work` returns or raises while the sync is ours; None when another has had it for all of `wait_s`."""
     keeper = LeaseKeeper(lease_of(name), db, clock)
-    results: list[PassResult] = []
+    results: list[Answer] = []
     failures: list[Exception] = []
     began = asyncio.Event()
 
-    async def work(held: Held) -> None:
+    async def once(held: Held) -> None:
         began.set()
         MAY_WRITE.set(keeper.surely_ours)
         try:
-            async with opened_sync(settings, name, db, clock, transport) as sync:
-                if wish.undo:
-                    results.append(await undo(sync, db, clock, held, wish.undo))
-                else:
-                    results.append(await run_pass(sync, db, clock, held, wish, progress=progress))
+            results.append(await work(held))
         except Exception as error:  # told to whoever asked, not tried again as in the hub
             failures.append(error)
         keeper.stop()
 
-    running = asyncio.ensure_future(keeper.run(work))
+    running = asyncio.ensure_future(keeper.run(once))
     waiting = asyncio.ensure_future(began.wait())
     try:
-        await asyncio.wait({running, waiting}, timeout=1.0, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({running, waiting}, timeout=wait_s, return_when=asyncio.FIRST_COMPLETED)
         if not began.is_set():
             keeper.stop()
         await running

@@ -6,7 +6,7 @@ from typing import Any
 
 from connectors.base import Connector, Metadata
 from connectors.errors import AuthError, ConnectorError
-from connectors.records import RecordField, RecordPort
+from connectors.records import RecordField, RecordObject, RecordPort
 from jobs.accounts import account_of
 from jobs.config import Settings
 from jobs.config_syncs import SyncSettings
@@ -32,6 +32,10 @@ class Opened:
         if self.connector.records is None:
             raise CannotSync(f"records of {self.connector.title} cannot be synced")
         return self.connector.records(self.target)
+
+    async def metadata(self) -> Metadata:
+        found: Metadata = await self.target.metadata()
+        return found
 
 
 async def open_sync(settings: Settings, name: str, opened: Mapping[str, Opened]) -> Sync:
@@ -70,16 +74,16 @@ async def _end(settings: Settings, chosen: SyncSettings, opened: Opened) -> End:
     return End(
         opened.name,
         port,
-        await _account(settings, chosen, opened, port),
+        await account_for(settings, chosen.object, opened, port),
         capabilities.look_again_s,
         f'{opened.connector.title} "{opened.name}"',
     )
 
 
-async def _account(settings: Settings, chosen: SyncSettings, opened: Opened, port: RecordPort) -> Account:
+async def account_for(settings: Settings, about: RecordObject, opened: Opened, port: RecordPort) -> Account:
     """What cannot be read is not known, and then nothing is checked against it."""
     try:
-        metadata = await opened.target.metadata()
+        metadata = await opened.metadata()
     except AuthError:
         raise
     except ConnectorError:
@@ -88,12 +92,12 @@ async def _account(settings: Settings, chosen: SyncSettings, opened: Opened, por
         opened.connector,
         opened.name,
         metadata,
-        chosen.object,
+        about,
         zone=settings.hub.timezone,
         region=settings.hub.default_region or "",
     )
     try:
-        fields = await port.fields(chosen.object)
+        fields = await port.fields(about)
     except AuthError:
         raise
     except ConnectorError:

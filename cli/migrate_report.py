@@ -1,0 +1,210 @@
+"""The plan and the outcome of a move, for people."""
+
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from rich.text import Text
+
+from cli.words import Words
+
+if TYPE_CHECKING:
+    from jobs.migrate.model import Move
+
+OBJECTS = {
+    "company": (("company", "companies"), ("компания", "компании", "компаний")),
+    "contact": (("contact", "contacts"), ("контакт", "контакта", "контактов")),
+    "deal": (("deal", "deals"), ("сделка", "сделки", "сделок")),
+}
+NAMES = {"company": ("companies", "компании"), "contact": ("contacts", "контакты"), "deal": ("deals", "сделки")}
+BY = {
+    "name": ("", ""),
+    "meaning": ("  (the same meaning)", "  (тот же смысл)"),
+    "place": ("  (by its place: check it)", "  (по месту: проверьте)"),
+    "": ("  (nothing like it)", "  (ничего похожего)"),
+}
+WHY = {
+    "absent": ("not there", "нет в новой CRM"),
+    "ambiguous": (
+        "unclear who is who: leadhub sync conflicts list",
+        "неясно, кто есть кто: leadhub sync conflicts list",
+    ),
+    "refused": ("refused by the new CRM", "новая CRM не приняла"),
+    "creating": ("outcome unknown, the next run looks", "исход неизвестен, выяснит следующий запуск"),
+}
+FOUND = {
+    "absent": ("not there", "не переехало"),
+    "stages": ("not at their stage", "не на своей стадии"),
+    "sums": ("sums that differ", "суммы расходятся"),
+    "links": ("links missing", "нет связей"),
+    "unmapped": ("values without a counterpart", "значений без пары"),
+    "fields": ("fields that differ", "полей отличается"),
+}
+NOT_MOVED = (
+    "Not moved: notes, tasks, calls and files; they stay in the old CRM.",
+    "Не переносятся: примечания, задачи, звонки и файлы, они остаются в прежней CRM.",
+)
+SHOWN = 10
+
+
+def command(move: "Move") -> str:
+    sample = f" --sample {move.sample}" if move.sample else ""
+    return f"leadhub migrate --from {move.source} --to {move.target}{sample} --yes"
+
+
+def plan_lines(words: Words, plan: Mapping[str, Any]) -> Iterator[Text]:
+    yield _head(words, plan)
+    for name, one in plan["objects"].items():
+        yield Text(f"  {words.count(one['old'], *OBJECTS[name])}")
+    for money in plan["objects"]["deal"]["sums"]:
+        yield Text(f"    {words('sum', 'сумма')} {_money(words, money['old'], money['currency'])}")
+    yield from _dictionary(words, plan["dictionary"], plan["objects"])
+    for one in plan["objects"].values():
+        yield from _unmapped(words, one)
+        yield from _left_behind(words, one)
+    yield from _not_moved(words, plan)
+
+
+def report_lines(words: Words, report: Mapping[str, Any]) -> Iterator[Text]:
+    yield _head(words, report)
+    for one in report["passes"]:
+        if one["state"] != "done":
+            again = words(
+                "not finished, run it again: it goes on where it was", "не закончено, запустите ещё раз: продолжит"
+            )
+            yield Text(
+                f"  {words(*NAMES[one['object']])}: {again}. {words.cause(one['error']) if one['error'] else ''}",
+                style="red",
+            )
+    for name, one in report["objects"].items():
+        yield from _object(words, name, one)
+    yield from _not_moved(words, report)
+    if report["differences"]:
+        many = words.count(
+            report["differences"], ("difference", "differences"), ("расхождение", "расхождения", "расхождений")
+        )
+        yield Text(many, style="yellow")
+    elif report["finished"]:
+        yield Text(words("Both CRMs agree.", "Обе CRM совпадают."), style="green")
+
+
+def sync_lines(words: Words, move: "Move") -> Iterator[str]:
+    """What to paste so that it goes on as syncs."""
+    own = [step for step in move.steps if step.own]
+    if not own:
+        return
+    yield words(
+        "To go on as a sync while people change over, add to the configuration:",
+        "Чтобы до конца переезда изменения шли дальше, добавьте в конфигурацию:",
+    )
+    yield "syncs:"
+    for step in own:
+        ends = f"left: {move.source}, right: {move.target}, object: {step.object}"
+        yield f"  {step.sync}: {{{ends}, direction: left_to_right, mapping: {step.sync}}}"
+
+
+def _head(words: Words, report: Mapping[str, Any]) -> Text:
+    head = Text(f"{words.crm(report['from'])} → {words.crm(report['to'])}", style="bold")
+    if report["sample"]:
+        head.append(words(f"   sample of {report['sample']}", f"   проба: {report['sample']}"), style="not bold")
+    return head
+
+
+def _dictionary(words: Words, found: Mapping[str, Any], objects: Mapping[str, Any]) -> Iterator[Text]:
+    for name, one in found.items():
+        if "sync" in one:
+            yield Text(f"  {words(*NAMES[name])}: {words('by the sync', 'синхронизацией')} {one['sync']}")
+            continue
+        new = words("   new: look through it", "   новый: просмотрите") if one["new"] else ""
+        fields = words.count(one["fields"], ("field", "fields"), ("поле", "поля", "полей"))
+        yield Text(f"  {one['file']}: {fields}{new}")
+    stages = found["deal"].get("stages", ())
+    used = {row["old"]: (row["new"], row["records"]) for row in objects["deal"]["stages"]}
+    proposed = {row["old"]: row["by"] for row in stages}
+    for old, (becomes, count) in used.items():
+        by = words(*BY[proposed.get(old, "name")]) if found["deal"].get("new") else ""
+        missing = words("no stage: the first one of the new CRM", "стадии нет: первая в новой CRM")
+        yield Text(f"    {old} → {becomes or missing}: {words.number(count)}{by}", style="" if becomes else "yellow")
+    users = {email for one in found.values() for email in one.get("users_not_found", ())}
+    if users:
+        yield Text(
+            f"  {words('users not found', 'пользователи не найдены')}: {', '.join(sorted(users))}", style="yellow"
+        )
+
+
+def _object(words: Words, name: str, one: Mapping[str, Any]) -> Iterator[Text]:
+    total = "" if one["new_total"] is None else words(f", {one['new_total']} in all", f", всего там {one['new_total']}")
+    head = words.count(one["old"], *OBJECTS[name])
+    there = words(f"{words.number(one['there'])} there", f"в новой {words.number(one['there'])}")
+    line = Text(f"  {head}: {there}{total}", style="" if one["there"] == one["old"] else "yellow")
+    yield line
+    if one["filtered"]:
+        yield Text(f"    {words('kept out by the condition', 'не подходят под условие')}: {one['filtered']}")
+    for why, count in one["absent"].items():
+        ids = ", ".join(row["id"] for row in one["absent_examples"] if row["why"] == why)
+        yield Text(f"    {words(*WHY[why])}: {words.number(count)}  ({ids})", style="yellow")
+    for row in one["stages"]:
+        style = "" if row["there"] == row["records"] and row["new"] else "yellow"
+        yield Text(f"    {row['old']} → {row['new'] or '—'}: {row['records']} / {row['there']}", style=style)
+    for money in one["sums"]:
+        yield from _sum(words, money)
+    links = one["links"]
+    if links["old"]:
+        style = "yellow" if links["orphans"] else ""
+        yield Text(f"    {words('links', 'связей')}: {links['old']} / {links['there']}", style=style)
+        for row in links["examples"][:SHOWN]:
+            yield Text(f"      {row['id']} → {row['to']} {row['to_id']}: {row['why']}", style="yellow")
+    yield from _unmapped(words, one)
+    fields = one["fields"]
+    compared = words(
+        f"{words.number(fields['compared'])} values compared", f"сверено значений: {words.number(fields['compared'])}"
+    )
+    yield Text(f"    {compared}")
+    for field, count in fields["different"].items():
+        yield Text(f"    {words('differs', 'отличается')}: {field}: {words.number(count)}", style="yellow")
+    for row in fields["examples"][:SHOWN]:
+        yield Text(f"      {row['old_id']} · {row['new_id']}  {row['field']}: {row['old']} / {row['new']}")
+    for field, count in fields["kept"].items():
+        yield Text(f"    {words('left as it was in the new CRM', 'оставлено, как было в новой CRM')}: {field}: {count}")
+    yield from _left_behind(words, one)
+
+
+def _sum(words: Words, money: Mapping[str, Any]) -> Iterator[Text]:
+    style = "" if Decimal(money["expected"]) == Decimal(money["new"]) else "yellow"
+    told = [_money(words, money[side], money["currency"]) for side in ("old", "new")]
+    rounded = Decimal(money["expected"]) - Decimal(money["old"])
+    note = words(f"  (rounded there: {rounded})", f"  (там округлено: {rounded})") if rounded and not style else ""
+    yield Text(f"    {words('sum', 'сумма')}: {told[0]} / {told[1]}{note}", style=style)
+
+
+def _unmapped(words: Words, one: Mapping[str, Any]) -> Iterator[Text]:
+    for row in one["unmapped"][:SHOWN]:
+        what = f"{row['field']}: {row['value']}" if row["value"] else row["field"]
+        yield Text(f"    {words('no counterpart', 'нет пары')}: {what}: {words.number(row['records'])}", style="yellow")
+
+
+def _left_behind(words: Words, one: Mapping[str, Any]) -> Iterator[Text]:
+    if one["left_behind"]:
+        told = ", ".join(f"{row['field']} ({row['records']})" for row in one["left_behind"])
+        yield Text(f"    {words('not in the dictionary, stays behind', 'нет в словаре, остаётся')}: {told}")
+
+
+def _not_moved(words: Words, report: Mapping[str, Any]) -> Iterator[Text]:
+    yield Text(words(*NOT_MOVED))
+    if report["leads_left"]:
+        many = words.leads(report["leads_left"])
+        yield Text(words(f"Not moved: {many} of the classic mode.", f"Не переносятся: {many} классического режима."))
+    for name, one in report["dictionary"].items():
+        if one.get("created_at_kept") is False:
+            yield Text(
+                words(
+                    f"{words(*NAMES[name])}: the new CRM sets the time of creation itself; see the dictionary.",
+                    f"{words(*NAMES[name])}: время создания новая CRM ставит сама; см. словарь.",
+                )
+            )
+
+
+def _money(words: Words, text: str, currency: str) -> str:
+    value = Decimal(text)
+    shown = words.number(int(value)) if value == value.to_integral_value() else f"{value:.2f}"
+    return f"{shown} {currency}".strip()

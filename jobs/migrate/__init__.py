@@ -1,0 +1,1 @@
+"""Moving house: the records of one CRM made in another, with their links, once."""

@@ -1,0 +1,51 @@
+"""The move itself: each kind of record by its sync, one after the other; again from where it was, whatever happened."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from jobs.migrate.again import look_anew
+from jobs.migrate.model import Step
+from jobs.migrate.opening import Ready
+from jobs.sync.beside import under_lease
+from jobs.sync.opening import CannotSync
+from jobs.sync.passes import PassResult, Wish, run_pass
+from store.leases import Held
+
+LEASE_WAIT_S: Final = 45.0
+"""Longer than a killed run keeps its lease."""
+Told = Callable[[Step, Mapping[str, int]], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    step: Step
+    result: PassResult
+
+
+async def move_all(ready: Ready, told: Told) -> list[Moved]:
+    """Up to the first kind that could not be finished. Raises CannotSync."""
+    done: list[Moved] = []
+    for step in ready.move.steps:
+        moved = Moved(step, await _move(ready, step, told))
+        done.append(moved)
+        if moved.result.state != "done":
+            break
+    return done
+
+
+async def _move(ready: Ready, step: Step, told: Told) -> PassResult:
+    async def progress(counts: Mapping[str, int]) -> None:
+        await told(step, counts)
+
+    async def work(held: Held) -> PassResult:
+        again = await look_anew(ready, step, held)
+        wish = Wish(full=again, yes=True, patient=True)
+        return await run_pass(ready.sync(step), ready.db, ready.clock, held, wish, progress=progress)
+
+    result = await under_lease(step.sync, ready.db, ready.clock, work, LEASE_WAIT_S)
+    if result is None:
+        raise CannotSync(
+            f'another process is at "{step.sync}": wait for it, or stop `leadhub serve` while the move goes on'
+        )
+    return result

@@ -1,0 +1,153 @@
+"""Both CRMs of a move opened: the old one to be read only, the dictionary made where it is missing."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+from connectors.base import Metadata, Target
+from connectors.records import RecordObject, RecordPort
+from connectors.registry import CONNECTORS
+from jobs.audit import no_transport, slowed
+from jobs.migrate.dictionary import dictionary_text, write_new
+from jobs.migrate.guarding import ReadOnly
+from jobs.migrate.model import Move, Step
+from jobs.migrate.proposing import Proposal, propose
+from jobs.migrate.sampling import Sampled, choose
+from jobs.opening import WAITS_S, opened, opening_of, patiently
+from jobs.sync.beside import Transport
+from jobs.sync.model import End, Sync
+from jobs.sync.opening import Opened, account_for, open_sync
+from leads.clock import Clock
+from leads.merge import OTHER
+from store import cursors, leases
+from store.db import Database
+
+NEEDED: Final = frozenset({"users", "pipelines", "fields"})
+
+
+@dataclass(frozen=True, slots=True)
+class House(Opened):
+    """One CRM of the move. `reader`: the only way to its records, for the old one. `known`: what it is made of."""
+
+    reader: RecordPort | None = None
+    known: Metadata = field(default_factory=Metadata)
+
+    def port(self) -> RecordPort:
+        return self.reader or Opened.port(self)
+
+    async def metadata(self) -> Metadata:
+        return self.known
+
+
+@dataclass(slots=True)
+class Ready:
+    """A move that can begin. `made`: dictionaries that were not there before; `chosen`: of a sample."""
+
+    move: Move
+    db: Database
+    clock: Clock
+    syncs: dict[str, Sync] = field(default_factory=dict)
+    proposals: dict[RecordObject, Proposal] = field(default_factory=dict)
+    made: list[Path] = field(default_factory=list)
+    chosen: Mapping[RecordObject, Any] | None = None
+    old_leads: int = 0
+    """Bitrix24's classic leads, which are not moved."""
+
+    def sync(self, step: Step) -> Sync:
+        return self.syncs[step.sync]
+
+    def source(self, step: Step) -> End:
+        return self.sync(step).end(step.source)
+
+    def target(self, step: Step) -> End:
+        return self.sync(step).end(OTHER[step.source])
+
+
+@asynccontextmanager
+async def opened_move(
+    move: Move, db: Database, clock: Clock, transport: Transport = no_transport
+) -> AsyncIterator[Ready]:
+    """Raises CannotSync, ConnectorError, mappings.problems.MappingError, OSError for a dictionary."""
+    async with AsyncExitStack() as stack:
+        ends: dict[str, House] = {}
+        for name in (move.source, move.target):
+            configured = move.settings.connections[name]
+            connector, now = CONNECTORS[configured.type], clock.now()
+            busy = await db.read(lambda conn, name=name, now=now: leases.held_by_another(conn, name, now))  # type: ignore[misc]
+            opening = opening_of(
+                move.settings,
+                name,
+                db,
+                clock,
+                own=slowed(connector, configured.settings) if busy else configured.settings,
+                transport=transport(configured.type),
+                read_only=name == move.source,
+            )
+            target = await stack.enter_async_context(opened(configured.type, opening))
+            end = Opened(name, connector, target, configured.settings)
+            reader = ReadOnly(end.port()) if name == move.source else None
+            known = await _known(target, clock)
+            ends[name] = House(name, connector, target, configured.settings, reader, known)
+        ready = Ready(move, db, clock)
+        old = ends[move.source]
+        if move.sample:
+            ready.chosen = await _sample(ready, old.port())
+            ends[move.source] = replace(old, reader=Sampled(old.port(), ready.chosen))
+        await _dictionaries(ready, ends)
+        for step in move.steps:
+            ready.syncs[step.sync] = await open_sync(move.settings, step.sync, ends)
+        ready.old_leads = await _leads(ready, old.port())
+        yield ready
+
+
+async def _known(target: Target, clock: Clock) -> Metadata:
+    """With users and stages, if they can be had at all: what a vendor refuses for a moment is asked for again."""
+    known = await patiently(target.metadata, clock)
+    for wait_s in WAITS_S:
+        if known.known >= NEEDED:
+            break
+        await clock.sleep(wait_s)
+        known = await patiently(target.metadata, clock)
+    return known
+
+
+async def _dictionaries(ready: Ready, ends: Mapping[str, House]) -> None:
+    move = ready.move
+    old, new = ends[move.source], ends[move.target]
+    types = old.connector.name, new.connector.name
+    for step in move.steps:
+        if not step.own:
+            continue
+        left = await account_for(move.settings, step.object, old, old.port())
+        right = await account_for(move.settings, step.object, new, new.port())
+        proposal = propose(step.object, left, right, types)
+        ready.proposals[step.object] = proposal
+        path = move.dictionary(step.object)
+        text = dictionary_text(proposal, types, (move.source, move.target), move.settings.hub.locale)
+        if write_new(path, text):
+            ready.made.append(path)
+
+
+async def _leads(ready: Ready, port: RecordPort) -> int:
+    if "lead" not in port.capabilities.objects:
+        return 0
+    try:
+        return await patiently(lambda: port.count("lead"), ready.clock) or 0
+    except Exception:  # only told along with the rest
+        return 0
+
+
+# --- the sample -----------------------------------------------------------------------------------------------------
+
+
+async def _sample(ready: Ready, port: RecordPort) -> Mapping[RecordObject, Any]:
+    """Chosen once and remembered, so that running it again is about the same records."""
+    move, name = ready.move, f"migrate:{ready.move.name}:sample"
+    kept = await ready.db.read(lambda conn: cursors.load(conn, name)) or {}
+    if kept.get("size") == move.sample:
+        return dict(kept["ids"])
+    chosen = await choose(port, move.sample, lambda call: patiently(call, ready.clock))
+    await ready.db.write(lambda conn: cursors.save(conn, name, {"size": move.sample, "ids": chosen}))
+    return chosen

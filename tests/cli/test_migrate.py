@@ -1,0 +1,143 @@
+"""`leadhub migrate` as an integrator uses it: plan, dictionary, move, comparison, once more."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connectors.sandbox.amocrm import AmocrmSandbox
+from connectors.sandbox.hubspot import HubSpotSandbox
+from tests.cli.inside import inside
+from tests.cli.running import Ran
+from tests.cli.sandboxes import sandboxes
+from tests.connectors.records.amocrm_scene import item_of
+
+CONFIG = """
+hub: {{listen: "127.0.0.1:0", locale: {locale}, default_region: RU}}
+connections:
+  amo: {{type: amocrm, base_url: "{url}/amocrm", access_token: sandbox, rate: {{calls: 1000}}}}
+  hs: {{type: hubspot, base_url: "{url}/hubspot", access_token: sandbox, rate: {{calls: 1000, per_s: 1}}}}
+{syncs}
+"""
+PEOPLE = 6
+
+
+@dataclass
+class Scene:
+    folder: Path
+    url: str
+    old: AmocrmSandbox
+    new: HubSpotSandbox
+
+    def migrate(self, *arguments: str, ends: tuple[str, str] = ("amo", "hs")) -> Ran:
+        return inside("migrate", "--from", ends[0], "--to", ends[1], *arguments, folder=self.folder)
+
+    def configure(self, locale: str = "en", syncs: str = "") -> None:
+        text = CONFIG.format(url=self.url, locale=locale, syncs=syncs)
+        (self.folder / "config.yaml").write_text(text, encoding="utf-8")
+
+    def fill(self) -> None:
+        for number in range(PEOPLE):
+            phones, emails = (f"+7916000{number:04d}",), (f"p{number}@example.ru",)
+            contact = self.old.put("contacts", item_of({"first_name": "Анна", "phones": phones, "emails": emails}))
+            deal = self.old.put("leads", item_of({"title": f"Окна {number}", "price": "1500"}))
+            company = self.old.put("companies", item_of({"name": f"ООО Окна {number}"}))
+            self.old.connect("leads", deal, "contacts", contact)
+            self.old.connect("contacts", contact, "companies", company)
+
+    def there(self, kind: str) -> int:
+        return len(self.new.records.live[kind])
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[Scene]:
+    with sandboxes() as (url, app):
+        old: Any = app.layers["amocrm"].vendor
+        new: Any = app.layers["hubspot"].vendor
+        made = Scene(tmp_path, url, old, new)
+        made.configure()
+        made.fill()
+        yield made
+
+
+def test_without_a_yes_the_plan_and_the_dictionary_are_made_and_nothing_is_moved(scene: Scene) -> None:
+    ran = scene.migrate()
+    assert ran.status == 1, ran.err
+    assert "6 deals" in ran.out
+    assert "leadhub migrate --from amo --to hs --yes" in ran.out
+    assert "Not moved: notes, tasks, calls and files" in ran.out
+    assert scene.there("deals") == 0
+    file = scene.folder / "mappings" / "sync" / "migrate-amo-hs-deal.yaml"
+    assert '"Воронка/Первичный контакт": "Продажи/Новая заявка"' in file.read_text(encoding="utf-8")
+    assert inside("check", folder=scene.folder).status == 0
+    file.write_text(file.read_text(encoding="utf-8") + "# mine\n", encoding="utf-8")
+    scene.migrate()
+    assert file.read_text(encoding="utf-8").endswith("# mine\n")
+
+
+def test_with_a_yes_all_is_moved_compared_and_a_second_run_changes_nothing(scene: Scene) -> None:
+    ran = scene.migrate("--yes", "--json")
+    report = json.loads(ran.out)
+    assert (ran.status, report["finished"], report["differences"]) == (0, True, 0), report
+    assert [scene.there(kind) for kind in ("companies", "contacts", "deals")] == [PEOPLE] * 3
+    deals = report["objects"]["deal"]
+    assert deals["sums"] == [{"currency": "", "old": "9000", "expected": "9000", "new": "9000"}]
+    assert (deals["links"]["old"], deals["links"]["there"]) == (PEOPLE, PEOPLE)
+    before = json.dumps(scene.new.snapshot())
+    ran = scene.migrate("--yes")
+    assert (ran.status, "Both CRMs agree." in ran.out) == (0, True), ran.out
+    assert "migrate-amo-hs-deal: {left: amo, right: hs, object: deal, direction: left_to_right" in ran.out
+    assert json.dumps(scene.new.snapshot()) == before
+    kept = scene.folder / "var" / "migrate-amo-hs.txt"
+    assert "Both CRMs agree." in kept.read_text(encoding="utf-8")
+    assert json.loads(kept.with_suffix(".json").read_text(encoding="utf-8"))["differences"] == 0
+
+
+def test_what_differs_ends_with_status_1(scene: Scene) -> None:
+    assert scene.migrate("--yes").status == 0
+    deal = next(iter(scene.new.records.live["deals"]))
+    scene.new.records.archive("deals", deal)
+    ran = scene.migrate("--yes", "--json")
+    report = json.loads(ran.out)
+    assert (ran.status, report["objects"]["deal"]["found"]) == (1, {"absent": 1, "stages": 1, "sums": 1})
+    assert scene.there("deals") == PEOPLE - 1, "a record removed by a person is not made again"
+
+
+@pytest.mark.parametrize(
+    ("ends", "told"),
+    [
+        (("amo", "amo"), "both the old and the new CRM"),
+        (("amoo", "hs"), 'Did you mean "amo"?'),
+        (("amo", "b24"), 'connection "b24" is not defined'),
+    ],
+)
+def test_wrong_names_are_told(scene: Scene, ends: tuple[str, str], told: str) -> None:
+    ran = scene.migrate("--yes", ends=ends)
+    assert (ran.status, told in ran.err) == (2, True), ran.err
+
+
+def test_a_refused_token_a_broken_dictionary_and_a_sync_that_writes_back_end_with_status_2(scene: Scene) -> None:
+    scene.configure(syncs="syncs: {contacts: {left: hs, right: amo, object: contact}}")
+    ran = scene.migrate("--yes")
+    assert (ran.status, "direction: right_to_left" in ran.err) == (2, True), ran.err
+    scene.configure()
+    file = scene.folder / "mappings" / "sync" / "migrate-amo-hs-deal.yaml"
+    file.parent.mkdir(parents=True)
+    file.write_text("object: deal\nleft: amocrm\nright: hubspot\nfields: {title: dealnam}\n", encoding="utf-8")
+    ran = scene.migrate("--yes")
+    assert (ran.status, 'has no field "dealnam"' in ran.err) == (2, True), ran.err
+    file.unlink()
+    text = (scene.folder / "config.yaml").read_text(encoding="utf-8")
+    (scene.folder / "config.yaml").write_text(text.replace("access_token: sandbox", "access_token: x", 1), "utf-8")
+    ran = scene.migrate("--yes")
+    assert (ran.status, scene.there("deals")) == (2, 0), ran.err
+
+
+def test_in_russian(scene: Scene) -> None:
+    scene.configure(locale="ru")
+    ran = scene.migrate("--yes", "--sample", "2")
+    assert (ran.status, "проба: 2" in ran.out, "Обе CRM совпадают." in ran.out) == (0, True, True), ran.out
+    assert scene.there("deals") == 2
