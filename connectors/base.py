@@ -388,5 +388,12 @@ class Connector:
     """(the open Target) -> its records, for record sync; shares its client and limiter. None: cannot be synced."""
     hooks: "Hooks | None" = None
     """Reads the CRM's own webhooks, `POST /hooks/{connection}`. None: it has none that we understand."""
+    hooks_proven_by: str = ""
+    """The setting without which anybody may send them; of the connection or of its `oauth`. "": they need none."""
     subscribe: "Subscribe | None" = None
     """Sees to it that the CRM sends them, for `leadhub setup`."""
+
+    def proves_hooks(self, settings: BaseModel) -> bool:
+        """Whether these settings tell the CRM's webhooks from anybody else's."""
+        places = (settings, getattr(settings, "oauth", None))
+        return not self.hooks_proven_by or any(getattr(one, self.hooks_proven_by, None) is not None for one in places)

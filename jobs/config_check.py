@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from connectors.paying import PaymentSettings
 from connectors.pbx import PbxSettings, line_number
+from connectors.registry import CONNECTORS
 from jobs.config_errors import Problem, YamlPath, choices, quote
 from jobs.config_validate import Reader
 from leads.merge import OTHER
@@ -276,6 +277,12 @@ def _warnings(settings: "Settings", reader: Reader) -> Iterable[Problem]:
     for name in settings.connections:
         if name not in used:
             yield problem(("connections", name), "is used by no route and no sync", key=True)
+    synced = {name for sync in settings.syncs.values() for name in (sync.left, sync.right)}
+    for name in [name for name in settings.connections if name in synced]:
+        connector = CONNECTORS[settings.connections[name].type]
+        if connector.hooks is not None and not connector.proves_hooks(settings.connections[name].settings):
+            hint = f"set {connector.hooks_proven_by}; until then they are taken slowly"
+            yield problem(("connections", name), "takes webhooks from anybody who knows its address", hint, key=True)
     if settings.connections and not settings.alerts.channels:
         hint = "alerts.channels: a Telegram chat takes two lines, see `leadhub init`"
         yield problem(("alerts",), "nobody is told when a lead fails or a connection goes down", hint, key=True)

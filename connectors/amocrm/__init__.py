@@ -16,6 +16,7 @@ CONNECTOR = Connector(
     attributes=ATTRIBUTES,
     records=AmocrmClient.records,
     hooks=read_hook,
+    hooks_proven_by="hook_token",
     subscribe=AmocrmClient.subscribe,
     needed_fields=(
         NeededField("deal", "LEADHUB_ID", "leadhub: ключ", "leadhub: key"),

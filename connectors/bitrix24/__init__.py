@@ -16,6 +16,7 @@ CONNECTOR = Connector(
     attributes=ATTRIBUTES,
     records=Bitrix24Client.records,
     hooks=read_hook,
+    hooks_proven_by="application_token",
     subscribe=Bitrix24Client.subscribe,
     needed_fields=(
         NeededField("deal", "UF_CRM_LEADHUB_SOURCE", "leadhub: источник", "leadhub: source"),

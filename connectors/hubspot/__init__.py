@@ -52,6 +52,7 @@ CONNECTOR = Connector(
     attributes=ATTRIBUTES,
     records=HubSpotClient.records,
     hooks=read_hook,
+    hooks_proven_by="client_secret",
     subscribe=HubSpotClient.subscribe,
     needed_fields=(*NEEDED_KEYS.values(), *_DEAL_FIELDS),
 )

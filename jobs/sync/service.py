@@ -25,6 +25,7 @@ from mappings.problems import MappingError
 from store import sync_log, sync_records
 from store.db import Database
 from store.leases import Held
+from store.outbox import tell_due
 
 log = logging.getLogger(__name__)
 
@@ -194,6 +195,7 @@ class Hints:
             for name, side, hint in kept:
                 said = f"merged:{hint.merged_into}" if hint.merged_into else "gone" if hint.deleted else ""
                 sync_records.hint(conn, name, side, hint.id, said)
+            tell_due(conn, {lease_of(name) for name, _, _ in kept})  # another process may own the sync
 
         await self.db.write(work)
         for name in {name for name, _, _ in kept}:

@@ -19,8 +19,9 @@ connections:
     type: amocrm
     base_url: https://mycompany.amocrm.ru
     access_token: ${AMO_TOKEN}
+    hook_token: ${AMO_TOKEN}
   b24: {type: bitrix24, webhook_url: "https://mycompany.bitrix24.ru/rest/1/${B24_KEY}/"}
-  hs: {type: hubspot, access_token: "${HUBSPOT_TOKEN}"}
+  hs: {type: hubspot, access_token: "${HUBSPOT_TOKEN}", client_secret: "${HUBSPOT_TOKEN}"}
 sources:
   site: {type: webform, key: "${SITE_KEY}"}
   landing: {type: webform, url_token: "${SITE_KEY}"}

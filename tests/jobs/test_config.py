@@ -218,3 +218,8 @@ def test_a_broken_mapping_that_nothing_names_is_a_warning_only(tmp_path: Path) -
 def test_an_assignment_that_is_hardly_meant_is_a_warning(tmp_path: Path) -> None:
     text = VALID.replace("    mapping: own\n", "    assign: {users: [101], outside_hours: hold}\n")
     assert warnings(loaded(tmp_path, text)) == ["routes[0].assign: outside_hours is hold, but there are no hours"]
+
+
+def test_webhooks_of_a_synced_crm_that_nothing_proves_are_a_warning(tmp_path: Path) -> None:
+    text = VALID.replace("    hook_token: ${AMO_TOKEN}\n", "")
+    assert warnings(loaded(tmp_path, text)) == ["connections.sales: takes webhooks from anybody who knows its address"]
