@@ -129,8 +129,7 @@ class Hub:
         if "web" in roles:
             self._start("spool", partial(watch.drain_spool, self.intake, self.spool, self.clock))
             self._start("spool alert", partial(again, self.watch.mind_the_spool, self.pace.clock_s, name="spool"))
-            if self.spool.waiting:
-                self.intake.spooling.set()
+            self._start("inbox", partial(self.intake.inbox.run, self.pace.idle_s))
         if "worker" in roles:
             for connection in self.connections.values():
                 self._start(f"owner {connection.name}", connection.owner.run)

@@ -84,8 +84,13 @@ class EventIntake:
         raw: RawRequest,
         parsed: Parsed,
         flags: tuple[str, ...] = (),
+        *,
+        judge: bool = False,
     ) -> Taken:
-        """Stores all events of a request; `flags` are given to leads of what nobody knew of before."""
+        """Stores all events of a request; `flags` are given to leads of what nobody knew of before.
+
+        `judge`: no event that came before waits for its turn, so calls whose last one is late are ended.
+        """
         if parsed.messages:
             parsed = replace(parsed, messages=self._messages.without_echoes(conn, source, parsed.messages))
         arrivals = [*_of_calls(parsed), *_of_messages(parsed), *_of_payments(parsed), *_of_errands(parsed)]
@@ -95,7 +100,8 @@ class EventIntake:
             [Arrival(source, kind, key, event_key, received_at, data, raw) for kind, key, event_key, data in arrivals],
             self._clock,
         )
-        calls = events.fold_calls(conn, [(one.source, one.key) for one in fresh if one.kind == "call"], self._clock)
+        keys = [(one.source, one.key) for one in fresh if one.kind == "call"]
+        calls = events.fold_calls(conn, keys, self._clock, judge=judge)
         leads = [
             (call, flagged(lead, flags if call.is_new else ()))
             for call in calls
@@ -134,7 +140,7 @@ class EventIntake:
         """Ends calls whose last event has not come in time; returns the connections where something became due."""
         woken: dict[str, None] = {}
         due = events.calls_to_judge(conn, self._clock.now(), limit=JUDGED_AT_ONCE)
-        calls = events.fold_calls(conn, due, self._clock)
+        calls = events.fold_calls(conn, due, self._clock, judge=True)
         for call in calls:
             lead = self._lead_of(conn, call)
             if lead is not None:

@@ -14,7 +14,8 @@ from connectors.doors import Inbound, Refused, Unreadable
 from connectors.registry import SOURCES
 from connectors.webform.fields import meaning_of
 from jobs.config import Settings
-from jobs.intake import Source, dedup_keys, to_lead
+from jobs.intake import Source
+from jobs.kept import dedup_keys, to_lead
 from jobs.retrying import make_router
 from jobs.routing import Router
 from leads.clock import Clock
@@ -221,7 +222,7 @@ class Importer:
             done.flagged.append((row.line, "neither a phone nor an e-mail"))
         lead = to_lead(parsed, new_id(self._clock), self._source.name, now, over_rate=False)
         routed = self._router.route(lead)
-        keys, since = dedup_keys(self._source, parsed, now)
+        keys, since = dedup_keys(self._source.name, self._source.settings, parsed, now)
         return Acceptance(
             lead=lead,
             raw=RawRequest("IMPORT", f"{file}:{row.line}", {"content-type": "application/json"}, body),

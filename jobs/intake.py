@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import Connection
 
@@ -18,12 +18,13 @@ from connectors.doors import (
     Refused,
     Reply,
     Unreadable,
-    content_key,
 )
 from jobs.checkpoints import Checkpoint, passed
 from jobs.conversations import TalkRules
 from jobs.deal_notes import DealNotes
 from jobs.events import EventIntake, Taken, flagged
+from jobs.inbox import EventInbox
+from jobs.kept import dedup_keys, raw_of, to_lead
 from jobs.rates import RateWatch
 from jobs.recordings import Recordings
 from jobs.refusing import Refusals
@@ -40,19 +41,12 @@ from store.spool import Spool, SpoolUnavailable
 
 log = logging.getLogger(__name__)
 
+UNREADABLE = Parsed((ParsedLead(flags=("no_contact",)),))
+"""What is made of an accepted request that its door cannot read any more."""
 STORE_WAIT_S = 2.5
 """How long a sender waits for the database before the request goes to the spool instead."""
 STORE_PAUSE_S = 1.0
 """After the database failed, requests go straight to the spool for so long."""
-KEPT_HEADERS = (
-    "content-type",
-    "content-encoding",
-    "user-agent",
-    "referer",
-    "origin",
-    "idempotency-key",
-    "x-forwarded-for",
-)
 SPAM_FLAGS = frozenset({"spam_honeypot", "spam_rate"})
 
 
@@ -104,6 +98,7 @@ class IntakeService:
         self._accept = self._intake.accept
         self._events = EventIntake(clock, self._accept, self._acceptance_of_event, lines, talks, notes, recorded)
         self.renewal = Renewal(clock, self._accept, self._acceptance_of_event)
+        self.inbox = EventInbox(db, clock, self._read, self._take_accepted, UNREADABLE, wake)
         self._rates = RateWatch()
         self._store_down_until = 0.0
         self._spooled: dict[str, tuple[str, datetime]] = {}
@@ -160,7 +155,8 @@ class IntakeService:
         self.spooling.set()
         for lead, lead_id in zip(parsed.leads, ids, strict=True):
             self._spooled.setdefault(
-                dedup_keys(source, lead, inbound.received_at)[0][0], (lead_id, inbound.received_at)
+                dedup_keys(source.name, source.settings, lead, inbound.received_at)[0][0],
+                (lead_id, inbound.received_at),
             )
         return [Receipt(first or lead_id, duplicate=bool(first)) for first, lead_id in zip(known, ids, strict=True)]
 
@@ -168,7 +164,7 @@ class IntakeService:
         """For each lead the id under which the same one waits in the spool, or "": a repeat is told the first's id."""
         known = []
         for lead in parsed.leads:
-            keys, since = dedup_keys(source, lead, inbound.received_at)
+            keys, since = dedup_keys(source.name, source.settings, lead, inbound.received_at)
             found = (self._spooled.get(key) for key in keys)
             known.append(next((one[0] for one in found if one and (since is None or one[1] >= since)), ""))
         return known
@@ -189,12 +185,7 @@ class IntakeService:
             for lead, lead_id in zip(parsed.leads, ids, strict=True)
         ]
         if parsed.has_events:
-            taken = await self._db.write(
-                lambda conn: self._events.take(conn, source.name, inbound.received_at, raw, parsed)
-            )
-            log.info("events taken in", extra={"event": "intake.events", "source": source.name})
-            if taken.due:
-                self._wake(taken.due)
+            await self.inbox.add(source.name, inbound, parsed)
         if not items:
             return []
         if len(items) == 1:
@@ -229,7 +220,7 @@ class IntakeService:
         lead = to_lead(parsed, lead_id, source.name, received_at, over_rate=over_rate)
         routed = self._router.route(lead)
         held = bool(SPAM_FLAGS.intersection(lead.flags))
-        keys, since = dedup_keys(source, parsed, received_at)
+        keys, since = dedup_keys(source.name, source.settings, parsed, received_at)
         return Acceptance(
             lead=lead,
             raw=raw,
@@ -274,7 +265,8 @@ class IntakeService:
         that is the same as one without an id, or "". The caller wakes `due` after the commit.
         """
         at = at or self._clock.now()
-        taken = self._events.take(conn, source.name, at, raw, parsed, flags)
+        before = self.inbox.settle(conn, source.name)
+        taken = self._events.take(conn, source.name, at, raw, parsed, flags, judge=True)
         items = [self.acceptance(source, at, raw, flagged(lead, flags), new_id(self._clock)) for lead in parsed.leads]
         if known is not None:
             same = [(item, "" if item.lead.lead_uid else known(item.lead)) for item in items]
@@ -282,7 +274,7 @@ class IntakeService:
         results = self._accept(conn, items) if items else []
         leads = tuple(result.lead_id for result in results if not result.duplicate)
         self.accepted += len(leads)
-        due = dict.fromkeys([*taken.due, *(name for result in results for name in result.connections)])
+        due = dict.fromkeys([*before, *taken.due, *(name for result in results for name in result.connections)])
         return replace(taken, due=tuple(due), leads=(*taken.leads, *leads))
 
     def wake(self, due: Sequence[str]) -> None:
@@ -302,6 +294,7 @@ class IntakeService:
 
     async def judge_calls(self) -> None:
         """Calls whose last event never came are ended. Raises StoreUnavailable."""
+        await self.inbox.drain()  # it may be among what is not worked on yet
         due = await self._db.write(self._events.judge)
         if due:
             self._wake(due)
@@ -325,69 +318,33 @@ class IntakeService:
 
     async def _drain_one(self, record: bytes) -> None:
         name, inbound, ids, over_rate = from_record(record)
-        # Its source may have left the configuration meanwhile: what was answered 2xx is kept all the same.
-        source = self._sources.get(name) or Source(name, self._orphans, self._orphans.settings())
         try:
-            parsed = source.door.parse(source.settings, inbound, self._region)
+            parsed = self._read(name, inbound)
         except (Refused, Unreadable):
-            parsed = Parsed((ParsedLead(flags=("no_contact",)),))
-        await self._commit(source, inbound, parsed, ids, over_rate=over_rate, spooled=True)
+            parsed = UNREADABLE
+        await self._commit(self._source_of(name), inbound, parsed, ids, over_rate=over_rate, spooled=True)
+
+    def _source_of(self, name: str) -> Source:
+        """It may have left the configuration meanwhile: what was answered 2xx is kept all the same."""
+        return self._sources.get(name) or Source(name, self._orphans, self._orphans.settings())
+
+    def _read(self, name: str, inbound: Inbound) -> Parsed:
+        source = self._source_of(name)
+        return source.door.parse(source.settings, inbound, self._region)
+
+    def _take_accepted(self, conn: Connection, name: str, inbound: Inbound, parsed: Parsed) -> Taken:
+        """The events of a request that was answered; its leads were stored before that.
+
+        Without any events its door reads it in another way now than when it came: then what it reads is a lead.
+        """
+        raw = raw_of(inbound)
+        if parsed.has_events:
+            return self._events.take(conn, name, inbound.received_at, raw, parsed)
+        source = self._source_of(name)
+        leads = parsed.leads or UNREADABLE.leads
+        items = [self.acceptance(source, inbound.received_at, raw, one, new_id(self._clock)) for one in leads]
+        results = self._accept(conn, items)
+        return Taken(due=tuple(dict.fromkeys(name for result in results for name in result.connections)))
 
 
-def to_lead(parsed: ParsedLead, lead_id: str, source: str, received_at: datetime, *, over_rate: bool) -> Lead:
-    """The lead as it is kept."""
-    return Lead(
-        id=lead_id,
-        source=source,
-        received_at=received_at,
-        lead_uid=parsed.lead_uid,
-        name=parsed.name,
-        phones=parsed.phones,
-        emails=parsed.emails,
-        messengers=parsed.messengers,
-        external_id=parsed.external_id,
-        company=parsed.company,
-        comment=parsed.comment,
-        form=parsed.form,
-        page_url=parsed.page_url,
-        referrer=parsed.referrer,
-        utm=parsed.utm,
-        click_ids=parsed.click_ids,
-        extra=parsed.extra,
-        call=parsed.call,
-        flags=(*parsed.flags, "spam_rate") if over_rate else parsed.flags,
-        touch=replace(parsed.touch, source=source) if parsed.touch else None,
-        browser_first_touch=parsed.browser_first_touch,
-    )
-
-
-def dedup_keys(source: Source, parsed: ParsedLead, at: datetime) -> tuple[tuple[str, ...], datetime | None]:
-    """Keys under which the same event would be stored, own first, and since when that counts as the same.
-
-    With the sender's own id: for ever. Without: equal content inside the window. The key
-    holds the window's number, so two processes cannot both store it; the window before is
-    asked too, so that a repeat just over the border is found.
-    """
-    if parsed.lead_uid:
-        return (f"u:{source.name}:{parsed.lead_uid}",), None
-    content = content_key(source.name, parsed)
-    window = source.settings.dedup_window
-    if window <= 0:
-        return (f"n:{source.name}:{content}:{at.timestamp():.6f}",), None
-    number = int(at.timestamp() // window)
-    keys = tuple(f"c:{source.name}:{content}:{n}" for n in (number, number - 1))
-    return keys, at - timedelta(seconds=window)
-
-
-def raw_of(inbound: Inbound) -> RawRequest:
-    """The request as it is kept with what it made."""
-    return RawRequest(
-        method=inbound.method,
-        url="/in/…" + ("?…" if inbound.query else ""),
-        headers={name: inbound.headers[name] for name in KEPT_HEADERS if name in inbound.headers},
-        body=inbound.body,
-        remote_ip=inbound.remote_ip,
-    )
-
-
-__all__ = ["IntakeService", "Source", "SpoolUnavailable", "dedup_keys", "raw_of", "to_lead"]
+__all__ = ["IntakeService", "Source", "SpoolUnavailable"]

@@ -13,7 +13,7 @@ from connectors.registry import SOURCES
 from jobs import yaml_positions
 from jobs.config import Settings
 from jobs.config_errors import ConfigError, Problem, YamlPath, choices, quote
-from jobs.intake import to_lead
+from jobs.kept import to_lead
 from jobs.yaml_positions import Document
 from leads.attribution import touch_from_json
 from leads.records import Lead

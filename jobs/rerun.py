@@ -9,7 +9,8 @@ from typing import Literal
 from sqlalchemy import Connection
 
 from connectors.doors import Inbound, Parsed, Refused, Unreadable, content_key
-from jobs.intake import IntakeService, Source, raw_of
+from jobs.intake import IntakeService, Source
+from jobs.kept import raw_of
 from jobs.marking import marked
 from jobs.refusing import about
 from jobs.spool_records import from_record

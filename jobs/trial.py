@@ -13,7 +13,8 @@ from connectors.doors import Inbound, Parsed, ParsedLead, Receipt, Refused, Repl
 from connectors.events import ParsedCall, ParsedMessage
 from connectors.samples import NAME
 from jobs.events import lead_of_call, told_of_call
-from jobs.intake import IntakeService, Source, raw_of
+from jobs.intake import IntakeService, Source
+from jobs.kept import raw_of
 from leads.calls import call_of, judged
 from leads.clock import Clock
 from leads.ids import new_id

@@ -15,16 +15,17 @@ from sqlalchemy import Connection, LargeBinary, insert, inspect, text
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import SQLModel
 
-from store import call_tables, conversation_tables, errand_tables, refused_tables, sync_tables, tables
+from store import call_tables, conversation_tables, errand_tables, inbox_tables, refused_tables, sync_tables, tables
 from store.db import StoreUnavailable, admin_engine
 
 assert tables  # imported so that their tables are in the metadata
 assert call_tables
 assert conversation_tables
 assert errand_tables
+assert inbox_tables
 assert refused_tables
 assert sync_tables
-HEAD = "0009"
+HEAD = "0010"
 """The newest migration; a test keeps it equal to the newest file in migrations/versions."""
 UPGRADE_LOCK = 7_305_116
 BACKUP_FORMAT = "leadhub-backup-1"

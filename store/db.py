@@ -41,8 +41,11 @@ class Database(Protocol):
     @property
     def is_sqlite(self) -> bool: ...
 
-    async def write(self, work: Work[Result]) -> Result:
-        """Runs `work` in a transaction; it is durable when this returns."""
+    async def write(self, work: Work[Result], *, behind: bool = False) -> Result:
+        """Runs `work` in a transaction; it is durable when this returns.
+
+        `behind`: nobody waits for it, so it has a transaction of its own, after what others wait for now.
+        """
         ...
 
     async def write_in_batch(self, work: BatchWork, item: Any) -> Any:
@@ -64,6 +67,7 @@ class _Job:
     item: Any
     batched: bool
     future: "asyncio.Future[Any]"
+    behind: bool = False
     outcome: Any = None
     failed: bool = False
 
@@ -140,15 +144,15 @@ class GroupCommitDatabase:
         for thread in self._threads:
             thread.start()
 
-    async def write(self, work: Work[Result]) -> Result:
-        return await self._submit(work, None, batched=False)  # type: ignore[no-any-return]  # what `work` returns
+    async def write(self, work: Work[Result], *, behind: bool = False) -> Result:
+        return await self._submit(work, None, batched=False, behind=behind)  # type: ignore[no-any-return]  # of `work`
 
     async def write_in_batch(self, work: BatchWork, item: Any) -> Any:
         return await self._submit(work, item, batched=True)
 
-    async def _submit(self, work: Callable[..., Any], item: Any, *, batched: bool) -> Any:
+    async def _submit(self, work: Callable[..., Any], item: Any, *, batched: bool, behind: bool = False) -> Any:
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._queue.put(_Job(work, item, batched, future))
+        self._queue.put(_Job(work, item, batched, future, behind))
         return await future
 
     async def read(self, work: Work[Result]) -> Result:
@@ -168,19 +172,25 @@ class GroupCommitDatabase:
             first = self._queue.get()
             if first is None:
                 return
-            group = [first]
+            group: list[_Job] = []
+            behind: list[_Job] = []
             ended = False
-            while len(group) < MAX_GROUP:
+            job: _Job | None = first
+            while True:
+                if job is None:
+                    ended = True
+                    break
+                (behind if job.behind else group).append(job)
+                if len(group) >= MAX_GROUP:
+                    break
                 try:
                     job = self._queue.get_nowait()
                 except queue.Empty:
                     break
-                if job is None:
-                    ended = True
-                    break
-                group.append(job)
-            run_group(self._write_engine, group)
-            _tell(group)
+            for jobs in (group, *([one] for one in behind)):
+                if jobs:
+                    run_group(self._write_engine, jobs)
+                    _tell(jobs)
             if ended:
                 return
 
@@ -295,7 +305,7 @@ class InlineDatabase:
         self._engine = make_engine(url, writer=True)
         self._read_engine = make_engine(url, writer=False)
 
-    async def write(self, work: Work[Result]) -> Result:
+    async def write(self, work: Work[Result], *, behind: bool = False) -> Result:
         return await self._run(work, None, batched=False)  # type: ignore[no-any-return]  # what `work` returns
 
     async def write_in_batch(self, work: BatchWork, item: Any) -> Any:

@@ -122,15 +122,23 @@ _CHANGED_CALL = (
 )
 
 
-def fold_calls(conn: Connection, subjects: Iterable[tuple[str, str]], clock: Clock) -> list[KnownCall]:
-    """Makes the calls (source, call id) of their events anew and returns them."""
-    return [_fold(conn, source, key, clock) for source, key in dict.fromkeys(subjects)]
+def fold_calls(
+    conn: Connection, subjects: Iterable[tuple[str, str]], clock: Clock, *, judge: bool = False
+) -> list[KnownCall]:
+    """Makes the calls (source, call id) of their events anew and returns them.
+
+    `judge`: those are ended whose last event has not come in time. Not while events are taken in: the next one may be
+    stored already and waits for its turn.
+    """
+    return [_fold(conn, source, key, clock, judge) for source, key in dict.fromkeys(subjects)]
 
 
-def _fold(conn: Connection, source: str, key: str, clock: Clock) -> KnownCall:
+def _fold(conn: Connection, source: str, key: str, clock: Clock, judge: bool) -> KnownCall:
     rows = events_of(conn, source, "call", key)
     last_at = max(row.received_at for row in rows)
-    call = judged(call_of(CallEvent.from_json(row.data["call"]) for row in rows), clock.now() - last_at)
+    call = call_of(CallEvent.from_json(row.data["call"]) for row in rows)
+    if judge:
+        call = judged(call, clock.now() - last_at)
     values: dict[str, Any] = {
         "changed_at": clock.now(),
         "waits_until": waits_until(call, last_at),

@@ -69,6 +69,7 @@ async def test_a_payment_is_a_note_on_the_payers_deal_once_per_state() -> None:
 async def test_a_payment_that_comes_before_its_lead_waits_for_it() -> None:
     async with hub(config(ALL, sources=shop())) as h:
         await pay(h)
+        await h.worked_on()
         (waiting,) = h.rows(t_errand)
         assert (waiting.kind, waiting.state) == ("payment", "ready")
         await h.post("site", {"name": "Иван", "phone": "8 916 123-45-67"})

@@ -14,6 +14,7 @@ from connectors.doors import Inbound
 from connectors.sandbox.base import Fault
 from jobs.config import Settings, load
 from store import admin
+from store.inbox_tables import t_inbox_request
 from store.spool import SpoolUnavailable
 from store.tables import t_delivery, t_lead, t_person
 from tests.simulate.virtual import VirtualLoop
@@ -65,10 +66,10 @@ class Report:
     problems: list[str] = field(default_factory=list)
 
 
-def prepare(folder: Path) -> tuple[Settings, Path]:
+def prepare(folder: Path, text: str = CONFIG) -> tuple[Settings, Path]:
     """Configuration and an empty migrated database, made once for many schedules."""
     config = folder / "config.yaml"
-    config.write_text(CONFIG.format(amo_user="1010101"), encoding="utf-8")
+    config.write_text(text.format(amo_user="1010101"), encoding="utf-8")
     template = folder / "template.db"
     admin.upgrade(f"sqlite:///{template}")
     return load(config, {}), template
@@ -76,6 +77,10 @@ def prepare(folder: Path) -> tuple[Settings, Path]:
 
 def run_seed(seed: int, settings: Settings, template: Path) -> Report:
     """Plays one schedule from its seed to its end."""
+    return play_seed(seed, settings, template, Schedule)
+
+
+def play_seed(seed: int, settings: Settings, template: Path, kind: "type[Schedule]") -> Report:
     loop = VirtualLoop()
     asyncio.set_event_loop(loop)
     shm = Path("/dev/shm")
@@ -85,7 +90,7 @@ def run_seed(seed: int, settings: Settings, template: Path) -> Report:
         try:
             world = World(loop, seed, folder, own, template)
             try:
-                return loop.run_until_complete(Schedule(world, seed).play())
+                return loop.run_until_complete(kind(world, seed).play())
             finally:
                 world.close()
         finally:
@@ -273,12 +278,16 @@ class Schedule:
             self.report.accepted += 1
 
     async def _post(self, source: str, body: dict[str, str]) -> tuple[int, Any] | None:
+        return await self._in_process(self._receive, source, body)
+
+    async def _in_process(self, receive: Any, source: str, body: Any) -> Any:
+        """What one of the processes answers, None if it died or took too long."""
         life = self.workers[self.rng.choice(list(self.workers))]
         if not life.alive or life.hub is None:
             return None
         token = LIFE.set(life)
         try:
-            task = self.world.loop.create_task(self._receive(life, source, body))
+            task = self.world.loop.create_task(receive(life, source, body))
         finally:
             LIFE.reset(token)
         done, _ = await asyncio.wait({task}, timeout=30.0)
@@ -316,8 +325,10 @@ class Schedule:
         while waited < QUIET_LIMIT_S:
             await asyncio.sleep(5.0)
             waited += 5.0
-            if not self.world.owed() and all(
-                life.hub and life.hub.spool.waiting == 0 for life in self.workers.values()
+            if (
+                not self.world.owed()
+                and not self._rows(t_inbox_request)
+                and all(life.hub and life.hub.spool.waiting == 0 for life in self.workers.values())
             ):
                 return
         self.report.problems.append(f"still owed after {waited} s: {self.world.owed()}")

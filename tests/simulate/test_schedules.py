@@ -5,9 +5,11 @@ from pathlib import Path
 import pytest
 
 from jobs.config import Settings
+from tests.simulate import doors
 from tests.simulate.schedule import prepare, run_seed
 
 SEEDS = 100
+DOOR_SEEDS = 25
 AT_ONCE = 5
 
 
@@ -25,6 +27,17 @@ def test_promises_hold_on_every_schedule(prepared: tuple[Settings, Path], first:
         if report.problems:
             problems[seed] = (report.problems, report.crashes)
     assert not problems, f"replay: python -m tests.simulate --seeds 1 --first SEED\n{problems}"
+
+
+@pytest.mark.slow
+def test_promises_hold_for_calls_and_messages(tmp_path: Path) -> None:
+    settings, template = prepare(tmp_path, doors.WITH_DOORS)
+    problems = {}
+    for seed in range(1, DOOR_SEEDS + 1):
+        report = doors.run_seed(seed, settings, template)
+        if report.problems:
+            problems[seed] = (report.problems, report.crashes)
+    assert not problems
 
 
 def test_a_seed_replays_exactly(prepared: tuple[Settings, Path]) -> None:

@@ -37,6 +37,7 @@ from jobs.pace import NORMAL, Pace
 from leads.incidents import Incident
 from store import admin, operator
 from store.db import InlineDatabase
+from store.inbox_tables import t_inbox_request
 from store.incidents import recent_incidents
 from store.tables import t_assignment, t_attempt, t_delivery, t_follow_up, t_lead, t_person
 from store.tokens import StoredTokens
@@ -295,7 +296,11 @@ class VirtualHub:
 
     async def quiet(self, within_s: float = 600.0) -> float:
         """Waits until nothing is on its way to a CRM; returns how many seconds that took."""
-        return await self.until(lambda: not self.owed(), within_s)
+        return await self.until(lambda: not self.rows(t_inbox_request) and not self.owed(), within_s)
+
+    async def worked_on(self, within_s: float = 60.0) -> float:
+        """Waits until every event that was accepted is made into what it tells of."""
+        return await self.until(lambda: not self.rows(t_inbox_request), within_s)
 
     # --- trouble ---------------------------------------------------------------------------------------------------
 

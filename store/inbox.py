@@ -1,0 +1,115 @@
+"""Requests with events, stored at the door and worked on afterwards, in the order in which they came."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+
+from store.inbox_tables import t_inbox_request
+
+ORDER_LOCK = 7_305_117
+"""PostgreSQL's advisory lock of whoever works on the inbox: one at a time keeps the order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """One request. `record` as the spool keeps it; `tries` that failed before."""
+
+    place: int
+    id: str
+    source: str
+    received_at: datetime
+    record: bytes
+    tries: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """`count` of those that wait, `oldest_at` of them; `failed`: of those that were tried in vain, with the last
+    error of the oldest."""
+
+    count: int = 0
+    oldest_at: datetime | None = None
+    failed: int = 0
+    error: str = ""
+
+
+# Built once: building a statement costs more than running it.
+_ADD = insert(t_inbox_request)
+_DUE = (
+    select(t_inbox_request)
+    .where(t_inbox_request.c.due_at <= bindparam("now"))
+    .order_by(t_inbox_request.c.place, t_inbox_request.c.id)
+    .limit(bindparam("limit"))
+)
+_DUE_OF_SOURCE = _DUE.where(t_inbox_request.c.source == bindparam("of_source"), t_inbox_request.c.tries == 0)
+_DONE = delete(t_inbox_request).where(
+    t_inbox_request.c.place == bindparam("of_place"), t_inbox_request.c.id == bindparam("of_id")
+)
+
+
+def add(conn: Connection, items: Sequence[Pending]) -> list[None]:
+    """Work for `Database.write_in_batch`."""
+    rows = [
+        {
+            "place": one.place,
+            "id": one.id,
+            "source": one.source,
+            "received_at": one.received_at,
+            "due_at": one.received_at,
+            "record": one.record,
+        }
+        for one in items
+    ]
+    conn.execute(_ADD, rows)
+    return [None] * len(items)
+
+
+def lock(conn: Connection, *, wait: bool) -> bool:
+    """Makes the caller the only one who works on the inbox until it commits. False: somebody else does."""
+    if conn.dialect.name != "postgresql":
+        return True  # there is one writer anyway
+    if not wait:
+        return bool(conn.exec_driver_sql("SELECT pg_try_advisory_xact_lock(%s)", (ORDER_LOCK,)).scalar())
+    conn.exec_driver_sql("SELECT pg_advisory_xact_lock(%s)", (ORDER_LOCK,))
+    return True
+
+
+def due(conn: Connection, now: datetime, *, limit: int, source: str = "") -> list[Pending]:
+    """The oldest first; with `source` only of that one, and only what never failed."""
+    values = {"now": now, "limit": limit}
+    query = _DUE
+    if source:
+        query, values = _DUE_OF_SOURCE, {**values, "of_source": source}
+    return [
+        Pending(row.place, row.id, row.source, row.received_at, row.record, row.tries)
+        for row in conn.execute(query, values)
+    ]
+
+
+def waits(conn: Connection, one: Pending) -> bool:
+    """Whether it is still to be worked on."""
+    which = (t_inbox_request.c.place == one.place, t_inbox_request.c.id == one.id)
+    return conn.execute(select(t_inbox_request.c.id).where(*which)).first() is not None
+
+
+def done(conn: Connection, pending: Sequence[Pending]) -> None:
+    if pending:
+        conn.execute(_DONE, [{"of_place": one.place, "of_id": one.id} for one in pending])
+
+
+def failed(conn: Connection, one: Pending, error: str, due_at: datetime) -> None:
+    """It stays, and is tried again at `due_at`; those behind it go on."""
+    which = (t_inbox_request.c.place == one.place, t_inbox_request.c.id == one.id)
+    conn.execute(update(t_inbox_request).where(*which).values(tries=one.tries + 1, due_at=due_at, last_error=error))
+
+
+def backlog(conn: Connection) -> Backlog:
+    columns = t_inbox_request.c
+    count, oldest_at = conn.execute(select(func.count(), func.min(columns.received_at))).one()
+    if not count:
+        return Backlog()
+    tried = select(columns.last_error).where(columns.tries > 0).order_by(columns.place)
+    errors = list(conn.execute(tried).scalars())
+    return Backlog(count, oldest_at, len(errors), errors[0] if errors else "")

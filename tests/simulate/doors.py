@@ -1,0 +1,143 @@
+"""Schedules in which people call and write: events in any order, repeated, of processes that die in between."""
+
+import asyncio
+import json
+import random
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from connectors.doors import Inbound
+from jobs.config import Settings
+from store.inbox_tables import t_inbox_request
+from store.spool import SpoolUnavailable
+from store.tables import t_call, t_event
+from tests.simulate.schedule import CONFIG, Report, Schedule, play_seed
+from tests.simulate.world import Killed, Life
+
+WITH_DOORS = CONFIG.replace(
+    "c: {{type: webform}}}}", "c: {{type: webform}}, pbx: {{type: asterisk}}, tg: {{type: telegram, url_token: t-1}}}}"
+).replace("alerts:\n", "  - {{from: [pbx], to: [amo, b24]}}\n  - {{from: [tg], to: [hs]}}\nalerts:\n")
+assert "telegram, url" in WITH_DOORS
+assert "[pbx]" in WITH_DOORS
+
+
+def run_seed(seed: int, settings: Settings, template: Path) -> Report:
+    """Plays one schedule from its seed to its end."""
+    return play_seed(seed, settings, template, DoorSchedule)
+
+
+class DoorSchedule(Schedule):
+    """`events`: (source, subject) -> what was accepted of it, once for each event."""
+
+    def __init__(self, world: Any, seed: int) -> None:
+        super().__init__(world, seed)
+        self.events: dict[tuple[str, str], set[str]] = {}
+
+    async def _send_all(self, number: int) -> None:
+        match number % 3:
+            case 0:
+                await self._call(number)
+            case 1:
+                await self._write(number)
+            case _:
+                await super()._send_all(number)
+
+    async def _call(self, number: int) -> None:
+        """Calls of people who send forms as well; each event is sent on its own, as a PBX does."""
+        rng = self.rng
+        for count in range(rng.randint(1, 4)):
+            await self._pause()
+            call_id = f"{number}.{count}"
+            story = _story(rng, call_id, f"7916000000{rng.randint(0, 4)}")
+            if rng.random() < 0.4:
+                rng.shuffle(story)
+            for event in story:
+                for _ in range(1 if rng.random() < 0.8 else 2):
+                    await self._deliver("pbx", f"call:{call_id}", event["event"], urlencode(event).encode())
+                if rng.random() < 0.5:
+                    await self._pause()
+
+    async def _write(self, number: int) -> None:
+        rng = self.rng
+        chat = 5_210_000 + number
+        for count in range(rng.randint(1, 5)):
+            await self._pause()
+            who = {"id": chat, "is_bot": False, "first_name": f"Person {number}"}
+            told = {"message_id": 100 + count, "from": who, "chat": {"id": chat, "type": "private"}}
+            told |= {"date": int(self.world.clock.now().timestamp()), "text": f"enquiry {number}.{count}"}
+            body = json.dumps({"update_id": number * 100 + count, "message": told}).encode()
+            for _ in range(1 if rng.random() < 0.7 else 2):
+                await self._deliver("tg", f"chat:{chat}", str(100 + count), body)
+
+    async def _pause(self) -> None:
+        await self.world.clock.sleep(self.rng.choice([0.0, 0.05, 1.0, 20.0, 100.0]) * self.rng.random())
+
+    async def _deliver(self, source: str, subject: str, event: str, body: bytes) -> None:
+        """As a careful vendor does: again until the answer is below 300."""
+        while True:
+            answer = await self._in_process(self._handed, source, body)
+            if answer is not None and answer < 300:
+                break
+            await self.world.clock.sleep(self.rng.uniform(0.5, 3.0))
+        known = self.events.setdefault((source, subject), set())
+        if event in known:
+            self.report.duplicates_sent += 1
+        elif not known:
+            self.accepted[subject] = {"source": source, "phone": "", "lead_id": ""}
+            self.report.accepted += 1
+        known.add(event)
+
+    async def _handed(self, life: Life, source: str, body: bytes) -> int:
+        assert life.hub is not None
+        await life.step()
+        found = life.hub.intake.source(source)
+        assert found is not None
+        form = source == "pbx"
+        inbound = Inbound(
+            method="POST",
+            path_tail="" if form else "t-1",
+            query=[],
+            headers={"content-type": "application/x-www-form-urlencoded" if form else "application/json"},
+            body=body,
+            remote_ip="203.0.113.7",
+            received_at=self.world.clock.now(),
+        )
+        try:
+            reply = await life.hub.intake.receive(found, inbound)
+        except SpoolUnavailable:
+            return 503
+        except Killed:
+            raise asyncio.CancelledError from None
+        await life.step()
+        return reply.status
+
+    def _check(self) -> None:
+        super()._check()
+        problems = self.report.problems
+        left = self._rows(t_inbox_request)
+        if left:
+            problems.append(f"{len(left)} accepted events are not worked on: {left[0].last_error}")
+        stored: dict[tuple[str, str], int] = {}
+        for row in self._rows(t_event):
+            prefix = "call" if row.kind == "call" else "chat"
+            key = (row.source, f"{prefix}:{row.key}")
+            stored[key] = stored.get(key, 0) + 1
+        for key, told in self.events.items():
+            if stored.get(key, 0) != len(told):
+                problems.append(f"{len(told)} events of {key} were accepted, {stored.get(key, 0)} are stored")
+        for call in self._rows(t_call):
+            if not call.lead_id:
+                problems.append(f"the call {call.key} made no lead")
+
+
+def _story(rng: random.Random, call_id: str, caller: str) -> list[dict[str, str]]:
+    base = {"linkedid": call_id, "uniqueid": call_id, "direction": "in", "caller": caller, "did": "74951112233"}
+    story = [{**base, "event": "start"}]
+    talked = rng.random() < 0.6
+    if talked:
+        story.append({**base, "event": "answer", "extension": "101"})
+    end = {"disposition": "ANSWERED" if talked else "NO ANSWER", "duration": "60", "billsec": "50" if talked else "0"}
+    if rng.random() < 0.85 or not story[1:]:
+        story.append({**base, "event": "hangup", "extension": "101" if talked else "", **end})
+    return story
