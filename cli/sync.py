@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.frame import CannotRun, ConfigOption, JsonOption, load_settings, not_fine, print_json, say
+from cli.frame import CannotRun, ConfigOption, JsonOption, load_settings, not_fine, print_json, say, warn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -134,6 +134,7 @@ def _named(settings: "Settings", name: str) -> list[str]:
 def _run(settings: "Settings", name: str, wish: "Wish") -> "PassResult":
     from cli.opened import actor, with_database
     from cli.sync_progress import Shown
+    from cli.words import Words
     from connectors.errors import ConnectorError
     from jobs.sync.beside import run_or_ask
     from jobs.sync.opening import CannotSync
@@ -151,6 +152,11 @@ def _run(settings: "Settings", name: str, wish: "Wish") -> "PassResult":
 
     try:
         return with_database(settings, work, make=True)
+    except KeyboardInterrupt:
+        again = f"leadhub sync run {name}"
+        words = Words.of(settings)
+        warn(words(f"stopped; goes on where it was: {again}", f"прервано; продолжить с того же места: {again}"))
+        raise typer.Exit(130) from None
     except (CannotSync, ConnectorError, MappingError) as error:
         raise CannotRun(f"{name}: {error}", "leadhub check --live says more") from error
 

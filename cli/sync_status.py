@@ -28,6 +28,7 @@ STATES = {
     "ok": ("ok", "в порядке", "green"),
     "waits": ("waits for a yes", "ждёт разрешения", "yellow"),
     "failed": ("does not run", "не идёт", "red"),
+    "stopped": ("stopped, goes on with the next pass", "прервана, продолжится со следующим проходом", "yellow"),
     "shadow": ("shadow, writes nothing", "теневая, ничего не пишет", "cyan"),
 }
 

@@ -48,7 +48,9 @@ class Sync(shapes.Shape):
     right: str
     object: Literal["contact", "company", "deal", "lead"]
     direction: Literal["left_to_right", "right_to_left", "both"]
-    state: Literal["never_ran", "running", "ok", "waits", "failed", "shadow"] = Field(description="waits: for a yes")
+    state: Literal["never_ran", "running", "ok", "waits", "failed", "stopped", "shadow"] = Field(
+        description="waits: for a yes; stopped: goes on with the next pass"
+    )
     lag_seconds: float | None = Field(description="since both sides were looked at")
     last_pass: Pass | None
     shadow: bool

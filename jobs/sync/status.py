@@ -10,7 +10,8 @@ from sqlalchemy import Connection, Row
 from jobs.config_syncs import SyncSettings
 from jobs.sync.packing import plain
 from jobs.sync.passes import looked_at
-from store import sync_log, sync_pairs, sync_records
+from jobs.sync.service import lease_of
+from store import leases, sync_log, sync_pairs, sync_records
 
 SHOWN = 1000
 """Issues of one sync that are listed."""
@@ -20,7 +21,9 @@ WRITES = ("create", "update", "link", "archive", "delete", "tag", "restored")
 
 @dataclass(frozen=True, slots=True)
 class SyncStatus:
-    """`state`: never_ran, running, ok, waits (for a yes), failed, shadow. `lag_s`: since both sides were looked at.
+    """`state`: never_ran, running, ok, waits (for a yes), failed, stopped (goes on with the next pass), shadow.
+
+    `lag_s`: since both sides were looked at.
 
     `asked`: a person wants a pass, and none has begun. `would`: what the brake held back, by what and side.
     """
@@ -47,7 +50,7 @@ class SyncStatus:
 
     @property
     def fine(self) -> bool:
-        return self.state not in ("waits", "failed") and not self.counted
+        return self.state not in ("waits", "failed", "stopped") and not self.counted
 
     def to_json(self) -> dict[str, Any]:
         listed: dict[str, list[Mapping[str, Any]]] = {"ambiguous": [], "conflicts": [], "problems": []}
@@ -76,7 +79,7 @@ class SyncStatus:
 def status(conn: Connection, name: str, settings: SyncSettings, now: datetime, *, issues: int = SHOWN) -> SyncStatus:
     """`issues`: at most so many are listed; `counted` has them all."""
     looked, _ = looked_at(conn, name)
-    state, last = _stands(conn, name, settings, looked)
+    state, last = _stands(conn, name, settings, looked, now)
     pairs = sync_pairs.counts(conn, name)
     return SyncStatus(
         name,
@@ -95,7 +98,7 @@ def status(conn: Connection, name: str, settings: SyncSettings, now: datetime, *
 
 
 def _stands(
-    conn: Connection, name: str, settings: SyncSettings, looked: datetime | None
+    conn: Connection, name: str, settings: SyncSettings, looked: datetime | None, now: datetime
 ) -> tuple[str, Row[Any] | None]:
     """The state, and the pass that it comes from.
 
@@ -106,6 +109,8 @@ def _stands(
     if last is None:
         return ("never_ran" if looked is None else "shadow" if settings.shadow else "ok"), None
     if last.state == "running":
+        if not leases.held_by_another(conn, lease_of(name), now):
+            return "stopped", last  # its process is gone
         before = newest[1] if len(newest) > 1 else None
         trouble = _trouble(before, looked)
         if before is None or not trouble or _got_further(conn, last, trouble):
@@ -115,16 +120,16 @@ def _stands(
 
 
 def _trouble(row: Row[Any] | None, looked: datetime | None) -> str:
-    if row is None or row.state not in ("braked", "failed"):
+    if row is None or row.state not in ("braked", "failed", "stopped"):
         return ""
     if looked is not None and row.ended_at is not None and looked > row.ended_at:
         return ""
-    return "waits" if row.state == "braked" else "failed"
+    return "waits" if row.state == "braked" else str(row.state)
 
 
 def _got_further(conn: Connection, running: Row[Any], trouble: str) -> bool:
-    if trouble == "failed":
-        return bool(running.counts)
+    if trouble != "waits":
+        return bool(running.counts) or trouble == "stopped"
     request = sync_log.request(conn, running.request_id) if running.request_id else None
     return written(running.counts) > 0 or (request is not None and request.yes)
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest_asyncio
 from sqlalchemy import Connection, select
 
-from store import sync_log, sync_pairs, sync_records
+from jobs.sync.service import lease_of
+from store import leases, sync_log, sync_pairs, sync_records
 from store.sync_log import Issue
 from store.sync_pairs import Pair
 from store.sync_tables import t_sync_request
@@ -190,6 +191,14 @@ async def test_a_pass_that_the_brake_holds_says_what_to_do_and_one_button_lets_i
     text = await told(quiet)
     assert "проход вот-вот начнётся" in text
     assert 'value="1"' not in text
+
+
+async def test_a_pass_whose_process_is_gone_is_told_as_stopped_and_not_as_running(quiet: QuietHub) -> None:
+    await a_pass(quiet, state="running", ended_at=None, counts={"create_right": 3})
+    assert "прервана" in await told(quiet)
+    now = quiet.clock.now()
+    await quiet.write(lambda conn: leases.take(conn, lease_of("contacts"), "another hub", now))
+    assert ">идёт<" in await told(quiet)
 
 
 async def test_a_stopped_pair_and_lost_records_have_their_buttons(quiet: QuietHub) -> None:
