@@ -80,7 +80,7 @@ def _moved(settings: "Settings") -> "Callable[[Ready], Awaitable[dict[str, Any]]
     from cli.sync_progress import Shown
     from jobs.migrate.comparing import survey
     from jobs.migrate.moving import move_all
-    from jobs.migrate.report import report_json
+    from jobs.migrate.report import issues_of, report_json
 
     async def work(ready: "Ready") -> dict[str, Any]:
         shown = {step: Shown(settings, step.object, ready.clock) for step in ready.move.steps}
@@ -96,7 +96,8 @@ def _moved(settings: "Settings") -> "Callable[[Ready], Awaitable[dict[str, Any]]
         refused = passes[0].result
         if refused.state == "failed" and not any(name.startswith("create") for name in refused.counts):
             raise CannotRun(f"{passes[0].step.object}: {refused.error}", "leadhub check --live says more")
-        return report_json(ready, passes, await survey(ready, both=True))
+        tallies = await survey(ready, both=True)
+        return report_json(ready, passes, tallies, await issues_of(ready))
 
     return work
 

@@ -1,11 +1,12 @@
 """The plan and the outcome of a move, for people."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
+from cli.sync_status import issue_line
 from cli.words import Words
 
 if TYPE_CHECKING:
@@ -25,20 +26,9 @@ BY = {
 }
 WHY = {
     "absent": ("not there", "нет в новой CRM"),
-    "ambiguous": (
-        "unclear who is who: leadhub sync conflicts list",
-        "неясно, кто есть кто: leadhub sync conflicts list",
-    ),
+    "ambiguous": ("unclear who is who, see below", "неясно, кто есть кто, см. ниже"),
     "refused": ("refused by the new CRM", "новая CRM не приняла"),
     "creating": ("outcome unknown, the next run looks", "исход неизвестен, выяснит следующий запуск"),
-}
-FOUND = {
-    "absent": ("not there", "не переехало"),
-    "stages": ("not at their stage", "не на своей стадии"),
-    "sums": ("sums that differ", "суммы расходятся"),
-    "links": ("links missing", "нет связей"),
-    "unmapped": ("values without a counterpart", "значений без пары"),
-    "fields": ("fields that differ", "полей отличается"),
 }
 NOT_MOVED = (
     "Not moved: notes, tasks, calls and files; they stay in the old CRM.",
@@ -78,6 +68,7 @@ def report_lines(words: Words, report: Mapping[str, Any]) -> Iterator[Text]:
             )
     for name, one in report["objects"].items():
         yield from _object(words, name, one)
+    yield from _issues(words, report["issues"])
     yield from _not_moved(words, report)
     if report["differences"]:
         many = words.count(
@@ -202,6 +193,18 @@ def _not_moved(words: Words, report: Mapping[str, Any]) -> Iterator[Text]:
                     f"{words(*NAMES[name])}: время создания новая CRM ставит сама; см. словарь.",
                 )
             )
+
+
+def _issues(words: Words, issues: Sequence[Mapping[str, Any]]) -> Iterator[Text]:
+    """With what decides each; `conflicts list` shows only syncs of the configuration."""
+    for issue in issues[:SHOWN]:
+        line = issue_line(words, issue, issue["ends"])
+        yield Text(f"  {issue['id']}  {words(*NAMES[issue['object']])}: {line}", style="yellow")
+    if issues:
+        how = words("decide, then run again", "решите и запустите ещё раз")
+        yield Text(f"  {how}: leadhub sync conflicts resolve ID --pair L R | --apart | --again | --done")
+    if len(issues) > SHOWN:
+        yield Text(words(f"  and {len(issues) - SHOWN} more: --json", f"  и ещё {len(issues) - SHOWN}: --json"))
 
 
 def _money(words: Words, text: str, currency: str) -> str:

@@ -120,7 +120,7 @@ class Account:
             record["_embedded"] = {"tags": self._named_tags(entity, tags), "companies": []}
             if entity == "leads":
                 price = item.get("price", 0)
-                closed = now if status[1] in (142, 143) else None
+                closed = item.get("closed_at", now) if status[1] in (142, 143) else None
                 record.update(price=price, pipeline_id=status[0], status_id=status[1], closed_at=closed)
                 record.update(loss_reason_id=item.get("loss_reason_id"), source_id=None)
                 record["_embedded"]["contacts"] = []

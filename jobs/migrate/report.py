@@ -6,6 +6,8 @@ from typing import Any
 from jobs.migrate.comparing import SHOWN, Tally
 from jobs.migrate.moving import Moved
 from jobs.migrate.opening import Ready
+from jobs.sync.status import issue_json
+from store import sync_log
 
 NOT_MOVED = ("notes", "tasks", "calls", "files")
 
@@ -15,7 +17,22 @@ def plan_json(ready: Ready, tallies: Sequence[Tally]) -> dict[str, Any]:
     return {**_head(ready), "moved": False, "dictionary": dictionary_json(ready), "objects": _objects(tallies)}
 
 
-def report_json(ready: Ready, passes: Sequence[Moved], tallies: Sequence[Tally]) -> dict[str, Any]:
+async def issues_of(ready: Ready) -> list[dict[str, Any]]:
+    """What a person has to decide, or should know, before the move is complete."""
+    found: list[dict[str, Any]] = []
+    for step in ready.move.steps:
+        rows = await ready.db.read(lambda conn, step=step: sync_log.issues(conn, step.sync))  # type: ignore[misc]
+        chosen = ready.move.settings.syncs[step.sync]
+        found += [
+            {**issue_json(row), "object": step.object, "ends": {"left": chosen.left, "right": chosen.right}}
+            for row in rows
+        ]
+    return found
+
+
+def report_json(
+    ready: Ready, passes: Sequence[Moved], tallies: Sequence[Tally], issues: Sequence[dict[str, Any]]
+) -> dict[str, Any]:
     """`differences`: how many things are not as they should be; 0 when the move is complete."""
     objects = _objects(tallies)
     finished = all(one.result.state == "done" for one in passes) and len(passes) == len(ready.move.steps)
@@ -36,6 +53,7 @@ def report_json(ready: Ready, passes: Sequence[Moved], tallies: Sequence[Tally])
         ],
         "dictionary": dictionary_json(ready),
         "objects": objects,
+        "issues": list(issues),
     }
 
 

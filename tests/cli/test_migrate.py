@@ -141,3 +141,18 @@ def test_in_russian(scene: Scene) -> None:
     ran = scene.migrate("--yes", "--sample", "2")
     assert (ran.status, "проба: 2" in ran.out, "Обе CRM совпадают." in ran.out) == (0, True, True), ran.out
     assert scene.there("deals") == 2
+
+
+def test_who_is_who_is_asked_with_the_command_that_decides_it(scene: Scene) -> None:
+    for name in ("Анна", "Игорь"):
+        scene.new.records.create("contacts", {"firstname": name, "phone": "+79160000000"}, [])
+    ran = scene.migrate("--yes", "--json")
+    report = json.loads(ran.out)
+    assert (ran.status, report["objects"]["contact"]["absent"]) == (1, {"ambiguous": 1})
+    (issue,) = report["issues"]
+    assert (issue["kind"], issue["object"], len(issue["right_ids"])) == ("ambiguous", "contact", 2)
+    assert issue["id"] in scene.migrate("--yes").out
+    decided = inside("sync", "conflicts", "resolve", issue["id"], "--apart", folder=scene.folder)
+    assert decided.status == 0, decided.err
+    assert scene.migrate("--yes").status == 0
+    assert scene.there("contacts") == PEOPLE + 2
