@@ -168,7 +168,7 @@ def _retry(settings: "Settings", which: str) -> None:
     async def work(db: "Database") -> bool:
         if await db.write(lambda conn: replying.decide(conn, which, "retry", actor=actor(), clock=clock)):
             return True
-        gathering = Gathering(db, clock, locale=settings.hub.locale, zone=settings.hub.zone, wake=lambda _: None)
+        gathering = Gathering(db, clock, settings, lambda _: None)
         return await replying.note_now(db, gathering, which, actor=actor(), clock=clock)
 
     if not with_database(settings, work):

@@ -46,6 +46,9 @@ class TalkSettings(DoorSettings):
     SENDS_WITH: ClassVar[tuple[str, ...]] = ()
     """The settings without which nothing can be sent; empty: the vendor takes no messages from us."""
 
+    GIVES_FILES: ClassVar[bool] = False
+    """Files come as ids, which the vendor changes for the file itself with the settings of `SENDS_WITH`."""
+
     quiet: Seconds = Field(120.0, gt=0, description="later messages become one note after so long a silence, e.g. 2m")
     quiet_most: Seconds = Field(
         900.0, gt=0, description="a talk without pauses is noted at the latest after so long, e.g. 15m"
@@ -63,6 +66,10 @@ class TalkSettings(DoorSettings):
             why = f"needs {', '.join(missing)}" if missing else "is not possible: this source takes no answers"
             raise ValueError(f"auto_reply {why}")
         return self
+
+    @property
+    def can_fetch(self) -> bool:
+        return self.GIVES_FILES and self.can_send
 
     @property
     def can_send(self) -> bool:

@@ -124,6 +124,15 @@ class Records(Protocol):
 
 
 @runtime_checkable
+class Files(Protocol):
+    """Gives a file of a conversation of which the vendor told an id only."""
+
+    async def file(self, file_id: str) -> tuple[str, AsyncIterator[bytes]]:
+        """(content type, the bytes). PermanentError when it is gone."""
+        ...
+
+
+@runtime_checkable
 class Listens(Protocol):
     """Receives events over a connection of our own (AMI, IMAP, long polling) instead of requests."""
 

@@ -384,7 +384,7 @@ def build_hub(
             checkpoint=checkpoint,
             pace=pace,
         ),
-        gathering=Gathering(db, clock, locale=settings.hub.locale, zone=settings.hub.zone, wake=wake),
+        gathering=Gathering(db, clock, settings, wake),
         syncs=make_syncs(
             settings,
             lambda name: connections[name].opened(settings),

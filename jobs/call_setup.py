@@ -42,8 +42,9 @@ def copies_by_source(sources: Mapping[str, Source]) -> dict[str, CopySettings]:
 
 def recordings_of(hub: Hub, clock: Clock, links: Mapping[str, Link], copies: Mapping[str, CopySettings]) -> Recordings:
     fetchable = frozenset(name for name, link in links.items() if isinstance(link, Records))
+    perishable = frozenset(name for name in fetchable if getattr(links[name], "addresses_run_out", False))
     after_s = {name: settings.after for name, settings in copies.items()}
-    return Recordings(clock, hub.locale, hub.zone, str(hub.public_url or ""), fetchable, after_s)
+    return Recordings(clock, hub.locale, hub.zone, str(hub.public_url or ""), fetchable, after_s, perishable)
 
 
 def callback_watch(

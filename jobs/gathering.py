@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
-from zoneinfo import ZoneInfo
+from urllib.parse import quote
 
 from sqlalchemy import Connection
 
+from connectors.conversing import TalkSettings
+from jobs.config import Settings
 from jobs.conversations import MESSAGE, event_of
 from leads.clock import Clock
 from leads.conversations import Attachment, labels_of, note_of
@@ -36,13 +38,17 @@ def channel_name(channel: str) -> str:
 class Gathering:
     """Makes notes that are due; safe to run in several processes at once. Methods raise StoreUnavailable."""
 
-    def __init__(
-        self, db: Database, clock: Clock, *, locale: str, zone: ZoneInfo, wake: Callable[[tuple[str, ...]], None]
-    ) -> None:
+    def __init__(self, db: Database, clock: Clock, settings: Settings, wake: Callable[[tuple[str, ...]], None]) -> None:
         self._db = db
         self._clock = clock
-        self._labels = labels_of(locale)
-        self._zone = zone
+        self._labels = labels_of(settings.hub.locale)
+        self._zone = settings.hub.zone
+        self._public_url = str(settings.hub.public_url or "").rstrip("/")
+        self._fetchable = {
+            name
+            for name, one in settings.sources.items()
+            if isinstance(one.settings, TalkSettings) and one.settings.can_fetch
+        }
         self.wake = wake
 
     async def run(self) -> None:
@@ -77,7 +83,7 @@ class Gathering:
                 labels=self._labels,
                 zone=self._zone,
                 channel=channel_name(talk.channel),
-                link=_public_link,
+                link=partial(self._link, talk.source),
             )
             if note.text:
                 conversations.add_note(conn, talk, note.text, note.keys, names, self._clock)
@@ -88,7 +94,10 @@ class Gathering:
         conversations.nothing_to_note(conn, talk.id)
         return tuple(names) if made else ()
 
-
-def _public_link(attachment: Attachment) -> str:
-    """The vendor's link, unless it is one that only we can open."""
-    return attachment.url if attachment.url.startswith(("https://", "http://")) else ""
+    def _link(self, source: str, attachment: Attachment) -> str:
+        """The vendor's, unless it is one that only we can open: then ours, for who is signed in."""
+        if attachment.url.startswith(("https://", "http://")):
+            return attachment.url
+        if not attachment.id or not self._public_url or source not in self._fetchable:
+            return ""
+        return f"{self._public_url}/media/{quote(source, safe='')}/{quote(attachment.id, safe='')}"

@@ -24,11 +24,14 @@ class Recordings:
     fetchable: Collection[str] = ()
     copied_after: Mapping[str, float] = field(default_factory=dict)
     """Source -> after how many seconds its recordings are to be copied."""
+    perishable: Collection[str] = ()
+    """Those of `fetchable` whose vendor's addresses run out: our own link is better there."""
 
     def linked(self, known: KnownCall) -> KnownCall:
-        """With a link where the vendor gives only an id."""
+        """With a link of ours where the vendor gives only an id, or an address that runs out."""
         call = known.call
-        if call.recording_url or not call.recording_id or not self._own(known):
+        lasts = call.recording_url and known.source not in self.perishable
+        if lasts or not call.recording_id or not self._own(known):
             return known
         return replace(known, call=replace(call, recording_url=self._own(known)))
 

@@ -20,7 +20,7 @@ from web.actions import Actions, OverAlready
 from web.entrance import Entrance
 from web.page_templates import FILES, link
 from web.plain import plain_text
-from web.recordings import NoRecording, recording
+from web.recordings import NoRecording, media, recording
 from web.search import clean_query, find_phone
 from web.sign_in import SignIn
 from web.sources import SourcesPage
@@ -57,6 +57,7 @@ class Console:
             Route("/leads/{lead_id}", show(self._lead)),
             Route("/leads/{lead_id}/discard", change(self._discard_one), methods=["POST"]),
             Route("/recordings/{call_id}", show(self._recording)),
+            Route("/media/{source}/{file_id}", show(self._media)),
             Route("/retry", change(self._retry), methods=["POST"]),
             Route("/retry-failed", change(self._retry_failed), methods=["POST"]),
             Route("/discard", change(self._discard), methods=["POST"]),
@@ -79,6 +80,13 @@ class Console:
     async def _recording(self, visit: Visit) -> Response:
         try:
             return await recording(self._hub, visit.request.path_params["call_id"])
+        except NoRecording as error:
+            return self._entrance.problem(visit.request, error.status)
+
+    async def _media(self, visit: Visit) -> Response:
+        asked = visit.request.path_params
+        try:
+            return await media(self._hub, asked["source"], asked["file_id"])
         except NoRecording as error:
             return self._entrance.problem(visit.request, error.status)
 

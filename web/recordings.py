@@ -7,12 +7,15 @@ from fastapi import APIRouter, HTTPException
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from connectors.errors import ConnectorError, PermanentError
+from connectors.links import Files
 from jobs.app import Hub
 from jobs.recording_copies import Heard
 from web import api_models as shapes
 from web.api_calls import CallId
 
 PLAYED = "audio/"
+PICTURES = frozenset(("image/jpeg", "image/png", "image/gif", "image/webp"))
+"""What a browser shows without running anything in it."""
 ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {"content": {"audio/*": {}, "application/octet-stream": {}}, "description": "The recording"},
     302: {"description": "Only the vendor has it: where"},
@@ -41,6 +44,25 @@ async def recording(hub: Hub, call_id: str) -> Response:
         gone = isinstance(error, PermanentError) and error.gone
         raise NoRecording(404 if gone else 502, str(error)) from error
     return StreamingResponse(_all(first, heard.content), media_type=_kind(heard), headers={"Accept-Ranges": "none"})
+
+
+async def media(hub: Hub, source: str, file_id: str) -> Response:
+    """A picture, voice message or file that somebody sent in a messenger. Raises NoRecording."""
+    link: object = hub.links.get(source)
+    if not isinstance(link, Files):
+        raise NoRecording(404, "files of this source cannot be fetched")
+    try:
+        kind, content = await link.file(file_id)
+        first = await anext(aiter(content), b"")
+    except ConnectorError as error:
+        raise NoRecording(404 if isinstance(error, PermanentError) else 502, str(error)) from error
+    shown = kind in PICTURES or kind.startswith((PLAYED, "video/"))
+    headers = {"Cache-Control": "private, max-age=600", "X-Content-Type-Options": "nosniff"}
+    if not shown:
+        headers["Content-Disposition"] = "attachment"
+    return StreamingResponse(
+        _all(first, content), media_type=kind if shown else "application/octet-stream", headers=headers
+    )
 
 
 async def _all(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -26,7 +26,9 @@ class _Expired(AuthError):
 
 
 class OnlinePbxLink(ApiLink):
-    """3 requests a second (a consumer's note)."""
+    """3 requests a second (a consumer's note). Addresses of recordings live for half an hour or so."""
+
+    addresses_run_out = True
 
     def __init__(self, opening: LinkOpening, settings: OnlinePbxSettings, key: str) -> None:
         super().__init__(opening, settings.api_url, Rate(3, 1.0), secrets=(key,))

@@ -11,6 +11,7 @@ class TelegramBotSettings(ChatSettings):
     """A source of type `telegram`. With `secret_token` unset the address alone is the secret: set `url_token` then."""
 
     SENDS_WITH: ClassVar = ("bot_token",)
+    GIVES_FILES = True
     keyed_with = ("secret_token",)
 
     secret_token: Secret | None = Field(None, description="secret_token given to setWebhook; Telegram sends it back")

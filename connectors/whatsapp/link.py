@@ -1,6 +1,6 @@
 """Answers through the Cloud API; 360dialog takes the same messages at its own address."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from datetime import timedelta
 from typing import Final
 
@@ -9,6 +9,7 @@ import httpx
 from connectors.base import Rate
 from connectors.errors import AuthError, ConnectorError, PermanentError, RateLimitedError, RetryableError
 from connectors.links import LinkOpening, Outgoing
+from connectors.recordings import download, origin
 from connectors.replies import ReplyLink, answered, object_of
 from connectors.trees import items, part, text
 from connectors.whatsapp.failures import WORDS
@@ -40,6 +41,15 @@ class CloudLink(ReplyLink):
         }
         answer = await self.http.call(self.operation, "POST", self._path, writes=True, json=body, headers=self._headers)
         return next((text(one, "id") for one in items(object_of(answer), "messages")), "")
+
+    async def file(self, file_id: str) -> tuple[str, AsyncIterator[bytes]]:
+        """By the address that Meta gives for five minutes and that wants the token again."""
+        if not file_id.isascii() or not file_id.isalnum():
+            raise PermanentError("Meta has no such file", "whatsapp.file", gone=True)
+        found = await self.http.call("whatsapp.file", "GET", f"/{file_id}", writes=False, headers=self._headers)
+        url = text(object_of(found), "url")
+        own = (origin(url),) if url else ()
+        return await download(self.http, "whatsapp.file", url, own=own, headers=self._headers, clock=self.clock)
 
     def refusal(self, operation: str, response: httpx.Response, *, writes: bool) -> ConnectorError | None:
         return meta_refusal(operation, response)

@@ -12,6 +12,7 @@ class WhatsAppSettings(TalkSettings):
     """A source of type `whatsapp`."""
 
     SENDS_WITH: ClassVar = ("access_token", "phone_number_id")
+    GIVES_FILES = True
     signed_with = ("app_secret",)
 
     app_secret: Secret | None = Field(None, description="secret of the Meta app, which signs every request")

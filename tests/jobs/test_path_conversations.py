@@ -48,6 +48,19 @@ async def test_who_writes_by_sms_has_his_number_only_and_makes_one_lead() -> Non
         assert "сообщение 3" in talk_notes(h)[0]
 
 
+@virtual
+async def test_a_picture_of_telegram_is_a_link_of_ours_where_we_can_fetch_it() -> None:
+    bot = "tg: {type: telegram, secret_token: s3cret, bot_token: '1:sandbox', api_url: 'http://tg.test'}"
+    async with hub(config(ALL, sources=bot, hub="public_url: 'https://hub.test', ")) as h:
+        await Chat(h).say(photo=[{"file_id": "AgAC-_1", "width": 90}])
+        await h.until(lambda: talk_notes(h), 300.0)
+        assert "[фото] https://hub.test/media/tg/AgAC-_1" in talk_notes(h)[0]
+    async with hub(config(ALL, sources=TELEGRAM, hub="public_url: 'https://hub.test', ")) as h:
+        await Chat(h).say(photo=[{"file_id": "AgAC-_1", "width": 90}])
+        await h.until(lambda: talk_notes(h), 300.0)
+        assert "https://" not in talk_notes(h)[0]
+
+
 def close_deals(h: VirtualHub) -> None:
     for deal in h.amocrm.deals.values():
         deal["status_id"] = 142

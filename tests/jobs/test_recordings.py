@@ -1,12 +1,18 @@
 """A recording that comes after its call became a lead is told to the CRM once."""
 
 import json
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
 from connectors.sandbox.base import SandboxRequest, SandboxResponse
+from jobs.recordings import Recordings
+from leads.calls import Call
+from leads.clock import SystemClock
 from store.call_tables import t_call_recording
 from store.conversation_tables import t_note_duty
+from store.events import KnownCall
 from tests.support.hub_on_virtual_time import VirtualHub, config, hub, virtual
 
 LINK = "https://rec.example.test/1.mp3"
@@ -103,3 +109,14 @@ async def test_a_call_that_takes_no_recording_is_told_in_a_note() -> None:
         await told(h, "cdr", recording=LINK)
         await h.until(lambda: shown(h, "hs"), 120.0)
         assert shown(h, "hs") == ["note"]
+
+
+def test_an_address_that_runs_out_gives_way_to_a_link_of_ours() -> None:
+    call = Call(recording_id="u1", recording_url="https://pbx.test/1.mp3")
+    known = KnownCall("c1", "pbx", "u1", datetime(2026, 11, 24, tzinfo=UTC), "", call, {})
+    clock, at = SystemClock(), "https://hub.test"
+    lasting = Recordings(clock, "en", UTC, at, {"pbx"})
+    perishable = Recordings(clock, "en", UTC, at, {"pbx"}, perishable={"pbx"})
+    assert lasting.linked(known).call.recording_url == "https://pbx.test/1.mp3"
+    assert perishable.linked(known).call.recording_url == "https://hub.test/recordings/c1"
+    assert replace(perishable, fetchable=()).linked(known) == known

@@ -8,6 +8,7 @@ import httpx
 import pytest_asyncio
 from sqlalchemy import select
 
+from connectors.errors import PermanentError
 from store import users
 from store.db import StoreUnavailable
 from store.tables import t_audit_entry, t_lead
@@ -418,3 +419,33 @@ async def test_an_error_of_ours_is_a_page_without_a_trace(quiet: QuietHub) -> No
         answer: httpx.Response = await browser.get("/leads")
     assert answer.status_code == 500
     assert "Traceback" not in answer.text
+
+
+class OneFile:
+    """A messenger that has one picture and one page."""
+
+    async def close(self) -> None:
+        return
+
+    async def file(self, file_id: str) -> tuple[str, AsyncIterator[bytes]]:
+        if file_id not in ("picture", "page"):
+            raise PermanentError("gone", "file", gone=True)
+
+        async def content() -> AsyncIterator[bytes]:
+            yield b"<b>"
+
+        return ("image/png" if file_id == "picture" else "text/html"), content()
+
+
+async def test_files_of_messengers_are_for_who_is_signed_in_and_never_pages_of_ours(closed: QuietHub) -> None:
+    closed.hub.links["tg"] = OneFile()
+    async with closed.visitor() as browser:
+        refused = await browser.get("/media/tg/picture")
+        assert (refused.status_code, refused.headers["location"].partition("?")[0]) == (303, "/login")
+        await sign_in(browser)
+        shown, page = await browser.get("/media/tg/picture"), await browser.get("/media/tg/page")
+        assert (shown.status_code, shown.headers["content-type"], shown.content) == (200, "image/png", b"<b>")
+        assert page.headers["content-type"] == "application/octet-stream"
+        assert page.headers["content-disposition"] == "attachment"
+        for path in ("/media/tg/other", "/media/nowhere/picture"):
+            assert (await browser.get(path)).status_code == 404
