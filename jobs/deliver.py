@@ -29,14 +29,13 @@ from connectors.base import (
 from connectors.errors import AuthError, ConnectorError, PermanentError, UnknownOutcomeError
 from jobs.checkpoints import Checkpoint
 from jobs.companies import Companies
+from jobs.lesser import leave_out
 from jobs.progress import Progress, SentTimes, kind_of, next_look
 from leads.clock import Clock
 from store.delivery_records import Claimed
 
 FIND_COMPANY_S = 5.0
 """A lead does not wait longer than this to learn whether its company is in the CRM already."""
-REFUSALS_BEFORE_BARE = 2
-"""After so many refusals of a draft only the bare minimum is sent."""
 
 
 class LookLater(Exception):
@@ -171,16 +170,15 @@ class Run:
         drafts = await self.planner.drafts(progress)
         self._drop(drafts.dropped)
         if not contact_id:
-            contact_id = await self._ensure(drafts.contact)
+            contact_id = await self._contact(drafts.contact)
         self._link("contact", self.claimed.person.id, contact_id)
         company_id = drafts.company_id
         if progress.mode == "new":
-            deal = drafts.deal
             if drafts.company is not None and not company_id:
                 company_id = await self._company(drafts.company)
             if drafts.company is not None and company_id:
                 self._link("company", drafts.company.key, company_id)
-            deal = dataclasses.replace(deal, contact_id=contact_id, company_id=company_id)
+            deal = dataclasses.replace(drafts.deal, contact_id=contact_id, company_id=company_id)
             deal_id = await self._ensure(deal)
             self.arrived_at = self.clock.now()
             self._link("deal", lead.id, deal_id)
@@ -314,13 +312,21 @@ class Run:
             try:
                 step.id = await self._send(kind, sent)
             except PermanentError as error:
-                if error.gone or step.bare:
+                if error.gone or not leave_out(step, draft, error.fields, self.planner.without):
                     raise
-                step.bare = not error.fields or len(step.refused) >= REFUSALS_BEFORE_BARE
-                step.refused.extend(error.fields)
         _, dropped = self.planner.without(draft, tuple(step.refused), bare=step.bare)
         self._drop(dropped)
         return step.id
+
+    async def _contact(self, draft: ContactDraft) -> str:
+        """Empty when the CRM takes none, whatever is left out: the deal comes all the same, its note says who it is."""
+        try:
+            return await self._ensure(draft)
+        except PermanentError as error:
+            if error.gone:
+                raise
+            self._drop((Dropped("contact", "", str(error)),))
+            return ""
 
     async def _ensure_extra(self, draft: Draft) -> str:
         """Note, task and company: the lead is in the CRM without them, so a refusal only makes it incomplete."""
@@ -390,4 +396,5 @@ class Run:
         self._dropped.extend(one for one in dropped if one not in self._dropped)
 
     def _link(self, kind: str, our_id: str, vendor_id: str) -> None:
-        self._links.append((kind, our_id, vendor_id))
+        if vendor_id:
+            self._links.append((kind, our_id, vendor_id))

@@ -72,6 +72,7 @@ class Outcomes:
             record_id=result.record_id,
             contact_id=result.contact_id,
             company_id=result.company_id,
+            assigned_to="" if result.created else run.progress.user,
             outcome="created" if result.created else "joined",
             incomplete=kept,
             error_kind="incomplete" if kept else "",

@@ -1,7 +1,7 @@
 """Names that a mapping uses -> the ids of one CRM; what has none is dropped and told, and never stops a lead."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeVar
 
@@ -116,7 +116,7 @@ class Resolved:
     names: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     locale: Locale = "en"
 
-    def without(self, draft: Draft, refused: Iterable[str], *, bare: bool = False) -> tuple[Draft, tuple[Dropped, ...]]:
+    def without(self, draft: Draft, refused: Sequence[str], *, bare: bool = False) -> tuple[Draft, tuple[Dropped, ...]]:
         """`draft` without what the CRM refused (field ids, codes, or attributes such as "stage"), and what that was.
 
         `bare`: only what a manager needs to call. Doing it twice changes nothing more.
@@ -133,10 +133,14 @@ class Resolved:
             attributes = list(dict.fromkeys([*attributes, "stage"]))  # a stage is one of its pipeline
         own: Mapping[str, Any] = getattr(draft, "fields", {})
         gone = [key for key in own if bare or wanted & {key.casefold(), self._name(key)[0].casefold()}]
-        if not attributes and not gone:
+        ours = {way.casefold() for key, (label, _) in self.names.items() for way in (key, label)}
+        # Not of ours: made mandatory in the CRM. A person is to know, whatever stands in for it.
+        strange = [name for name in refused if name.casefold() not in ours and not hasattr(draft, name)]
+        if not attributes and not gone and not strange:
             return draft, ()
         why = WHY[self.locale]["refused"]
         dropped = [self._dropped(key, own[key], why) for key in gone]
+        dropped += [Dropped(name, "", why) for name in dict.fromkeys(strange)]
         dropped += [Dropped(name, _shown(getattr(draft, name)), why) for name in attributes]
         changes: dict[str, Any] = {name: type(getattr(draft, name))() for name in attributes}
         if gone:

@@ -89,6 +89,8 @@ class Settlement:
     record_id: str = ""
     contact_id: str = ""
     company_id: str = ""
+    assigned_to: str = ""
+    """Of the deal that was joined; "" leaves what was decided for a new one."""
     outcome: str = ""
     incomplete: list[dict[str, Any]] = field(default_factory=list)
     error_kind: str = ""

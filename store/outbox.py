@@ -226,7 +226,7 @@ def _settle(conn: Connection, done: Settlement) -> None:
         values["outcome"] = done.outcome
     if done.arrived_at or done.state == "delivered":
         values["arrived_at"] = done.arrived_at or done.now
-    for name in ("record_id", "contact_id", "company_id"):
+    for name in ("record_id", "contact_id", "company_id", "assigned_to"):
         if value := getattr(done, name):
             values[name] = value
     if done.looked_up:

@@ -16,6 +16,9 @@ log = logging.getLogger(__name__)
 PATIENCE_S = 3.0
 """How long the first lead waits for the field lists; then it goes with the mark in its name."""
 FRESH_S = 3600.0
+SAME_S = 2.0
+JUST_READ_S = 900.0
+"""A list that was read so short a time ago, with users and pipelines say, is not read again before a lead."""
 NO_RIGHTS_S = 600.0
 AFTER_FAILURE_S = 60.0
 BLOCKED_S = 3600.0
@@ -33,10 +36,13 @@ class AccountFields:
         self._entities = entities
         self._fields = {entity: EntityFields() for entity in entities}
         self._blocked: dict[tuple[str, str], float] = {}
+        self._demanded: dict[str, set[int]] = {}
         self._tried_to_make: set[str] = set()
         self._due = dict.fromkeys(entities, float("-inf"))
         self._waited: set[str] = set()
         self._reading: dict[str, asyncio.Task[None]] = {}
+        self._listing: dict[str, asyncio.Task[list[Row]]] = {}
+        self._listed: dict[str, float] = {}
 
     async def ready(self, entity: str, patience_s: float = PATIENCE_S) -> None:
         """Sees to it that the lists are read; waits only while nothing is known of `entity`, and not for long."""
@@ -48,16 +54,26 @@ class AccountFields:
             await asyncio.wait([self._reading[entity]], timeout=patience_s)
             self._waited.add(entity)
 
-    def learn(self, entity: str, fields: EntityFields) -> None:
-        """What somebody else has just read of the same account: saves the calls, unless the key field is to be made."""
-        if KEY_FIELD in fields.by_code and not self._is_reading(entity):
-            self._fields[entity] = fields
-            self._due[entity] = self._api.clock.monotonic() + FRESH_S
+    async def rows(self, entity: str) -> list[Row]:
+        """The list as the vendor gives it; who asks meanwhile, or a moment later, gets the same: calls are scarce."""
+        task = self._listing.get(entity)
+        age_s = self._api.clock.monotonic() - self._listed.get(entity, float("-inf"))
+        if task is None or (task.done() and age_s > SAME_S):
+            task = self._listing[entity] = asyncio.get_running_loop().create_task(self._list(entity))
+        return await asyncio.shield(task)
 
     def of(self, entity: str) -> EntityFields:
         now = self._api.clock.monotonic()
         blocked = [code for (owner, code), until in self._blocked.items() if owner == entity and until > now]
-        return self._fields.get(entity, EntityFields()).without(blocked)
+        known = self._fields.get(entity, EntityFields()).without(blocked)
+        return replace(known, demanded=frozenset(self._demanded.get(entity, ())))
+
+    def demand(self, entity: str, fields: Iterable[FieldRef]) -> None:
+        """The account refuses records without these: they are sent with a stand-in until the process ends."""
+        for ref in fields:
+            self._demanded.setdefault(entity, set()).add(ref.id)
+            extra = {"event": "amocrm.field_demanded", "entity": entity, "field_id": ref.id}
+            log.warning("the account insists on a field", extra=extra)
 
     def block(self, entity: str, codes: Iterable[str]) -> None:
         """The account refuses these fields of ours: do without them for a while."""
@@ -69,12 +85,14 @@ class AccountFields:
     def forget(self) -> None:
         """The lists have changed: read them again at the next call, whatever was refused before."""
         self._due = dict.fromkeys(self._entities, float("-inf"))
+        self._listed.clear()
         self._waited.clear()
         self._blocked.clear()
         self._tried_to_make.clear()
 
     async def close(self) -> None:
-        tasks = [task for task in self._reading.values() if not task.done()]
+        both = (*self._reading.values(), *self._listing.values())
+        tasks = [task for task in both if not task.done()]
         for task in tasks:
             task.cancel()
         if tasks:
@@ -83,11 +101,19 @@ class AccountFields:
     def _is_reading(self, entity: str) -> bool:
         return entity in self._reading and not self._reading[entity].done()
 
-    async def _read(self, entity: str) -> None:
+    async def _list(self, entity: str) -> list[Row]:
         PRIORITY.set(FRESH)  # in a task of its own; all leads wait for it, so it does not queue behind a backlog
+        rows = await list_field_rows(self._api, entity)
+        self._fields[entity] = fields_from(rows)
+        self._listed[entity] = self._api.clock.monotonic()
+        return rows
+
+    async def _read(self, entity: str) -> None:
+        PRIORITY.set(FRESH)
         wait_s = FRESH_S
         try:
-            self._fields[entity] = await list_fields(self._api, entity)
+            if self._api.clock.monotonic() - self._listed.get(entity, float("-inf")) > JUST_READ_S:
+                await self.rows(entity)
             await self._have_key_field(entity)
         except (AuthError, PermanentError):
             wait_s = NO_RIGHTS_S

@@ -25,7 +25,7 @@ Params = list[tuple[str, str]]
 
 @dataclass(eq=False)
 class RefusedError(PermanentError):
-    """A 400 or 422 with the vendor's answer, which names the refused records and paths."""
+    """A 400 or 422 with the vendor's answer, which names the refused records and paths; of one record its errors."""
 
     answer: Any = field(default=None, repr=False)
 

@@ -16,6 +16,8 @@ from connectors.amocrm.metadata import ENTITY_OF, pipeline_rows, read_metadata
 from connectors.amocrm.payloads import (
     KEY_FIELD,
     Body,
+    EntityFields,
+    FieldRef,
     call_body,
     company_body,
     contact_body,
@@ -35,6 +37,7 @@ from connectors.amocrm.records import (
     is_person,
     kept_values,
     key_of,
+    missing_fields,
     own_code,
     pipelines,
     refused_fields,
@@ -298,6 +301,10 @@ class AmocrmClient:
                 return await writer.create(body)
             except PermanentError as error:
                 refused = [name for name in error.fields if own_code(name)]
+                if missing := _missing(error, self._fields.of(entity)):
+                    self._fields.demand(entity, missing)
+                    names = tuple(ref.name or str(ref.id) for ref in missing)
+                    raise PermanentError(error.message, error.operation, error.status, fields=names) from error
                 if refused:
                     self._fields.block(entity, refused)
                 elif not error.fields and body.own and error.status in (400, 422):
@@ -351,6 +358,11 @@ class AmocrmClient:
             if candidate.id == pipeline and stage is not None:
                 return pipeline, stage.id
         raise PermanentError("no open stage to reopen into", "reopen deal", fields=("pipeline",))
+
+
+def _missing(error: PermanentError, fields: EntityFields) -> tuple[FieldRef, ...]:
+    """Fields of the account that it insists on, as far as the refusal or the list of fields tells."""
+    return missing_fields(error.answer, fields) if isinstance(error, RefusedError) and error.answer else ()
 
 
 def _keyed_body(

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from connectors.amocrm.account import ENTITIES, AccountFields, list_field_rows
 from connectors.amocrm.api import AmocrmApi
-from connectors.amocrm.records import Row, field_info, fields_from, pipelines, rows_of, user
+from connectors.amocrm.records import Row, field_info, pipelines, rows_of, user
 from connectors.base import CrmUser, FieldInfo, Kind, Metadata, Pipeline
 from connectors.errors import ConnectorError, RetryableError
 
@@ -33,10 +33,8 @@ async def read_metadata(api: AmocrmApi, account: AccountFields) -> Metadata:
         _missing("pipelines", error)
     try:
         for kind, entity in ENTITY_OF.items():
-            rows = await list_field_rows(api, entity)
+            rows = await (account.rows(entity) if entity in ENTITIES else list_field_rows(api, entity))
             fields[kind] = tuple(map(field_info, rows))
-            if entity in ENTITIES:
-                account.learn(entity, fields_from(rows))
         known.add("fields")
     except ConnectorError as error:
         _missing("fields", error)

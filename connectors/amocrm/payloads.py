@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any
@@ -46,6 +46,8 @@ ALWAYS_THERE = frozenset({"UTM_SOURCE", "UTM_MEDIUM", "UTM_CAMPAIGN", "UTM_CONTE
 """Sent even when the field list could not be read; the rest differs by region and age of the account."""
 CHOICES = frozenset({"select", "radiobutton", "category", "multiselect"})
 DATES = frozenset({"date", "date_time", "birthday"})
+NO_DATE = 43_200
+"""1 January 1970 at noon."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,9 @@ class FieldRef:
     code: str = ""
     type: str = "text"
     enum_ids: frozenset[int] = frozenset()
+    name: str = ""
+    mandatory: bool = False
+    """In some stage, for people; the API as a rule does not ask for it (unverified)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +70,8 @@ class EntityFields:
     known: bool = False
     by_id: Mapping[int, FieldRef] = field(default_factory=dict)
     by_code: Mapping[str, FieldRef] = field(default_factory=dict)
+    demanded: frozenset[int] = frozenset()
+    """Fields without which the account has refused a record: never left empty from then on."""
 
     def without(self, codes: Iterable[str]) -> "EntityFields":
         gone = frozenset(codes)
@@ -74,10 +81,11 @@ class EntityFields:
             self.known,
             {ref.id: ref for ref in self.by_id.values() if ref.code not in gone},
             {code: ref for code, ref in self.by_code.items() if code not in gone},
+            self.demanded,
         )
 
     def and_also(self, ref: FieldRef) -> "EntityFields":
-        return EntityFields(self.known, {**self.by_id, ref.id: ref}, {**self.by_code, ref.code: ref})
+        return replace(self, by_id={**self.by_id, ref.id: ref}, by_code={**self.by_code, ref.code: ref})
 
     def tracks(self, code: str) -> bool:
         """Whether to send the tracking field `code`: known to be there, or nothing is known against it."""
@@ -134,6 +142,13 @@ class _Custom:
             else:
                 self.add(key, field_values(value, ref), key)
 
+    def add_demanded(self) -> None:
+        """A stand-in for each field that the account insists on and that nothing was known for."""
+        sent = {str(value.get(way)) for value in self.values for way in ("field_id", "field_code")}
+        for ref in (self.fields.by_id.get(key) for key in sorted(self.fields.demanded)):
+            if ref is not None and not {str(ref.id), ref.code} & sent:
+                self.add(str(ref.id), [stand_in(ref)], str(ref.id))
+
 
 # --- bodies ---------------------------------------------------------------------------------
 
@@ -148,6 +163,7 @@ def deal_body(draft: DealDraft, fields: EntityFields) -> Body:
         if code and value and fields.tracks(code):
             custom.add(code, [{"value": str(value)}], "utm")
     custom.add_all(draft.fields)
+    custom.add_demanded()
     json: dict[str, Any] = {"name": draft.title[:NAME_MAX] if keyed else marked_name(draft.title, draft.key)}
     if draft.price:
         json["price"] = whole_price(draft.price)
@@ -174,6 +190,7 @@ def contact_body(draft: ContactDraft, fields: EntityFields) -> Body:
     custom.add("EMAIL", [{"value": email, "enum_code": "WORK"} for email in draft.emails], "emails")
     keyed = custom.add_own(KEY_FIELD, draft.key)
     custom.add_all(draft.fields)
+    custom.add_demanded()
     name = draft.name.strip() or next(iter((*draft.phones, *draft.emails)), "")
     if not keyed and not draft.phones and not draft.emails:
         name = marked_name(name, draft.key)  # nothing else to look this contact up by
@@ -279,6 +296,17 @@ def field_values(value: Any, ref: FieldRef | None = None) -> list[dict[str, Any]
     if kind in CHOICES and ref and text.isdecimal() and int(text) in ref.enum_ids:
         return [{"enum_id": int(text)}]
     return [{"value": text}]
+
+
+def stand_in(ref: FieldRef) -> dict[str, Any]:
+    """What a field that must not be empty is sent with when nothing is known: nobody takes it for an answer."""
+    if ref.type in CHOICES and ref.enum_ids:
+        return {"enum_id": min(ref.enum_ids)}
+    if ref.type == "checkbox":
+        return {"value": False}
+    if ref.type in DATES:
+        return {"value": NO_DATE}
+    return {"value": "0" if ref.type in ("numeric", "price", "monetary") else "-"}
 
 
 def marked_name(name: str, key: str) -> str:

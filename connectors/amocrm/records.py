@@ -99,6 +99,18 @@ def refused_fields(errors: Iterable[Row], origins: tuple[str, ...]) -> tuple[str
     return tuple(dict.fromkeys(names))
 
 
+def missing_fields(errors: Iterable[Row], fields: EntityFields) -> tuple[FieldRef, ...]:
+    """The account's fields that FieldMissing is about: those named by id, code or name, else all that are mandatory."""
+    lacking = [error for error in errors if error.get("code") == "FieldMissing"]
+    if not lacking:
+        return ()
+    said = {part for error in lacking for part in re.split(r"[^\w]+", str(error.get("path", "")))}
+    told = " ".join(str(error.get("detail", "")) for error in lacking)
+    refs = [ref for ref in fields.by_id.values() if ref.id not in fields.demanded and not own_code(ref.code)]
+    named = [ref for ref in refs if {str(ref.id), ref.code} - {""} & said or (ref.name and f'"{ref.name}"' in told)]
+    return tuple(named or [ref for ref in refs if ref.mandatory])
+
+
 def error_text(errors: Iterable[Row]) -> str:
     """Code and path of each error; never `detail`, which may repeat what was sent."""
     texts = [f"{error.get('code', 'refused')} at {error.get('path', '?')}" for error in errors]
@@ -118,7 +130,14 @@ def field_ref(row: Row) -> FieldRef | None:
         return None
     enums = row.get("enums")
     enum_ids = {int(enum["id"]) for enum in enums if _id(enum).isdecimal()} if isinstance(enums, list) else set()
-    return FieldRef(int(row["id"]), str(row.get("code") or ""), str(row.get("type") or "text"), frozenset(enum_ids))
+    return FieldRef(
+        id=int(row["id"]),
+        code=str(row.get("code") or ""),
+        type=str(row.get("type") or "text"),
+        enum_ids=frozenset(enum_ids),
+        name=str(row.get("name") or ""),
+        mandatory=bool(row.get("required_statuses") or row.get("is_required")),
+    )
 
 
 def values_of(row: Row, code: str, fields: EntityFields = EntityFields()) -> list[Row]:  # noqa: B008 - frozen

@@ -103,4 +103,4 @@ class Writer:
         gone = (error.gone and bool(body.path)) or any(
             name in fields for name in ("contact_id", "deal_id", "company_id")
         )
-        return PermanentError(text, self._operation, error.status, fields=fields, gone=gone)
+        return RefusedError(text, self._operation, error.status, fields=fields, gone=gone, answer=errors)

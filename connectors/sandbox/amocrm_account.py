@@ -54,6 +54,8 @@ class Account:
         self.events: deque[Record] = deque(maxlen=KEPT_EVENTS)
         self.subscriptions = Subscriptions(self._take_id)
         self.host = host
+        self.demands: Callable[[str, Record], list[tuple[str, str]]] = lambda entity, item: []
+        """What an administrator made mandatory: (entity, new record) -> codes and paths of what is missing."""
         self.stores = self._make_stores()
 
     # --- the account itself ---------------------------------------------------------------------
@@ -106,6 +108,8 @@ class Account:
     def _make(self, entity: str, item: Record) -> Callable[[], Record]:
         """Checks at once, does the work when called: one bad item rejects the whole request."""
         custom = self._checked(entity, item)
+        if missing := self.demands(entity, item):
+            raise Invalid(*missing)
         embedded = item.get("_embedded") or {}
         status = self._stage(item) if entity == "leads" else (0, 0)
         contacts = [self._linked("contacts", link, order) for order, link in enumerate(embedded.get("contacts") or [])]

@@ -35,9 +35,9 @@ OwnNames = Annotated[dict[str, str], AfterValidator(_are_ours)]
 SYNONYMS: Final[dict[Meaning, str]] = {
     "name": "name fullname fio фио имя имяифамилия фамилияимя фамилияиимя фамилияимяотчество фиополностью displayname"
     " contactperson контактноелицо каквасзовут какквамобращаться имяклиента nameclient",
-    "first_name": "firstname fname givenname forename",
-    "middle_name": "middlename patronymic patronymicname secondname отчество",
-    "last_name": "lastname lname surname familyname фамилия",
+    "first_name": "firstname fname givenname forename namefirst namesfirst namefirstname namegiven fullnamefirst",
+    "middle_name": "middlename patronymic patronymicname secondname namemiddle namesmiddle namemiddlename отчество",
+    "last_name": "lastname lname surname familyname namelast nameslast namelastname namefamily fullnamelast фамилия",
     "phone": "phone phonenumber tel telephone telephonenumber telnumber mobile mobilephone mobilenumber cell cellphone"
     " phones телефон телефоны тел номертелефона телефонномер номермобильного мобильный мобильныйтелефон сотовый"
     " контактныйтелефон телефондлясвязи номер telefon nomer phonefull fullphone whatsapp ватсап вотсап",

@@ -238,8 +238,9 @@ async def test_the_task_of_a_repeat_goes_to_who_is_responsible_for_the_deal_now(
         await come(h, phone=PHONE, comment="окна")
         (deal,) = h.amocrm.deals.values()
         deal["responsible_user_id"] = 1010103  # a person gave it to a colleague
-        await come(h, phone=PHONE, comment="двери")
+        again = await come(h, phone=PHONE, comment="двери")
         assert [user for _, user in h.tasks("amo")] == ["1010101", "1010103"]
+        assert h.delivery(again).assigned_to == "1010103"
 
 
 @virtual

@@ -319,6 +319,23 @@ async def test_metadata_saves_the_first_lead_the_field_lists() -> None:
         assert x.paths(seen) == ["POST /api/v4/contacts", "POST /api/v4/leads"]
 
 
+async def test_the_first_lead_and_the_metadata_share_one_reading_of_the_fields() -> None:
+    async with connected() as x:
+        await x.crm.ensure_fields(CONNECTOR.needed_fields, create=True)
+        seen = len(x.layer.requests)
+        await asyncio.gather(x.crm.metadata(), x.crm.create(IVAN), x.crm.find_contact(IVAN.phones, (), ""))
+        lists = [path for path in x.paths(seen) if "custom_fields" in path]
+        assert len(lists) == len(set(lists)) == 3
+
+
+async def test_where_only_the_key_field_is_missing_the_lists_are_not_read_again() -> None:
+    async with connected() as x:
+        await x.crm.metadata()
+        seen = len(x.layer.requests)
+        await x.crm.create(deal(await x.crm.create(IVAN)))
+        assert not [path for path in x.paths(seen) if path.startswith("GET")]
+
+
 async def test_metadata_leaves_out_what_the_token_may_not_read() -> None:
     async with connected(admin=False) as x:
         assert (await x.crm.metadata()).known == {"pipelines", "fields"}

@@ -105,6 +105,9 @@ def test_names_are_put_together() -> None:
         == "Иван Петрович Сидоров"
     )
     assert lead_of({"name": "Иван", "last_name": "Сидоров"}).name == "Иван Сидоров"
+    for group in ("name", "your-name", "names", "form_fields[name]"):
+        lead = lead_of(f"{group}[first]=Ivan&{group}[middle]=P.&{group}[last]=Petrov&tel=89161234567")
+        assert (lead.name, lead.extra) == ("Ivan P. Petrov", {})
     assert lead_of({"name": "Иван Сидоров", "Фамилия": "Сидоров"}).name == "Иван Сидоров"
 
 
