@@ -54,6 +54,11 @@ class AccountFields:
             await asyncio.wait([self._reading[entity]], timeout=patience_s)
             self._waited.add(entity)
 
+    def learn(self, entity: str, fields: EntityFields) -> None:
+        """What somebody else has just read of the same account: saves the calls."""
+        self._fields[entity] = fields
+        self._listed[entity] = self._api.clock.monotonic() - 2 * SAME_S
+
     async def rows(self, entity: str) -> list[Row]:
         """The list as the vendor gives it; who asks meanwhile, or a moment later, gets the same: calls are scarce."""
         task = self._listing.get(entity)
