@@ -4,8 +4,8 @@ One worker owns a connection (see `store.leases`), so the limit needs no lock be
 processes. Calls that wait for their turn together leave together where the vendor takes
 batches: with no backlog a call leaves alone and at once.
 
-A fresh lead's calls leave as soon as the limit allows. All others leave evenly once half of
-a window is used, and never take the last of a bucket: so a fresh lead that comes in the middle
+A fresh lead's calls leave as soon as the limit allows. All others leave evenly once half a second
+of a window is used, and never take the last of a bucket: so a fresh lead that comes in the middle
 of a backlog finds a place a moment later, where a burst would have left nothing of the window.
 """
 
@@ -33,6 +33,8 @@ COLD_START_S = 0.3
 """That takes them up to so long, so that they arrive close to calls that leave later."""
 FRESH_RESERVE = 8
 """Calls of a bucket that are kept for fresh leads."""
+BURST_S = 0.5
+"""So much of a window may leave at once; when it is used up, a fresh lead waits that long for the first to leave it."""
 SLOWEST_FACTOR = 0.1
 RECOVERY_S = 30.0
 """After a refusal the pace is cut, and is whole again after this long without another."""
@@ -120,7 +122,8 @@ class Limiter:
             self._grants.popleft()
         if len(self._grants) >= self.rate.calls:
             wait = max(wait, self._grants[-self.rate.calls] + window - now)
-        if priority != FRESH and 2 * len(self._grants) >= self.rate.calls:
+        burst = self.rate.calls * min(0.5, BURST_S / window)
+        if priority != FRESH and len(self._grants) >= burst:
             wait = max(wait, self._grants[-1] + window / self.rate.calls - now)
         return wait
 

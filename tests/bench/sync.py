@@ -252,9 +252,10 @@ class Run:
         records = await leads.records()
         made_at = self.watched[self.sides[0]].made_at
         fresh_s = [made_at[records[lead]] - at for lead, at in leads.sent_at.items() if lead in records]
-        for name in SYNCS:  # what the leads have left there, and what came too late to be linked
-            await self._passes([name])
-        await asyncio.sleep(SETTLE_S)
+        for _ in range(2):  # what the leads have left there, and what the CRM itself then put into the new records
+            for name in SYNCS:
+                await self._passes([name])
+            await asyncio.sleep(SETTLE_S)
         again = Counter[str]()
         for name in SYNCS:
             again += await self._passes([name], full=True)
