@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from connectors.base import Metadata, Target
+from connectors.errors import ConnectorError
 from connectors.records import RecordObject, RecordPort
 from connectors.registry import CONNECTORS
 from jobs.audit import no_transport, slowed
@@ -135,7 +136,7 @@ async def _leads(ready: Ready, port: RecordPort) -> int:
         return 0
     try:
         return await patiently(lambda: port.count("lead"), ready.clock) or 0
-    except Exception:  # only told along with the rest
+    except ConnectorError:  # only told along with the rest
         return 0
 
 

@@ -4,7 +4,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leads.merge import EQUAL, FLOWS, RULES, Agreed, FieldNow, Flow, Form, Rule, Side, flipped, mark, merge, taken_away
+from leads.merge import (
+    EQUAL,
+    FLOWS,
+    RULES,
+    Agreed,
+    FieldNow,
+    Flow,
+    Form,
+    Rule,
+    Side,
+    Verdict,
+    flipped,
+    mark,
+    merge,
+    taken_away,
+)
 
 TEXTS = st.sampled_from(["", "a", "b", "12", "7", "2026-11-24", "#x", "long " * 40])
 LISTS = st.lists(st.sampled_from(["+79161234567", "+79160000001", "+79160000002"]), unique=True).map(
@@ -71,6 +86,14 @@ def test_one_way_the_source_wins_and_a_change_of_the_copy_alone_is_left(flow: Fl
     assert merge(now("l", "r"), agreed("old"), "newest", flow, "right").to == to
     copy_changed = now("old", "new") if flow == "left_to_right" else now("new", "old")
     assert merge(copy_changed, agreed("old"), "newest", flow) == EQUAL
+
+
+def test_one_way_the_rule_for_the_copy_keeps_what_people_wrote_there_and_lists_keep_their_own() -> None:
+    assert merge(now("l", "r"), None, "right", "left_to_right") == Verdict(conflict=True)
+    assert merge(now("new", "old"), agreed("old"), "right", "left_to_right").to == ("right",)
+    both = merge(now(("1",), ("2",)), None, "append", "left_to_right")
+    assert (both.to, both.union) == (("right",), True)
+    assert merge(now(("1",), ("1", "2")), agreed(("1",), ("1",)), "append", "left_to_right") == EQUAL
 
 
 def test_without_a_base_what_is_empty_is_filled_and_two_values_need_the_rule() -> None:
