@@ -55,7 +55,7 @@ class AsteriskSettings(CallSettings):
     """A source of type `asterisk`: the hangup handler's requests, the AMI stream, or both."""
 
     ami: AmiSettings | None = Field(
-        None, description="manager interface, for calls ordered from the hub; it is not listened to yet"
+        None, description="manager interface (AMI): its events are listened to, and calls are ordered over it"
     )
     extension_pattern: str = Field(r"\d{2,5}", description="regular expression of what a colleague's channel is called")
     trunks: tuple[str, ...] = Field((), description="names of trunks that look like extensions, e.g. 88")
