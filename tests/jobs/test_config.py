@@ -223,3 +223,12 @@ def test_an_assignment_that_is_hardly_meant_is_a_warning(tmp_path: Path) -> None
 def test_webhooks_of_a_synced_crm_that_nothing_proves_are_a_warning(tmp_path: Path) -> None:
     text = VALID.replace("    hook_token: ${AMO_TOKEN}\n", "")
     assert warnings(loaded(tmp_path, text)) == ["connections.sales: takes webhooks from anybody who knows its address"]
+
+
+def test_a_sync_that_recognises_nobody_is_a_warning(tmp_path: Path) -> None:
+    text = VALID.replace("object: contact", "object: contact, mapping: names")
+    path = write(tmp_path, text)
+    (tmp_path / "mappings" / "sync").mkdir(parents=True, exist_ok=True)
+    mapping = "object: contact\nleft: amocrm\nright: hubspot\nfields:\n  name: {left: name, right: firstname}\n"
+    (tmp_path / "mappings" / "sync" / "names.yaml").write_text(mapping, encoding="utf-8")
+    assert warnings(load(path, ENV)) == ["syncs.contacts: would make a second time what both CRMs have already"]
