@@ -31,6 +31,29 @@ RU: Mapping[str, Entry] = {
     "source_disconnected_todo": "Пока связи нет, события оттуда не слышны. Проверьте адрес, логин и сеть "
     "(sources.{name} в config.yaml); подключаюсь снова сам.",
     "source_disconnected_over": "🟢 Связь с источником есть: {source}",
+    "events_stuck": {
+        "one": "🔴 {n} принятое событие ещё не обработано",
+        "few": "🔴 {n} принятых события ещё не обработаны",
+        "other": "🔴 {n} принятых событий ещё не обработаны",
+    },
+    "events_stuck_why": "Старшее ждёт с {time}. {cause}",
+    "events_stuck_todo": "Они сохранены, пробую дальше сам. Посмотрите, что записано в журнале рядом с inbox.failed, "
+    "обновите leadhub или напишите разработчикам; проверка: {where}",
+    "events_stuck_over": "🟢 Все принятые события обработаны",
+    "list_unread": "🟡 Сверка со списком не проходит: {source}",
+    "list_unread_why": "С {time}. Ответ: {detail}",
+    "list_unread_todo": "Звонки и обращения, которых вебхук не донёс, пока не находятся. Проверьте ключи и права "
+    "(sources.{name} в config.yaml); читаю снова сам. Состояние: {where}",
+    "list_unread_over": "🟢 Сверка со списком снова проходит: {source}",
+    "copies_failing": {
+        "one": "🟡 {n} запись разговора не скопирована: {source}",
+        "few": "🟡 {n} записи разговоров не скопированы: {source}",
+        "other": "🟡 {n} записей разговоров не скопированы: {source}",
+    },
+    "copies_failing_why": "С {time}. Ответ: {detail}",
+    "copies_failing_todo": "Пока источник их хранит, послушать их можно у него. Проверьте место на диске или доступ к "
+    "хранилищу и ключи источника (sources.{name} в config.yaml).",
+    "copies_failing_over": "🟢 Записи разговоров копируются: {source}",
     "unclaimed": {
         "one": "🟡 {n} запись ни к кому не относится: {source}",
         "few": "🟡 {n} записи ни к кому не относятся: {source}",
@@ -103,6 +126,27 @@ EN: Mapping[str, Entry] = {
     "source_disconnected_todo": "Until it is back its events are not heard. Check address, login and network "
     "(sources.{name} in config.yaml); I go on connecting.",
     "source_disconnected_over": "🟢 The source is connected: {source}",
+    "events_stuck": {
+        "one": "🔴 {n} accepted event is not worked on yet",
+        "other": "🔴 {n} accepted events are not worked on yet",
+    },
+    "events_stuck_why": "The oldest waits since {time}. {cause}",
+    "events_stuck_todo": "They are stored and I keep trying. See what the log says beside inbox.failed, update leadhub "
+    "or write to its developers; to check: {where}",
+    "events_stuck_over": "🟢 All accepted events are worked on",
+    "list_unread": "🟡 The list cannot be compared: {source}",
+    "list_unread_why": "Since {time}. The answer: {detail}",
+    "list_unread_todo": "Calls and enquiries that a webhook did not bring are not found meanwhile. Check keys and "
+    "rights (sources.{name} in config.yaml); I read it again by myself. State: {where}",
+    "list_unread_over": "🟢 The list is compared again: {source}",
+    "copies_failing": {
+        "one": "🟡 {n} recording is not copied: {source}",
+        "other": "🟡 {n} recordings are not copied: {source}",
+    },
+    "copies_failing_why": "Since {time}. The answer: {detail}",
+    "copies_failing_todo": "As long as the source keeps them they can be heard there. Check room on the disk or access "
+    "to the storage, and the keys of the source (sources.{name} in config.yaml).",
+    "copies_failing_over": "🟢 Recordings are copied: {source}",
     "unclaimed": {
         "one": "🟡 {n} record belongs to nobody: {source}",
         "other": "🟡 {n} records belong to nobody: {source}",

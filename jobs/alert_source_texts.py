@@ -67,6 +67,33 @@ def _unclaimed(incident: Incident, style: Style, now: datetime) -> Lines:
     ]
 
 
+def _events_stuck(incident: Incident, style: Style, now: datetime) -> Lines:
+    since = style.time(incident.oldest_at or incident.opened_at, now)
+    return [
+        style.say("events_stuck", n=max(1, incident.count)),
+        style.say("events_stuck_why", time=since, cause=redact(incident.cause)).strip(),
+        style.say("events_stuck_todo", where=as_code("leadhub doctor")),
+    ]
+
+
+def _list_unread(incident: Incident, style: Style, now: datetime) -> Lines:
+    since = style.time(incident.oldest_at or incident.opened_at, now)
+    return [
+        style.say("list_unread", source=source_of(incident, style)),
+        style.say("list_unread_why", time=since, detail=redact(incident.cause)),
+        style.say("list_unread_todo", name=incident.connection, where=as_code("leadhub sources")),
+    ]
+
+
+def _copies_failing(incident: Incident, style: Style, now: datetime) -> Lines:
+    since = style.time(incident.oldest_at or incident.opened_at, now)
+    return [
+        style.say("copies_failing", n=max(1, incident.count), source=source_of(incident, style)),
+        style.say("copies_failing_why", time=since, detail=redact(incident.cause)),
+        style.say("copies_failing_todo", name=incident.connection),
+    ]
+
+
 def _source_recovered(incident: Incident, style: Style, now: datetime) -> Lines:
     first, last = incident.data.get("since"), incident.data.get("until")
     calls = incident.data.get("what") == "call"
@@ -114,6 +141,9 @@ OF_SOURCES: Mapping[str, Callable[[Incident, Style, datetime], Lines]] = {
     "errand_late": _errand_late,
     "errand_failed": _errand_failed,
     "source_disconnected": _source_disconnected,
+    "events_stuck": _events_stuck,
+    "list_unread": _list_unread,
+    "copies_failing": _copies_failing,
     "unclaimed": _unclaimed,
     "source_recovered": _source_recovered,
     "source_silent": _source_silent,

@@ -22,6 +22,7 @@ from connectors.links import Lists
 from jobs.errands import read_as
 from jobs.events import Taken
 from jobs.intake import IntakeService, Source
+from jobs.source_watch import RECONCILED
 from leads.clock import Clock
 from leads.ids import new_id
 from leads.incidents import Observation
@@ -45,7 +46,7 @@ READ_S = 600.0
 
 
 def cursor_of(source: str) -> str:
-    return f"reconcile:{source}"
+    return RECONCILED + source
 
 
 @dataclass(slots=True)
@@ -76,7 +77,7 @@ class Reconciling:
                 async with asyncio.timeout(READ_S):
                     await self.read(held)
             except NoAccessError as error:
-                await self._note(held, str(error))
+                await self._note(held, str(error), failing=False)  # nobody gave us the means: that is no failure
             except (ConnectorError, TimeoutError) as error:
                 text = str(error) if isinstance(error, ConnectorError) else "the list takes too long"
                 log.warning("list not read", extra={**self._fields("reconcile.failed"), "error": text})
@@ -144,13 +145,13 @@ class Reconciling:
         seen = Observation("source_recovered", self.source.name, once, leads, None, data)
         rows.observe(conn, seen, now, new_id(self.clock))
 
-    async def _note(self, held: Held, error: str) -> None:
+    async def _note(self, held: Held, error: str, *, failing: bool = True) -> None:
         """Keeps why the list could not be read; the cursor stays."""
 
         def work(conn: Connection) -> None:
             assert_held(conn, held)
             kept = cursors.load(conn, cursor_of(self.source.name)) or {}
-            failing_since = kept.get("failing_since") or self.clock.now().isoformat()
+            failing_since = (kept.get("failing_since") or self.clock.now().isoformat()) if failing else ""
             value = {**kept, "error": error, "failing_since": failing_since}
             cursors.save(conn, cursor_of(self.source.name), value)
 

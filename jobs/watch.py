@@ -18,7 +18,7 @@ from jobs.fallback_text import fallback_notice
 from jobs.incident_memory import MemoryIncidents
 from jobs.incidents import ENDS_WITH_ITS_LEADS, StoredIncidents, owed
 from jobs.intake import IntakeService
-from jobs.source_watch import look_at_errands
+from jobs.source_watch import look_at_errands, look_at_events, look_at_lists
 from jobs.sync_watch import look_at_syncs
 from jobs.talk_watch import look_at_notes, look_at_replies
 from leads.clock import Clock
@@ -121,6 +121,8 @@ class Watch:
         if not owed_now:
             _over(conn, incident_key("hub_restarted"), told, now)
         look_at_errands(conn, self.sources, told, self.late_after, self.clock)
+        look_at_events(conn, told, self.clock)
+        look_at_lists(conn, self.sources, told, self.clock)
         look_at_replies(conn, self.sources, told, self.clock)
         self._since = self._since or now
         look_at_syncs(conn, self.syncs, told, self._since, self.clock)

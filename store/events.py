@@ -164,5 +164,8 @@ def calls_to_judge(conn: Connection, now: datetime, *, limit: int) -> list[tuple
     return [(row.source, row.key) for row in conn.execute(query.limit(limit))]
 
 
+_BECAME_LEAD = update(t_call).where(t_call.c.id == bindparam("of_id")).values(lead_id=bindparam("made"))
+
+
 def became_lead(conn: Connection, call_id: str, lead_id: str) -> None:
-    conn.execute(update(t_call).where(t_call.c.id == call_id).values(lead_id=lead_id))
+    conn.execute(_BECAME_LEAD, {"of_id": call_id, "made": lead_id})

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from leads.callbacks import PastCall, is_missed, missed_of, reaches
 from leads.calls import Call
@@ -31,6 +31,14 @@ class OpenMissed:
     route: str
 
 
+# Built once: building a statement costs more than running it.
+_PAST = select(t_call.c.id, t_call.c.received_at, t_call.c.data).where(
+    t_call.c.client == bindparam("of_client"), t_call.c.received_at > bindparam("since")
+)
+_MISSED = select(t_missed_call).where(t_missed_call.c.client == bindparam("of_client"))
+_NEW = insert(t_missed_call)
+
+
 def refresh(conn: Connection, calls: Iterable[KnownCall], now: datetime) -> None:
     """After these calls changed: their clients' missed calls are open or closed as all their calls tell."""
     for client in dict.fromkeys(one.call.client for one in calls if _matters(one.call)):
@@ -42,23 +50,20 @@ def _matters(call: Call) -> bool:
 
 
 def refresh_client(conn: Connection, client: str, now: datetime) -> None:
-    query = select(t_call.c.id, t_call.c.received_at, t_call.c.data).where(
-        t_call.c.client == client, t_call.c.received_at > now - LOOKED_BACK
-    )
     past = []
-    for row in conn.execute(query):
+    for row in conn.execute(_PAST, {"of_client": client, "since": now - LOOKED_BACK}):
         call = Call.from_json(row.data)
         past.append(PastCall(row.id, call.started_at or row.received_at, call))
     wanted = {
         one.id: (one.at, one.closed.at if one.closed else None, one.closed.id if one.closed else "")
         for one in missed_of(past)
     }
-    of_client = select(t_missed_call).where(t_missed_call.c.client == client)
-    known = {row.id: (row.missed_at, row.closed_at, row.closed_by) for row in conn.execute(of_client)}
+    stored = conn.execute(_MISSED, {"of_client": client})
+    known = {row.id: (row.missed_at, row.closed_at, row.closed_by) for row in stored}
     for call_id, values in wanted.items():
         changed = dict(zip(("missed_at", "closed_at", "closed_by"), values, strict=True))
         if call_id not in known:
-            conn.execute(insert(t_missed_call).values(id=call_id, client=client, **changed))
+            conn.execute(_NEW, {"id": call_id, "client": client, **changed})
         elif known[call_id] != values:
             conn.execute(update(t_missed_call).where(t_missed_call.c.id == call_id).values(changed))
     looked_at = {one.id for one in past}

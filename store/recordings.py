@@ -79,6 +79,19 @@ def settle_copy(conn: Connection, held: Held, call_id: str, done: CopySettlement
     conn.execute(query.values(values))
 
 
+def failed_copies(conn: Connection, since: datetime) -> dict[str, tuple[int, datetime, str]]:
+    """Source -> how many recordings since then were tried in vain to be copied, the oldest, the last error."""
+    columns = t_call_recording.c
+    query = select(columns.source, columns.at, columns.copy_error).where(
+        columns.copy_state.in_(("owed", "failed")), columns.copy_error != "", columns.at >= since
+    )
+    found: dict[str, tuple[int, datetime, str]] = {}
+    for row in conn.execute(query.order_by(columns.at)):
+        count, oldest_at, _ = found.get(row.source, (0, row.at, ""))
+        found[row.source] = (count + 1, oldest_at, row.copy_error)
+    return found
+
+
 def find(conn: Connection, call_id: str) -> Any:
     """The recording of this call (our id), or None."""
     return conn.execute(select(t_call_recording).where(t_call_recording.c.id == call_id)).first()

@@ -1,5 +1,7 @@
 """Prometheus metrics: numbers only, never a person, never a secret."""
 
+from collections.abc import Mapping
+
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
@@ -7,12 +9,17 @@ from prometheus_client.registry import Collector
 from jobs.app import Hub
 from jobs.reports import DayStatus
 
+Found = tuple[str, str]
+"""(source, "call" or "lead") of what never came by itself."""
+
 
 class HubCollector(Collector):
     """What is true at the moment of the scrape."""
 
-    def __init__(self, hub: Hub, status: DayStatus) -> None:
+    def __init__(self, hub: Hub, status: DayStatus, events_waiting: int, recovered: Mapping[Found, int]) -> None:
         self._hub = hub
+        self._waiting = events_waiting
+        self._recovered = recovered
         self._status = status
 
     def collect(self):  # type: ignore[no-untyped-def]  # the library's own signature is untyped
@@ -31,6 +38,20 @@ class HubCollector(Collector):
         yield GaugeMetricFamily("leadhub_spool_records", "Leads waiting in the spool", value=hub.spool.waiting)
         yield GaugeMetricFamily("leadhub_accepted", "Leads accepted by this process", value=hub.intake.accepted)
         yield GaugeMetricFamily("leadhub_refused", "Requests refused by this process", value=hub.intake.refusals.count)
+        yield GaugeMetricFamily("leadhub_events_waiting", "Events accepted, not worked on", value=self._waiting)
+        errands = GaugeMetricFamily("leadhub_errands", "Errands at sources that are owed", labels=["source", "state"])
+        for name, owed in status.unread_now.items():
+            errands.add_metric([name, "waiting"], owed.waiting)
+            errands.add_metric([name, "failed"], owed.failed)
+        for name, owed in status.unclaimed.items():
+            errands.add_metric([name, "unclaimed"], owed.waiting + owed.failed)
+        yield errands
+        found = GaugeMetricFamily(
+            "leadhub_recovered_today", "Found in the source's own list", labels=["source", "what"]
+        )
+        for (name, what), count in self._recovered.items():
+            found.add_metric([name, what], count)
+        yield found
         waiting = hub.callbacks.waiting
         yield GaugeMetricFamily("leadhub_not_called_back", "People with a missed call past its time", value=waiting)
         up = GaugeMetricFamily("leadhub_connection_up", "1 when the CRM takes leads", labels=["connection"])
@@ -43,7 +64,7 @@ class HubCollector(Collector):
         yield owned
 
 
-def render(hub: Hub, status: DayStatus) -> bytes:
+def render(hub: Hub, status: DayStatus, events_waiting: int, recovered: Mapping[Found, int]) -> bytes:
     registry = CollectorRegistry()
-    registry.register(HubCollector(hub, status))
+    registry.register(HubCollector(hub, status, events_waiting, recovered))
     return generate_latest(registry)

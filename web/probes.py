@@ -6,9 +6,11 @@ from pathlib import Path
 
 from connectors.doors import Reply
 from jobs.app import Hub
-from jobs.reports import day_status
+from jobs.reports import day_status, day_window
 from store.cursors import touch
 from store.db import StoreUnavailable
+from store.inbox import backlog
+from store.recovered import recovered_by_what
 from web.intake import Receive, Scope, Send, send_reply
 
 STATIC = Path(__file__).parent / "static"
@@ -58,8 +60,17 @@ class Probes:
         zone = self._hub.settings.hub.zone
         names = list(self._hub.connections)
         today = now.astimezone(zone).date()
-        status = await self._hub.db.read(lambda conn: day_status(conn, today, zone, names, now))
-        return Reply(200, metrics.render(self._hub, status), "text/plain; version=0.0.4; charset=utf-8")
+        since, until = day_window(today, zone)
+        status, waiting, recovered = await self._hub.db.read(
+            lambda conn: (
+                day_status(conn, today, zone, names, now),
+                backlog(conn).count,
+                recovered_by_what(conn, since, until),
+            )
+        )
+        return Reply(
+            200, metrics.render(self._hub, status, waiting, recovered), "text/plain; version=0.0.4; charset=utf-8"
+        )
 
     async def _leadhub_js(self) -> Reply:
         headers = {"cache-control": f"public, max-age={SCRIPT_MAX_AGE_S}", "access-control-allow-origin": "*"}
