@@ -82,6 +82,7 @@ async def test_what_surely_was_not_sent_is_sent_later_in_order() -> None:
         h.fault("telegram", "down", SEND)
         for text in ("раз", "два", "три"):
             await program.reply(text)
+            await h.wait(1.0)
         await h.wait(30.0)
         assert read_by_anna(h) == []
         h.calm("telegram")
