@@ -43,6 +43,7 @@ _DOORS: Final[Mapping[str, str]] = {
     "roistat": "roistat",
     "shopify": "shopify",
     "sipuni": "sipuni",
+    "slack": "slack",
     "smsc": "smsc",
     "smsru": "smsru",
     "stripe": "stripe",

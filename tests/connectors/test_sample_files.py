@@ -75,6 +75,7 @@ EXPECTED: dict[str, str] = {
     "sipuni/in-answered-4-hangup.http": "1 calls",
     "sipuni/in-missed-hangup.http": "1 calls",
     "sipuni/out-hangup.http": "1 calls",
+    "slack/msg-1-block-action.http": "nothing",
     "smsc/msg-1-incoming-sms.http": "1 messages",
     "smsru/msg-1-status-callback.http": "nothing",
     "stripe/checkout-completed.http": "1 payments",
@@ -150,9 +151,8 @@ NO_REQUESTS = {
     "keys-messengers.json": "the keys",
     "keys.json": "the keys",
     "meta/graph-lead-response.json": "an answer of the Graph API: tests/connectors/meta",
-    "slack/msg-1-block-action.http": "a button of an alert: no door",
 }
-AT = {"stripe": datetime.fromtimestamp(1767600000, UTC)}
+AT = {"stripe": datetime.fromtimestamp(1767600000, UTC), "slack": datetime.fromtimestamp(1795161605, UTC)}
 NOT_ASKED_FOR = {("generic/form.http", "bearer"), ("generic/multipart.http", "bearer")}
 """A browser's form can send none: the token in the address is enough for it."""
 FROM = {"yookassa": "77.75.156.11"}
