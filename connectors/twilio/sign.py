@@ -17,13 +17,16 @@ _PORTS: Final = {"https": 443, "http": 80}
 
 
 def verify(settings: TwilioSettings, inbound: Inbound) -> None:
-    """Token and address, then the signature where a secret is set. Raises Refused.
+    """Sender and token, then the signature where a secret is set. Raises Refused.
 
-    Our own idea of the public address may differ in scheme, host (behind a proxy) or port from what was typed at
-    Twilio: each is tried, for only who holds the secret can sign any of them.
+    Our own idea of the public address may differ in scheme, host (behind a proxy), port or the token in it from what
+    was typed at Twilio: each is tried, for only who holds the secret can sign any of them. So of a signed request the
+    token may be left out.
     """
-    check_address(settings, inbound)
-    if settings.auth_token is None and not settings.shared_keys:
+    is_signed = settings.auth_token is not None or bool(settings.shared_keys)
+    without_token = is_signed and not inbound.path_tail
+    check_address(settings.model_copy(update={"url_token": None}) if without_token else settings, inbound)
+    if not is_signed:
         return
     given = inbound.headers.get("x-twilio-signature", "")
     key, algorithm = _key(settings, inbound.headers.get("x-twilio-webhooks-signature-settings", ""))
@@ -65,11 +68,13 @@ def _signed_fields(inbound: Inbound) -> bytes | None:
 def _addresses(settings: TwilioSettings, inbound: Inbound) -> list[str]:
     """Every way in which the address may have been typed, the likeliest first."""
     told = urlsplit(inbound.url)
+    bare = told._replace(path=told.path.removesuffix(f"/{inbound.path_tail}")) if inbound.path_tail else told
     hosts = [told.netloc, inbound.headers.get("x-forwarded-host", ""), inbound.headers.get("host", "")]
     found = [settings.webhook_url + (f"?{told.query}" if told.query and "?" not in settings.webhook_url else "")]
     for host in filter(None, hosts):
         for scheme in ("https", "http"):
-            found += _ports(told._replace(scheme=scheme, netloc=host.partition(",")[0].strip()))
+            for one in (told, bare):
+                found += _ports(one._replace(scheme=scheme, netloc=host.partition(",")[0].strip()))
     return list(dict.fromkeys(filter(None, found)))
 
 

@@ -1,12 +1,13 @@
 """Twilio: calls, SMS and MMS by one door."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
-from connectors.doors import Parsed, ParsedLead
+from connectors.doors import Parsed, ParsedLead, Refused
 from connectors.events import Media, ParsedCall, ParsedMessage
 from connectors.twilio import SOURCE, TwilioSettings
 from leads.calls import CallEvent, call_of
@@ -338,3 +339,13 @@ def test_media_that_are_no_addresses_are_left_out() -> None:
 @pytest.mark.parametrize("fields", [{"AccountSid": "AC1"}, {"EventType": "onMessageAdded"}])
 def test_what_is_neither_call_nor_message_makes_nothing(fields: dict[str, str]) -> None:
     assert form("twilio", fields) == Parsed()
+
+
+def test_a_signed_request_needs_no_token_but_a_wrong_one_is_refused() -> None:
+    settings = settings_of("twilio", url_token="tok-1")
+    request = sample("twilio/in-answered-1-voice")
+    url = f"{request.url}/tok-1"
+    for signed in (request, replace(request, path_tail="tok-1", url=url)):
+        SOURCE.verify(settings, signed)  # at the address with the token, signed for the one without it
+    with pytest.raises(Refused, match="token"):
+        SOURCE.verify(settings, replace(request, path_tail="tok-2", url=f"{request.url}/tok-2"))
