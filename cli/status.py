@@ -148,6 +148,13 @@ def reasons(words: "Words", found: "DayStatus", owners: dict[str, bool]) -> "Ite
         yield from _unread(words, source, one)
     for source, one in found.unclaimed.items():
         yield Text(_unclaimed(words, source, one), style="yellow")
+    if found.events.count:
+        text = words.count(found.events.count, ("event", "events"), ("событие", "события", "событий"))
+        cause = f": {words.cause(found.events.error)}" if found.events.error else ""
+        yield Text(
+            words(f"{text} accepted and not worked on yet{cause}", f"{text}: принято, ещё не обработано{cause}"),
+            style="red" if found.events.failed else "yellow",
+        )
     if found.recovered:
         text = words.count(found.recovered, ("enquiry", "enquiries"), ("обращение", "обращения", "обращений"))
         yield Text(

@@ -28,6 +28,7 @@ from jobs.spooled import spooled_leads
 from leads.clock import Clock
 from store import admin
 from store.db import Database, InlineDatabase, StoreUnavailable
+from store.inbox import backlog
 from store.tables import t_lead
 
 Say = Callable[[str, str], str]
@@ -197,6 +198,16 @@ async def _database(settings: Settings, db: Database | None, clock: Clock, say: 
     )
     yield Found("database", "ok", say(f"{kind}, {leads} leads, {_size(size)}", f"{kind}, лидов {leads}, {_size(size)}"))
     now = clock.now()
+    events = await db.read(backlog)
+    if events.failed:
+        told = say(
+            f"{events.failed} accepted cannot be worked on: {events.error}",
+            f"{events.failed} принятых не обработать: {events.error}",
+        )
+        advice = say(
+            "they are stored and tried again; update leadhub", "они сохранены и пробуются снова; обновите leadhub"
+        )
+        yield Found("events", "problem", told, advice)
     owned = await db.read(lambda conn: owners(conn, now))
     idle = [name for name in settings.connections if not owned.get(name)]
     if idle:

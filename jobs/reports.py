@@ -13,6 +13,7 @@ from jobs.spooled import SpooledLead
 from leads.masking import Mask
 from store import errands, reading
 from store.errands import OwedErrands
+from store.inbox import Backlog, backlog
 from store.incidents import open_incidents
 from store.reading import LeadFilter, Story
 from store.recovered import count_recovered
@@ -69,6 +70,8 @@ class DayStatus:
     """Source -> what is not read there, of all days."""
     unclaimed: Mapping[str, OwedErrands] = field(default_factory=dict)
     """Source -> payments and insights whose deal is not known, of all days."""
+    events: Backlog = field(default_factory=Backlog)
+    """Calls, messages and payments of `day` that were accepted and are not worked on yet: leads may be among them."""
     recovered: int = 0
     """Leads of `day` that never came by themselves and were found in the vendor's list."""
 
@@ -89,7 +92,7 @@ class DayStatus:
     @property
     def fine(self) -> bool:
         """Nothing of this day is undelivered or unread."""
-        return self.not_arrived == 0 and self.not_read == 0
+        return self.not_arrived == 0 and self.not_read == 0 and self.events.count == 0
 
     def to_json(self) -> dict[str, Any]:
         """The shape of CONTRACT section 2."""
@@ -106,6 +109,7 @@ class DayStatus:
             "latency_seconds": {name: None if value is None else round(value, 3) for name, value in latency.items()},
             "looked_up": len(self.latency.looked_up),
             "spooled": self.spooled,
+            "events_waiting": self.events.count,
             "recovered": self.recovered,
             "errands": {
                 "pending": sum(self.unread.get(state, 0) for state in errands.WAITING),
@@ -175,6 +179,7 @@ def day_status(
         unread=errands.count_by_state(conn, since, until),
         unread_now=errands.owed(conn),
         unclaimed=errands.owed(conn, local=True),
+        events=backlog(conn, since, until),
         recovered=sum(count_recovered(conn, since, until).values()),
         notes=note_work(conn, since, until),
         replies=reply_work(conn, since, until),

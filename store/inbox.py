@@ -105,11 +105,14 @@ def failed(conn: Connection, one: Pending, error: str, due_at: datetime) -> None
     conn.execute(update(t_inbox_request).where(*which).values(tries=one.tries + 1, due_at=due_at, last_error=error))
 
 
-def backlog(conn: Connection) -> Backlog:
+def backlog(conn: Connection, since: datetime | None = None, until: datetime | None = None) -> Backlog:
+    """Of all days, or of what came at or after `since` and before `until`."""
     columns = t_inbox_request.c
-    count, oldest_at = conn.execute(select(func.count(), func.min(columns.received_at))).one()
+    of_day = [columns.received_at >= since] if since is not None else []
+    of_day += [columns.received_at < until] if until is not None else []
+    count, oldest_at = conn.execute(select(func.count(), func.min(columns.received_at)).where(*of_day)).one()
     if not count:
         return Backlog()
-    tried = select(columns.last_error).where(columns.tries > 0).order_by(columns.place)
+    tried = select(columns.last_error).where(columns.tries > 0, *of_day).order_by(columns.place)
     errors = list(conn.execute(tried).scalars())
     return Backlog(count, oldest_at, len(errors), errors[0] if errors else "")

@@ -136,6 +136,7 @@ class Status(Shape):
     latency_seconds: LatencySeconds
     looked_up: int = Field(description="delivered after an unknown outcome; not in the latency")
     spooled: int = Field(0, description="of the day, waiting in the spool beside the database")
+    events_waiting: int = Field(0, description="calls and messages of the day, accepted and not worked on yet")
     recovered: int = Field(0, description="leads of the day that only the source's own list told of")
     errands: ErrandsStatus
     connections: dict[str, ConnectionStatus]

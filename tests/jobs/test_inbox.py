@@ -2,12 +2,14 @@
 
 import asyncio
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
 from connectors.doors import Inbound
 from jobs.app import Hub, build_hub
 from jobs.config import load
+from jobs.reports import day_status
 from store.db import InlineDatabase
 from store.inbox import backlog
 from store.tables import t_lead
@@ -26,9 +28,14 @@ def test_what_a_dead_process_accepted_is_made_a_lead_by_the_next_one(tmp_path: P
     for _ in range(2):
         assert asyncio.run(first.intake.receive(source, request)).status == 200
     assert asyncio.run(second.db.read(backlog)).count == 2
+    today, zone = first.clock.now().date(), ZoneInfo("UTC")
+    told = asyncio.run(second.db.read(lambda conn: day_status(conn, today, zone, [], first.clock.now())))
+    assert (told.events.count, told.fine) == (2, False)
     asyncio.run(second.intake.inbox.drain())
     asyncio.run(first.intake.inbox.drain())
     assert asyncio.run(second.db.read(backlog)).count == 0
+    told = asyncio.run(second.db.read(lambda conn: day_status(conn, today, zone, [], first.clock.now())))
+    assert told.to_json()["events_waiting"] == 0
     uids = asyncio.run(second.db.read(lambda conn: conn.execute(select(t_lead.c.lead_uid)).scalars().all()))
     assert uids == ["call:7.1"]
     for hub in (first, second):
