@@ -5,10 +5,14 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
+from connectors.addresses import plain_address
 from connectors.base import Capabilities, Rate
 
 CALLS_PER_S = 7
 """Per integration, "Ограничения и рекомендации" in the amoCRM docs; the account as a whole has 50."""
+
+VENDOR_HOSTS = (".amocrm.ru", ".amocrm.com", ".kommo.com")
+"""Accounts there have no path; a proxy or a test server in front of one may."""
 
 
 class AmocrmOAuth(BaseModel):
@@ -49,14 +53,14 @@ class AmocrmSettings(BaseModel):
     @field_validator("base_url")
     @classmethod
     def _account_url(cls, value: str) -> str:
-        parts = urlsplit(value.strip())
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError("must be the account's address, for example https://mycompany.amocrm.ru")
-        if parts.hostname in ("www.amocrm.ru", "www.amocrm.com", "www.kommo.com"):
+        address = plain_address(value)
+        parts = urlsplit(address)
+        host = (parts.hostname or "").lower()
+        if host in ("www.amocrm.ru", "www.amocrm.com", "www.kommo.com"):
             raise ValueError("must be the account's own address, not the common www one")
-        if parts.query or parts.fragment:
-            raise ValueError("must have no query and no fragment")
-        return value.strip().rstrip("/")
+        if parts.path and host.endswith(VENDOR_HOSTS):
+            raise ValueError("must end after the host: https://mycompany.amocrm.ru, not the address of a page in it")
+        return address
 
     @model_validator(mode="after")
     def _one_way_in(self) -> Self:

@@ -3,10 +3,13 @@
 import re
 from typing import Literal, Self
 
-from pydantic import AnyHttpUrl, BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
-_URL: TypeAdapter[AnyHttpUrl] = TypeAdapter(AnyHttpUrl)
-_WEBHOOK = re.compile(r"^(?P<site>https?://[^?#]*?)/rest/(?P<user>\d+)/(?P<secret>[^/?#]+)(?:/.*)?$", re.I)
+from connectors.addresses import plain_address
+
+_WEBHOOK = re.compile(r"^(?P<site>https?://[^?#]*?)/rest/(?P<user>\d+)/(?P<secret>[^/?#]+)(?:/(?P<rest>.*))?$", re.I)
+_METHOD = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)+/?", re.I)
+"""What the portal's page shows behind the secret as an example, such as profile.json; it may be copied along."""
 OAUTH_SERVER = "https://oauth.bitrix24.tech"
 
 
@@ -24,8 +27,7 @@ class Bitrix24OAuth(_Part):
     @field_validator("server")
     @classmethod
     def _without_slash(cls, value: str) -> str:
-        _URL.validate_python(value)
-        return value.rstrip("/")
+        return plain_address(value)
 
 
 class RateSetting(_Part):
@@ -52,22 +54,27 @@ class Bitrix24Settings(_Part):
     @field_validator("base_url")
     @classmethod
     def _address(cls, value: str) -> str:
-        if value:
-            _URL.validate_python(value)
-        return value.rstrip("/")
+        return plain_address(value) if value else ""
 
     @field_validator("portal")
     @classmethod
     def _host(cls, value: str) -> str:
-        if value:
-            _URL.validate_python(value if "://" in value else f"https://{value}")
-        return value.rstrip("/")
+        return plain_address(value if "://" in value else f"https://{value}") if value else ""
 
     @field_validator("webhook_url")
     @classmethod
     def _webhook(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and not _WEBHOOK.match(value.get_secret_value().strip()):
+        if value is None:
+            return None
+        text = value.get_secret_value().strip()
+        if "?" in text or "#" in text:
+            raise ValueError("must end after SECRET/: leave out everything from the ? or # on")
+        parts = _WEBHOOK.match(text)
+        if parts is None:
             raise ValueError("must look like https://PORTAL/rest/USER/SECRET/")
+        plain_address(parts["site"])
+        if parts["rest"] and not _METHOD.fullmatch(parts["rest"]):
+            raise ValueError("must end after SECRET/: something more stands behind it")
         return value
 
     @model_validator(mode="after")
@@ -83,7 +90,7 @@ class Bitrix24Settings(_Part):
         match = self._webhook_parts()
         if match:
             return match["site"]
-        return self.base_url or (self.portal if "://" in self.portal else f"https://{self.portal}")
+        return self.base_url or self.portal
 
     def webhook_path(self) -> str:
         """`USER/SECRET/` of the webhook, "" with oauth."""

@@ -2,10 +2,11 @@
 
 from typing import Literal, Self
 
-from pydantic import AnyHttpUrl, BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+
+from connectors.addresses import plain_address
 
 ApiVersion = Literal["2026-03", "2026-09", "v3"]
-_URL: TypeAdapter[AnyHttpUrl] = TypeAdapter(AnyHttpUrl)
 
 
 class _Part(BaseModel):
@@ -39,8 +40,7 @@ class HubSpotSettings(_Part):
     @field_validator("base_url", "app_url")
     @classmethod
     def _without_slash(cls, value: str) -> str:
-        _URL.validate_python(value)
-        return value.rstrip("/")
+        return plain_address(value)
 
     @model_validator(mode="after")
     def _one_way_in(self) -> Self:

@@ -42,6 +42,12 @@ def test_a_prefix_before_rest_belongs_to_the_site() -> None:
         {"oauth": OAUTH},
         {"webhook_url": "https://mycompany.bitrix24.ru/abc123secret"},
         {"webhook_url": "https://mycompany.bitrix24.ru/rest/1/abc123secret/", "recrod": "lead"},
+        {"webhook_url": "https://mycompany.bitrix24.ru/rest/1/crm/abc123secret/"},
+        {"webhook_url": "https://mycompany.bitrix24.ru/rest/1/abc123secret/crm/deal"},
+        {"webhook_url": "https://mycompany.bitrix24.ru/rest/1/abc123secret/profile.json?very-secret"},
+        {"webhook_url": "https://admin:very-secret@mycompany.bitrix24.ru/rest/1/abc123secret/"},
+        {"oauth": OAUTH, "base_url": "https://admin:abc123secret@mycompany.bitrix24.ru"},
+        {"oauth": OAUTH, "portal": "admin:abc123secret@mycompany.bitrix24.ru"},
     ],
 )
 def test_nonsense_is_refused_without_repeating_the_secret(given: dict[str, Any]) -> None:
