@@ -18,12 +18,19 @@ RU: Mapping[str, Entry] = {
         "few": "🔴 {source}: {n} сообщения клиентам не отправлены",
         "other": "🔴 {source}: {n} сообщений клиентам не отправлено",
     },
+    "reply_unknown": {
+        "one": "🔴 {source}: дошло ли {n} сообщение до клиента, неизвестно",
+        "few": "🔴 {source}: дошли ли {n} сообщения до клиентов, неизвестно",
+        "other": "🔴 {source}: дошли ли {n} сообщений до клиентов, неизвестно",
+    },
+    "reply_unknown_kept": "Сам второй раз не отправлю, чтобы клиент не получил одно и то же дважды.",
     "reply_failed_unknown": {
         "one": "Про {n} из них неизвестно, дошло ли: сам второй раз не отправлю.",
         "few": "Про {n} из них неизвестно, дошли ли: сам второй раз не отправлю.",
         "other": "Про {n} из них неизвестно, дошли ли: сам второй раз не отправлю.",
     },
     "reply_failed_todo": "Посмотрите в мессенджере. Отправить ещё раз: {retry}; не отправлять: {discard}",
+    "reply_failed_look": "Посмотрите в мессенджере и решите, отправить ли ещё раз: {where}",
     "reply_failed_over": "🟢 {source}: неотправленных сообщений больше нет",
 }
 
@@ -39,10 +46,16 @@ EN: Mapping[str, Entry] = {
         "one": "🔴 {source}: {n} message to a client was not sent",
         "other": "🔴 {source}: {n} messages to clients were not sent",
     },
+    "reply_unknown": {
+        "one": "🔴 {source}: whether {n} message reached the client is not known",
+        "other": "🔴 {source}: whether {n} messages reached the clients is not known",
+    },
+    "reply_unknown_kept": "I do not send it a second time by myself: the client would have it twice.",
     "reply_failed_unknown": {
         "one": "Of {n} of them nobody knows whether it arrived: I do not send it a second time by myself.",
         "other": "Of {n} of them nobody knows whether they arrived: I do not send them a second time by myself.",
     },
     "reply_failed_todo": "Look into the messenger. To send it again: {retry}; to let it be: {discard}",
+    "reply_failed_look": "Look into the messenger and decide whether to send it again: {where}",
     "reply_failed_over": "🟢 {source}: no messages are left unsent",
 }

@@ -9,6 +9,7 @@ from typing import Any
 from connectors.notify import Button
 from jobs.alert_causes import code_of
 from jobs.alert_words import Raw, Style
+from jobs.source_texts import vendor_text
 from leads.incidents import Incident, button_token
 from leads.redact import redact
 
@@ -102,7 +103,7 @@ def crm_of(incident: Incident, style: Style) -> str:
 def source_of(incident: Incident, style: Style) -> str:
     """`«Реклама» (Meta Lead Ads)`, unescaped."""
     quoted = '"{}"' if style.locale == "en" else "«{}»"
-    vendor = incident.data.get("vendor")
+    vendor = vendor_text(style.locale, str(incident.data.get("vendor") or ""))
     return quoted.format(name_of(incident)) + (f" ({vendor})" if vendor else "")
 
 

@@ -81,6 +81,10 @@ class Style:
             return Raw(escape(f"{self.public_url.rstrip('/')}{path}", quote=False))
         return Raw(f"<code>{escape(command, quote=False)}</code>")
 
+    def leads_to(self, path: str) -> bool:
+        """Whether `where` makes a link of that page."""
+        return bool(self.public_url)
+
     def _shown(self, value: Any) -> str:
         if isinstance(value, Raw):
             return value.html

@@ -59,6 +59,20 @@ OPEN: Final = (
 )
 
 
+VENDORS_RU: Final = {
+    "Web form": "Форма на сайте",
+    "Any form or JSON": "Любая форма или JSON",
+    "E-mail box": "Почтовый ящик",
+    "Call analysis": "Разбор звонков",
+}
+"""Doors that are no product with a name of its own."""
+
+
+def vendor_text(locale: str, title: str) -> str:
+    """The title of a door as the reader says it; names of products stay as they are."""
+    return VENDORS_RU.get(title, title) if locale == "ru" else title
+
+
 def trouble_of(status: int, reason: str) -> Trouble:
     """What kind of trouble a refusal speaks of."""
     for pattern, trouble in _BY_REASON:

@@ -28,9 +28,10 @@ def talk_json(conn: Connection, conversation_id: str) -> dict[str, Any] | None:
     events = [event_of(MESSAGE.validate_python(one.data["message"]), one.received_at) for one in stored]
     ours = outgoing.of_conversations(conn, [conversation_id])
     notes = conversations.notes_of(conn, conversation_id)
+    said = [*messages_json(events, ours), *(unsent_json(one) for one in ours if _is_unsent(one, events))]
     return {
         **_head(row),
-        "messages": [*messages_json(events, ours), *(unsent_json(one) for one in ours if _is_unsent(one, events))],
+        "messages": sorted(said, key=lambda one: datetime.fromisoformat(one["at"])),
         "notes": [
             {
                 "number": one.number,

@@ -9,8 +9,8 @@ from sqlalchemy import Connection
 from leads.clock import Clock
 from leads.ids import new_id
 from leads.incidents import Incident, Observation, incident_key
+from store import conversations, note_duties, outgoing
 from store import incidents as rows
-from store import note_duties, outgoing
 
 NOTE_LATE = timedelta(minutes=10)
 """So long a note may wait although the CRM answers and the lead is there."""
@@ -49,6 +49,9 @@ def look_at_replies(
                 "unknown": sum(one.state == "unknown" for one in owed),
                 "ids": [one.id for one in owed][:SHOWN],
             }
+            talk = conversations.talk_row(conn, owed[0].conversation_id)
+            if talk is not None and talk.lead_id:
+                data["path"] = f"/leads/{talk.lead_id}"
             cause = next((one.last_error for one in owed if one.last_error), "")
             seen = Observation("reply_failed", name, cause, len(owed), owed[0].created_at, data)
             rows.observe(conn, seen, now, new_id(clock))

@@ -153,7 +153,7 @@ class Console:
         if found is None:
             return visit.page("message.html", 404, kind="404", command="")
         shown = story.view(found, self._hub, visit.words, recorded)
-        talks = await self._talks.of(found)
+        talks = await self._talks.of(found, visit.words)
         return visit.page(
             "lead.html",
             story=shown,

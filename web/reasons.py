@@ -53,9 +53,9 @@ def why(delivery: Any, words: Words) -> Why:
     return Why(cause, "" if cause == detail else detail)
 
 
-def in_words(error: str, words: Words) -> str:
-    """The text of an error as a person says it."""
-    return text_of(cause_text(error, words.style)) or error
+def in_words(error: str, words: Words, who: str = "") -> str:
+    """The text of an error as a person says it; `who` answered so, when it was not the CRM."""
+    return text_of(cause_text(error, words.style, who)) or error
 
 
 def next_try(due_at: datetime, words: Words) -> str:

@@ -10,7 +10,7 @@ from jobs.app import Hub
 from jobs.rerun import Reruns
 from jobs.secret import secret_keys
 from jobs.source_report import SourceLine, source_lines
-from jobs.source_texts import proof_text
+from jobs.source_texts import proof_text, vendor_text
 from jobs.try_source import NoSample, Tried, try_source
 from store.refused import refused_requests
 from web.entrance import Entrance
@@ -52,6 +52,7 @@ class SourcesPage:
             lines=lines,
             refused=refused,
             hints=lambda line: line.hints(visit.words.style, now),
+            vendor=lambda line: vendor_text(visit.words.locale, line.vendor),
             proofs=lambda line: proof_text(visit.words.locale, tuple(one.kind for one in line.proofs)),
             counts=lambda line: _counts(line, visit.words),
         )

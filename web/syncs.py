@@ -84,6 +84,11 @@ class SyncView:
     did: tuple[str, ...]
     kinds: tuple[tuple[str, int, tuple[IssueView, ...]], ...]
 
+    @property
+    def asks(self) -> int:
+        """How many questions wait for a person."""
+        return sum(count for _, count, _ in self.kinds)
+
 
 class SyncsPage:
     """Bound to the hub; one for each process."""

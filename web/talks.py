@@ -19,7 +19,9 @@ from store import conversations
 from store.reading import Story
 from web.entrance import Entrance
 from web.plain import plain_text
+from web.reasons import in_words
 from web.visit import Visit
+from web.words import Words
 
 SHOWN = 50
 TEXT_MAX = 20_000
@@ -37,6 +39,8 @@ class Said:
     deleted: bool
     state: str
     error: str
+    why: str
+    """The error as a person says it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,11 @@ class TalkView:
     refusal: Refusal | None
     waits: bool
     """Something said is not noted in the CRM yet."""
+
+    @property
+    def undecided(self) -> int:
+        """Messages of ours of which a person has to decide."""
+        return sum(one.state in ("failed", "unknown") for one in self.messages)
 
 
 class Talks:
@@ -70,24 +79,25 @@ class Talks:
             ),
         ]
 
-    async def of(self, story: Story) -> list[TalkView]:
+    async def of(self, story: Story, words: Words) -> list[TalkView]:
         """Those of the lead and of its person, the newest first."""
-        return await self._hub.db.read(partial(self._of, story=story))
+        return await self._hub.db.read(partial(self._of, story=story, words=words))
 
-    def _of(self, conn: Connection, story: Story) -> list[TalkView]:
+    def _of(self, conn: Connection, story: Story, words: Words) -> list[TalkView]:
         person = story.person.id if story.person else ""
         rows = conversations.talks_of_person(conn, person, [story.lead.id])
-        return [self._view(row, talk_reports.talk_json(conn, row.id) or {}) for row in rows]
+        return [self._view(row, talk_reports.talk_json(conn, row.id) or {}, words) for row in rows]
 
-    def _view(self, row: Any, told: Mapping[str, Any]) -> TalkView:
-        messages = [_said(one) for one in told.get("messages", ())]
+    def _view(self, row: Any, told: Mapping[str, Any], words: Words) -> TalkView:
+        channel = channel_name(row.channel)
+        messages = [_said(one, channel, words) for one in told.get("messages", ())]
         link: object = self._hub.links.get(row.source)
         refusal: Refusal | None = Refusal("no_access")
         if isinstance(link, Replies):
             refusal = link.why_not(Outgoing("", row.chat_id, row.channel, "?", row.last_client_at))
         return TalkView(
             id=row.id,
-            channel=channel_name(row.channel),
+            channel=channel,
             messages=messages[-SHOWN:],
             earlier=max(0, len(messages) - SHOWN),
             refusal=refusal,
@@ -130,7 +140,7 @@ class Talks:
         return visit.back(f"talk.done_{decision}" if names else "talk.nothing")
 
 
-def _said(one: Mapping[str, Any]) -> Said:
+def _said(one: Mapping[str, Any], channel: str, words: Words) -> Said:
     media = [part for part in one["media"] if part["kind"]]
     return Said(
         id=one["id"],
@@ -143,6 +153,7 @@ def _said(one: Mapping[str, Any]) -> Said:
         deleted=one["deleted"],
         state="" if one["state"] in ("received", "sent") else one["state"],
         error=one["error"],
+        why=in_words(one["error"], words, channel) if one["error"] else "",
     )
 
 

@@ -155,7 +155,7 @@ class Grouping:
         elif row.state == "waiting":
             following = words("row.behind")
         elif row.state == "ready":
-            following = next_try(row.due_at, words) if row.last_error else words("row.first")
+            following = words("when.next", when=next_try(row.due_at, words)) if row.last_error else words("row.first")
             if row.connection in self.down:  # only the probe is sent; the group says when
                 following = ""
         lead = self.facts.leads.get(row.lead_id)

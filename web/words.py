@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, tzinfo
 from functools import lru_cache
-from html import unescape
+from html import escape, unescape
 from pathlib import Path
 from typing import Any
 
@@ -46,11 +46,15 @@ class ConsoleStyle(Style):
     """Texts of alerts as they stand in the console: where the console itself shows it, a link, not a command."""
 
     def where(self, path: str, command: str) -> Raw:
-        place = _PLACES.get(command)
+        place, text = _PLACES.get(command), "here"
+        if place is None and self.leads_to(path):
+            place, text = path, "here_lead"
         if place is None:
             return super().where(path, command)
-        words = catalog(self.locale)["here"]
-        return Raw(f'<a href="{place}">{words}</a>')
+        return Raw(f'<a href="{escape(place)}">{catalog(self.locale)[text]}</a>')
+
+    def leads_to(self, path: str) -> bool:
+        return path.startswith("/leads/")
 
 
 @dataclass(frozen=True, slots=True)

@@ -488,3 +488,31 @@ def test_the_fallback_of_a_bare_lead_is_short_and_of_a_long_one_fits_a_message()
     long = Lead(id="1", source="site", received_at=OPENED, comment="я" * 20000, extra=extra, page_url="p" * 3000)
     assert len(fallback_notice(long, "hs", "", RU_STYLE, NOW).html) <= 4096
     assert not re.search(r"я{1501}", fallback_notice(long, "hs", "", RU_STYLE, NOW).html)
+
+
+def test_a_message_of_which_nobody_knows_whether_it_reached_the_client() -> None:
+    about: dict[str, Any] = {"vendor": "Telegram", "title": "Бот", "ids": ["m1"], "path": "/leads/l1"}
+    lost = incident("reply_failed", "telegram.send: ReadError", 1, "tg", **about, unknown=1)
+    assert text(lost, RU_STYLE) == (
+        "🔴 «Бот» (Telegram): дошло ли 1 сообщение до клиента, неизвестно\n"
+        "С 14:02. Причина: нет связи с Telegram (их сторона или сеть).\n"
+        "Сам второй раз не отправлю, чтобы клиент не получил одно и то же дважды.\n"
+        "Посмотрите в мессенджере. Отправить ещё раз: leadhub conversations retry m1; "
+        "не отправлять: leadhub conversations discard m1"
+    )
+    public = Style("en", MOSCOW, public_url="https://hub.example.com")
+    assert text(lost, public).splitlines() == [
+        '🔴 "Бот" (Telegram): whether 1 message reached the client is not known',
+        "Since 14:02. Cause: Telegram cannot be reached (their side or the network).",
+        "I do not send it a second time by myself: the client would have it twice.",
+        "Look into the messenger and decide whether to send it again: https://hub.example.com/leads/l1",
+    ]
+
+
+def test_messages_that_failed_beside_some_of_which_it_is_not_known() -> None:
+    two = incident("reply_failed", "http_503", 2, "tg", vendor="Telegram", ids=["m1"], unknown=1)
+    assert text(two, RU_STYLE).splitlines()[:3] == [
+        "🔴 «Продажи» (Telegram): 2 сообщения клиентам не отправлены",
+        "С 14:02. Причина: Telegram отвечает 503 (их сторона).",
+        "Про 1 из них неизвестно, дошло ли: сам второй раз не отправлю.",
+    ]
