@@ -97,6 +97,8 @@ async def test_the_page_fits_a_phone_in_both_languages_light_and_dark(
         await card.get_by_text({"ru": "Оставить это", "en": "Keep this"}[lang]).first.click()
         await card.get_by_text({"ru": "Разрешить проход", "en": "Allow the pass"}[lang], exact=True).click()
         assert await page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+        rows = await page.evaluate("new Set([...document.querySelectorAll('nav a')].map((a) => a.offsetTop)).size")
+        assert rows == 1  # the menu is one line
         background = await page.evaluate("getComputedStyle(document.body).backgroundColor")
         light = sum(map(int, background.removeprefix("rgb(").removesuffix(")").split(",")[:3])) > 384
         assert light == (scheme == "light")
