@@ -112,7 +112,20 @@ def postgres_url(url: str) -> str:
     scheme, rest = url.split("://", 1)
     if scheme not in ("postgresql", "postgres", "postgresql+psycopg"):
         raise ValueError(f"unknown database scheme {scheme!r}")
+    location, slash, name = rest.partition("/")
+    user, at, hosts = location.rpartition("@")
+    if "," in hosts and ":" in hosts:
+        # SQLAlchemy reads one port only from this place; libpq takes a list of hosts and a list of ports.
+        pairs = [_host_and_port(one) for one in hosts.split(",")]
+        listed = f"host={','.join(host for host, _ in pairs)}&port={','.join(port for _, port in pairs)}"
+        rest = f"{user}{at or '@'}{slash}{name}{'&' if '?' in name else '?'}{listed}"
     return f"postgresql+psycopg://{rest}"
+
+
+def _host_and_port(written: str) -> tuple[str, str]:
+    """("db1", "5433"), ("::1", "5432"): without brackets, with the port that is meant."""
+    host, colon, port = written.rpartition(":") if not written.endswith("]") else ("", "", "")
+    return (host if colon else written).strip("[]"), port if colon else "5432"
 
 
 def admin_engine(url: str) -> Engine:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, event, func, insert, select, text
 
-from store.db import GroupCommitDatabase, InlineDatabase, StoreUnavailable
+from store.db import GroupCommitDatabase, InlineDatabase, StoreUnavailable, admin_engine
 from store.tables import t_cursor
 from tests.support.databases import new_sqlite
 
@@ -126,3 +126,19 @@ async def test_two_writers_that_store_the_same_at_once_both_end_well(database_ur
         assert sorted(await asyncio.gather(one.write(work), other.write(work))) == [False, True]  # type: ignore[arg-type]
     for db in (one, other):
         await db.close()
+
+
+@pytest.mark.parametrize(
+    ("written", "host", "port"),
+    [
+        ("postgresql://u:p@db1:5433,db2:5434/leadhub", "db1,db2", "5433,5434"),
+        ("postgresql://u:p@db1,db2:5434/leadhub?sslmode=require", "db1,db2", "5432,5434"),
+        ("postgresql://u:p@db1,[::1]:5434/leadhub", "db1,::1", "5432,5434"),
+        ("postgresql://u:p@db1,db2/leadhub", "db1,db2", None),
+        ("postgresql://u:p@db1:5433/leadhub", "db1", 5433),
+    ],
+)
+def test_several_hosts_may_have_ports_of_their_own(written: str, host: str, port: object) -> None:
+    engine = admin_engine(written)
+    _, given = engine.dialect.create_connect_args(engine.url)
+    assert (given["host"], given.get("port"), given["user"], given["dbname"]) == (host, port, "u", "leadhub")
