@@ -1,16 +1,17 @@
 """Pairs: both records read, decided field by field, written where they differ."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row
 
-from connectors.records import Change, LinkChange
+from connectors.records import Change, LinkChange, Record
 from jobs.sync.deciding import LINK, decide, unchanged
 from jobs.sync.kept import End, Kept, record_now
 from jobs.sync.linking import Raw, links_of, partner_id, tokens
 from jobs.sync.looking import read
+from jobs.sync.matching import Node
 from jobs.sync.model import SIDES
 from jobs.sync.packing import pack, unpack
 from jobs.sync.run import Run
@@ -28,8 +29,10 @@ FRESH_FOR: Final = timedelta(seconds=30)
 """What was read longer ago is read again before it is overwritten."""
 
 
-async def keep_equal(run: Run, ready: Sequence[tuple[Pair, Row[Any], Row[Any]]]) -> None:
-    """Pairs of which at least one record is due; both are alive."""
+async def keep_equal(
+    run: Run, ready: Sequence[tuple[Pair, Row[Any], Row[Any]]], along: Mapping[Node, Record] | None = None
+) -> None:
+    """Pairs of which at least one record is due; both are alive. `along`: records that were read just now."""
     kept = [Kept(pair, _end(run, left), _end(run, right)) for pair, left, right in ready]
     for side in SIDES:
         await _see_links(run, side, [one for one in kept if one.end(side).values is not None])
@@ -37,7 +40,7 @@ async def keep_equal(run: Run, ready: Sequence[tuple[Pair, Row[Any], Row[Any]]])
     settled = {one.pair.id for one in quiet}
     rest = [one for one in kept if one.pair.id not in settled]
     for side in SIDES:
-        rest = await _read_partners(run, side, rest)
+        rest = await _read_partners(run, side, rest, along or {})
     for one in rest:
         _judge(run, one)
     await _carry_out(run, quiet, rest)
@@ -81,13 +84,16 @@ def _nothing_new(run: Run, one: Kept) -> bool:
     return unchanged(run.sync, side, base, end.values or {})
 
 
-async def _read_partners(run: Run, side: Side, some: list[Kept]) -> list[Kept]:
+async def _read_partners(run: Run, side: Side, some: list[Kept], along: Mapping[Node, Record]) -> list[Kept]:
     """Reads the records of this side that are not known afresh; a pair whose record is gone is left for later."""
     now = run.clock.now()
     old = [one for one in some if one.end(side).values is None or _stale(one.end(side), now)]
     if not old:
         return some
-    found = await read(run, side, [one.end(side).row.record_id for one in old])
+    ids = [one.end(side).row.record_id for one in old]
+    found = {id: along[side, id] for id in ids if (side, id) in along}
+    if missing := [id for id in ids if id not in found]:
+        found |= await read(run, side, missing)
     lost: list[str] = []
     for one in old:
         end = one.end(side)

@@ -1,11 +1,12 @@
 """Working off what is due, batch by batch: read what is missing, pair, decide, write, settle."""
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row
 
+from connectors.records import Record
 from jobs.sync.creating import Making, intend_missing, make
 from jobs.sync.departures import Departed, settle_departures
 from jobs.sync.flight import Flight, together
@@ -15,7 +16,7 @@ from jobs.sync.matching import Node
 from jobs.sync.model import SIDES
 from jobs.sync.pairing import find_partners
 from jobs.sync.removing import remove_partners
-from jobs.sync.run import Run
+from jobs.sync.run import Run, both
 from leads.merge import Side
 from store import sync_pairs, sync_records
 from store.leases import assert_held
@@ -43,6 +44,8 @@ async def work_off(run: Run) -> None:
                 busy = [row for row in rows if row.pair_id in flight.claimed]
                 passed_over += [(row.side, row.record_id) for row in busy]
                 await _batch(run, flight, [row for row in rows if row not in busy])
+                if len(rows) < run.batch:  # what is heard of meanwhile is gathered, and goes together in the next sweep
+                    break
             await flight.landed()
             for start in range(0, len(passed_over), run.batch):
                 run.check()
@@ -69,11 +72,12 @@ async def _still_due(run: Run, nodes: Sequence[Node]) -> list[Row[Any]]:
 
 async def _batch(run: Run, flight: Flight, rows: Sequence[Row[Any]]) -> None:
     """Who is whom is decided batch after batch and stored; what is to be written for it then goes its own way."""
-    departed = await _refresh(run, rows)
+    departed, along = await _refresh(run, rows)
     if departed:  # pairs are parted and joined anew: nobody else may be working on them
         await flight.landed()
         removals = await settle_departures(run, departed)
         await remove_partners(run, removals)
+        along.clear()
     rows = await _again(run, [(row.side, row.record_id) for row in rows])
     free = [row for row in rows if not row.pair_id]
     making = None
@@ -84,13 +88,18 @@ async def _batch(run: Run, flight: Flight, rows: Sequence[Row[Any]]) -> None:
     made = {one.pair.id for one in making.new} if making is not None else set()
     mine = flight.claim({row.pair_id for row in rows if row.pair_id} - made)
     flight.claim(made)
-    await flight.start(lambda: _carry_out(run, flight, making, mine))
+    await flight.start(lambda: _carry_out(run, flight, making, mine, along))
 
 
-async def _carry_out(run: Run, flight: Flight, making: Making | None, pair_ids: Collection[str]) -> None:
+async def _carry_out(
+    run: Run, flight: Flight, making: Making | None, pair_ids: Collection[str], along: Mapping[Node, Record]
+) -> None:
     try:
         await together(
-            [*([make(run, making)] if making is not None else []), *([_paired(run, pair_ids)] if pair_ids else [])]
+            [
+                *([make(run, making)] if making is not None else []),
+                *([_paired(run, pair_ids, along)] if pair_ids else []),
+            ]
         )
     finally:
         flight.release(pair_ids)
@@ -98,7 +107,7 @@ async def _carry_out(run: Run, flight: Flight, making: Making | None, pair_ids: 
     await run.told()
 
 
-async def _paired(run: Run, pair_ids: Collection[str]) -> None:
+async def _paired(run: Run, pair_ids: Collection[str], along: Mapping[Node, Record]) -> None:
     def load(conn: Connection) -> tuple[dict[str, Any], dict[str, dict[str, Row[Any]]]]:
         return sync_pairs.by_ids(conn, pair_ids), sync_records.of_pairs(conn, run.sync.name, pair_ids)
 
@@ -130,30 +139,52 @@ async def _paired(run: Run, pair_ids: Collection[str]) -> None:
 
         await run.db.write(settle)
     if ready:
-        await keep_equal(run, ready)
+        await keep_equal(run, ready, along)
 
 
-async def _refresh(run: Run, rows: Sequence[Row[Any]]) -> list[Departed]:
-    """Reads what is due and not known afresh; returns what is not there any more."""
-    departed: list[Departed] = []
-    needed: dict[Side, list[Row[Any]]] = defaultdict(list)
+async def _refresh(run: Run, rows: Sequence[Row[Any]]) -> tuple[list[Departed], dict[Node, Record]]:
+    """Reads what is due and not known afresh; returns what is not there any more, and partners that came along."""
+    needed: dict[Side, list[Row[Any]]] = {side: [] for side in SIDES}
     for row in rows:
         if row.content is None or row.hint:
             needed[row.side].append(row)
-    missing = False
-    for side in SIDES:
-        if needed[side]:
-            gone = await _read(run, side, needed[side])
-            departed += gone
-            missing = missing or any(not one.survivor for one in gone)
-    if missing:  # what it may have been merged into must be known as it is now
+    along: dict[Node, Record] = {}
+    partners = await _partners(run, needed)
+    gone: dict[Side, list[Departed]] = {}
+
+    async def look(side: Side) -> None:
+        gone[side] = await _read(run, side, needed[side], partners[side], along) if needed[side] else []
+
+    await both(look)
+    departed = [one for side in SIDES for one in gone[side]]
+    if any(not one.survivor for one in departed):  # what it may have been merged into must be known as it is now
         await both_in_turn(run, poll)
-    return departed
+    return departed, along
 
 
-async def _read(run: Run, side: Side, rows: Sequence[Row[Any]]) -> list[Departed]:
+async def _partners(run: Run, needed: Mapping[Side, Sequence[Row[Any]]]) -> dict[Side, list[str]]:
+    """Whom a call that is made anyway has room for: the other records of the pairs that are read."""
+    if not all(needed.values()):
+        return {side: [] for side in SIDES}
+    pair_ids = {row.pair_id for side in SIDES for row in needed[side] if row.pair_id}
+    ends = await run.db.read(lambda conn: sync_records.of_pairs(conn, run.sync.name, pair_ids))
+    found: dict[Side, list[str]] = {}
+    for side in SIDES:
+        mine = {row.record_id for row in needed[side]}
+        others = [end[side] for end in ends.values() if side in end]
+        more = [row.record_id for row in others if row.record_id not in mine and not row.dirty]
+        found[side] = more[: max(0, run.sync.end(side).can.read_batch - len(mine))]
+    return found
+
+
+async def _read(
+    run: Run, side: Side, rows: Sequence[Row[Any]], more: Sequence[str] = (), along: dict[Node, Record] | None = None
+) -> list[Departed]:
+    """`more`: ids of records that are put into `along` as they are there, and not stored."""
     sync, now = run.sync, run.clock.now()
-    found = await read(run, side, [row.record_id for row in rows])
+    found = await read(run, side, [*(row.record_id for row in rows), *more])
+    if along is not None:
+        along |= {(side, id): found[id] for id in more if id in found}
     departed, seen = [], {}
     for row in rows:
         record = found.get(row.record_id)

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.bench import accepting, claims, doors, drafting, drain, latency, resources, servers, sync
+from tests.bench import accepting, claims, doors, drafting, drain, latency, resources, servers, sync, sync_live
 from tests.bench.scale import FULL, QUICK, Scale
 from tests.bench.table import Row, render
 
@@ -52,6 +52,7 @@ def main() -> int:
                 "claims": lambda folder: claims.measure(folder, scale, uri),
                 "drain": lambda folder: drain.measure(folder, scale),
                 "sync": lambda folder: sync.measure(folder, scale),
+                "sync_live": lambda folder: sync_live.measure(folder, scale),
             }
             for title, measure in measurements.items():
                 if given.only and title not in given.only:

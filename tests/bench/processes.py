@@ -46,7 +46,11 @@ class Running:
 
     def resident_mb(self) -> float:
         """Memory in use now, of this process and its children."""
-        return sum(_resident_kb(pid) for pid in (self.process.pid, *_children(self.process.pid))) / 1024
+        return sum(_status_kb(pid, "VmRSS") for pid in (self.process.pid, *_children(self.process.pid))) / 1024
+
+    def peak_mb(self) -> float:
+        """The most memory that was in use at once since the start, of this process alone."""
+        return _status_kb(self.process.pid, "VmHWM") / 1024
 
 
 @contextmanager
@@ -135,12 +139,12 @@ def finish_load(process: subprocess.Popen[bytes]) -> dict[str, Any]:
     return found
 
 
-def _resident_kb(pid: int) -> int:
+def _status_kb(pid: int, name: str) -> int:
     try:
         text = Path(f"/proc/{pid}/status").read_text()
     except OSError:
         return 0
-    line = next((line for line in text.splitlines() if line.startswith("VmRSS:")), "VmRSS: 0 kB")
+    line = next((line for line in text.splitlines() if line.startswith(f"{name}:")), f"{name}: 0 kB")
     return int(line.split()[1])
 
 

@@ -16,6 +16,8 @@ class Scale:
     sync_share: float = 1.0
     """Of the 20,000 contacts, 5,000 companies and 8,000 deals of each side."""
     sync_fresh_every_s: float = 3.0
+    sync_memory_share: float = 0.1
+    """The same, of the smaller of the two first syncs whose memory is compared."""
     starts: int = 5
     idle_s: float = 5.0
 
@@ -30,6 +32,7 @@ QUICK = Scale(
     claims=5,
     sync_share=0.002,
     sync_fresh_every_s=1.0,
+    sync_memory_share=0.002,
     starts=1,
     idle_s=0.1,
 )

@@ -130,3 +130,6 @@ def hubspot(clock: Clock) -> Filled:
 
 def _updated(records: Any, type_: str, id: str, properties: dict[str, str]) -> None:
     records.update(type_, records.get(type_, id), properties)
+
+
+SIDES: dict[str, Callable[[Clock], Filled]] = {"amocrm": amocrm, "bitrix24": bitrix24, "hubspot": hubspot}
