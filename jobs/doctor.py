@@ -202,7 +202,7 @@ async def _database(settings: Settings, db: Database | None, clock: Clock, say: 
     if events.failed:
         told = say(
             f"{events.failed} accepted cannot be worked on: {events.error}",
-            f"{events.failed} принятых не обработать: {events.error}",
+            f"не удаётся обработать принятые: {events.failed}; {events.error}",
         )
         advice = say(
             "they are stored and tried again; update leadhub", "они сохранены и пробуются снова; обновите leadhub"
