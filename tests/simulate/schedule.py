@@ -325,13 +325,16 @@ class Schedule:
         while waited < QUIET_LIMIT_S:
             await asyncio.sleep(5.0)
             waited += 5.0
-            if (
-                not self.world.owed()
-                and not self._rows(t_inbox_request)
-                and all(life.hub and life.hub.spool.waiting == 0 for life in self.workers.values())
-            ):
+            if self._is_quiet():
                 return
         self.report.problems.append(f"still owed after {waited} s: {self.world.owed()}")
+
+    def _is_quiet(self) -> bool:
+        return (
+            not self.world.owed()
+            and not self._rows(t_inbox_request)
+            and all(life.hub and life.hub.spool.waiting == 0 for life in self.workers.values())
+        )
 
     def _rows(self, table: Any) -> list[Any]:
         from sqlalchemy import create_engine
