@@ -90,8 +90,8 @@ def repeats_of_the_sender_are_new_leads() -> Iterator[None]:
     """A webhook that comes twice with one id makes two leads."""
     real = intake.dedup_keys
 
-    def unique(source: Any, parsed: Any, at: Any) -> Any:
-        return real(source, replace(parsed, lead_uid=""), at)
+    def unique(source: str, settings: Any, parsed: Any, at: Any) -> Any:
+        return real(source, settings, replace(parsed, lead_uid=""), at)
 
     with patch.object(intake, "dedup_keys", unique):
         yield

@@ -44,6 +44,8 @@ KINDS = (
     *("html200", "truncated", "down"),
 )
 QUIET_LIMIT_S = 12 * 3600.0
+SENDING_LIMIT_S = 6 * 3600.0
+"""Who is not answered until then never will be: the schedule ends with TimeoutError instead of going on for ever."""
 TWO_WORKERS = 0.4
 """Share of schedules with two processes."""
 TROUBLES = {"fault": 70, "database": 8, "clock": 8, "freeze": 8, "kill": 6}
@@ -139,7 +141,8 @@ class Schedule:
             self._break_something()
         storm = world.own_task(self._storm())
         senders = [world.own_task(self._send_all(number)) for number in range(rng.randint(2, 6))]
-        await asyncio.gather(*senders)
+        async with asyncio.timeout(SENDING_LIMIT_S):
+            await asyncio.gather(*senders)
         storm.cancel()
         await asyncio.gather(storm, return_exceptions=True)
         self._calm()
