@@ -50,6 +50,7 @@ _ATTRIBUTES: Final[Mapping[type, tuple[str, ...]]] = {
     TaskDraft: ("responsible",),
     CallDraft: ("recording_url", "responsible"),
 }
+_KNOWN: Final = frozenset(name for names in _ATTRIBUTES.values() for name in names)
 """What a draft can do without, in the order in which a note tells of it."""
 _NOT_BARE: Final = ("pipeline", "stage", "price", "tags", "utm", "responsible")
 """What the bare minimum does without. It keeps name, phones, e-mails, comment, source and key."""
@@ -119,7 +120,8 @@ class Resolved:
     def without(self, draft: Draft, refused: Sequence[str], *, bare: bool = False) -> tuple[Draft, tuple[Dropped, ...]]:
         """`draft` without what the CRM refused (field ids, codes, or attributes such as "stage"), and what that was.
 
-        `bare`: only what a manager needs to call. Doing it twice changes nothing more.
+        `bare`: only what a manager needs to call. Doing it twice changes nothing more. A field that is not of ours is
+        told of each time, without a value: the CRM demands it.
         """
         if isinstance(draft, NoteDraft):
             return draft, ()
@@ -135,7 +137,7 @@ class Resolved:
         gone = [key for key in own if bare or wanted & {key.casefold(), self._name(key)[0].casefold()}]
         ours = {way.casefold() for key, (label, _) in self.names.items() for way in (key, label)}
         # Not of ours: made mandatory in the CRM. A person is to know, whatever stands in for it.
-        strange = [name for name in refused if name.casefold() not in ours and not hasattr(draft, name)]
+        strange = [name for name in refused if name.casefold() not in ours and name not in _KNOWN]
         if not attributes and not gone and not strange:
             return draft, ()
         why = WHY[self.locale]["refused"]

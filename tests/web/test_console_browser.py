@@ -91,7 +91,7 @@ async def test_a_stuck_lead_is_seen_with_its_reason_and_retried(hub: RunningHub,
     sent = re.compile(r"^(1 лид отправляется|Ничего не изменилось: он отправляется прямо сейчас)\.$")
     await expect(anna.get_by_role("status")).to_have_text(sent)
     arrived(hub, lead_id)
-    await expect(anna.locator("#not-arrived")).to_have_text("0")  # the page refreshes itself
+    await expect(anna.locator("#not-arrived")).to_have_text("0", timeout=20_000)  # the page refreshes itself
     await expect(anna.get_by_text("Всё дошло")).to_be_visible()
 
 
