@@ -270,7 +270,8 @@ class LeadPlan:
 
     def without(self, draft: Draft, refused: tuple[str, ...], *, bare: bool) -> tuple[Draft, tuple[Dropped, ...]]:
         assert self._resolved is not None
-        return self._resolved.without(draft, refused, bare=bare)
+        left, dropped = self._resolved.without(draft, refused, bare=bare)
+        return left, (*dropped, *self._resolved.demanded(refused))
 
     def _known(self, conn: Connection, company_key: str) -> tuple[int, str]:
         """How many leads of this person there were within the window, this one included; the company's record."""

@@ -1,7 +1,7 @@
 """Names that a mapping uses -> the ids of one CRM; what has none is dropped and told, and never stops a lead."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeVar
 
@@ -117,11 +117,10 @@ class Resolved:
     names: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     locale: Locale = "en"
 
-    def without(self, draft: Draft, refused: Sequence[str], *, bare: bool = False) -> tuple[Draft, tuple[Dropped, ...]]:
+    def without(self, draft: Draft, refused: Iterable[str], *, bare: bool = False) -> tuple[Draft, tuple[Dropped, ...]]:
         """`draft` without what the CRM refused (field ids, codes, or attributes such as "stage"), and what that was.
 
-        `bare`: only what a manager needs to call. Doing it twice changes nothing more. A field that is not of ours is
-        told of each time, without a value: the CRM demands it.
+        `bare`: only what a manager needs to call. Doing it twice changes nothing more.
         """
         if isinstance(draft, NoteDraft):
             return draft, ()
@@ -135,19 +134,21 @@ class Resolved:
             attributes = list(dict.fromkeys([*attributes, "stage"]))  # a stage is one of its pipeline
         own: Mapping[str, Any] = getattr(draft, "fields", {})
         gone = [key for key in own if bare or wanted & {key.casefold(), self._name(key)[0].casefold()}]
-        ours = {way.casefold() for key, (label, _) in self.names.items() for way in (key, label)}
-        # Not of ours: made mandatory in the CRM. A person is to know, whatever stands in for it.
-        strange = [name for name in refused if name.casefold() not in ours and name not in _KNOWN]
-        if not attributes and not gone and not strange:
+        if not attributes and not gone:
             return draft, ()
         why = WHY[self.locale]["refused"]
         dropped = [self._dropped(key, own[key], why) for key in gone]
-        dropped += [Dropped(name, "", why) for name in dict.fromkeys(strange)]
         dropped += [Dropped(name, _shown(getattr(draft, name)), why) for name in attributes]
         changes: dict[str, Any] = {name: type(getattr(draft, name))() for name in attributes}
         if gone:
             changes["fields"] = {key: value for key, value in own.items() if key not in gone}
         return replace(draft, **changes), tuple(dropped)
+
+    def demanded(self, refused: Iterable[str]) -> tuple[Dropped, ...]:
+        """What a CRM named in a refusal and is none of ours: it was made mandatory there, and a person is to know."""
+        ours = _KNOWN.union(way.casefold() for key, (label, _) in self.names.items() for way in (key, label))
+        why = WHY[self.locale]["refused"]
+        return tuple(Dropped(name, "", why) for name in dict.fromkeys(refused) if name.casefold() not in ours)
 
     def note(self, dropped: Iterable[Dropped] = ()) -> str:
         """The text of the note: the mapping's, then what found no field, so that a manager still sees it."""
