@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, BeforeValidator, SecretStr
 
+from connectors.addresses import web_address
 from jobs.config_errors import quote
 from leads.durations import Duration
 from mappings.problems import nearest
@@ -58,21 +59,8 @@ def split_listen(listen: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
-def parse_url(value: str) -> str:
-    """An http(s) address. Raises ValueError; never shows what it was given."""
-    text = value.strip()
-    try:
-        parts = urlsplit(text)
-        fine = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
-    except ValueError:
-        fine = False
-    if not fine or any(char.isspace() for char in text):
-        raise ValueError("is not a web address: it must begin with https:// or http:// and name a host")
-    return text
-
-
 def _public_url(value: str) -> str:
-    text = parse_url(value)
+    text = web_address(value)
     parts = urlsplit(text)
     if parts.query or parts.fragment or parts.username:
         raise ValueError("must be a plain address like https://hub.example.com, without ?, # or @")
@@ -171,7 +159,7 @@ def as_list(value: Any) -> Any:
 PositiveDuration = Annotated[Duration, AfterValidator(_positive)]
 Size = Annotated[int, BeforeValidator(parse_size)]
 Listen = Annotated[str, BeforeValidator(parse_listen)]
-Url = Annotated[str, AfterValidator(parse_url)]
+Url = Annotated[str, AfterValidator(web_address)]
 PublicUrl = Annotated[str, AfterValidator(_public_url)]
 DatabaseUrl = Annotated[SecretStr, BeforeValidator(parse_database)]
 Zone = Annotated[str, AfterValidator(parse_zone)]
