@@ -158,7 +158,8 @@ class GroupCommitDatabase:
             thread.start()
 
     async def write(self, work: Work[Result], *, behind: bool = False) -> Result:
-        return await self._submit(work, None, batched=False, behind=behind)  # type: ignore[no-any-return]  # of `work`
+        result: Result = await self._submit(work, None, batched=False, behind=behind)
+        return result
 
     async def write_in_batch(self, work: BatchWork, item: Any) -> Any:
         return await self._submit(work, item, batched=True)

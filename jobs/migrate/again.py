@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final
 
 from sqlalchemy import Connection
@@ -41,9 +42,7 @@ async def _retell(ready: Ready, step: Step, held: Held) -> None:
     before the move keeps its values."""
     name, source, after = step.sync, step.source, ""
     while True:
-        ids = await ready.db.read(
-            lambda conn, after=after: sync_listing.some_paired(conn, name, source, AT_ONCE, after)  # type: ignore[misc]
-        )
+        ids = await ready.db.read(partial(sync_listing.some_paired, sync=name, side=source, limit=AT_ONCE, after=after))
         if not ids:
             break
 

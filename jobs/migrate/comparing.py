@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
+from functools import partial
 from typing import Any, Final
 
 from connectors.errors import AuthError, ConnectorError
@@ -285,11 +286,7 @@ class _Walk:
             wanted = {id for ids in old.values() for id in ids}
             if not wanted:
                 continue
-            known = await self._ready.db.read(
-                lambda conn, sibling=sibling, side=side, wanted=wanted: sync_pairs.partners(  # type: ignore[misc]
-                    conn, sibling.sync, side, wanted
-                )
-            )
+            known = await self._ready.db.read(partial(sync_pairs.partners, sync=sibling.sync, side=side, ids=wanted))
             new = await self._linked(self._new, [pairs[id].on(self._to) for id in old], sibling.object, {})
             for id, linked in old.items():
                 there = new.get(pairs[id].on(self._to), ())

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -76,7 +77,7 @@ async def opened_move(
         for name in (move.source, move.target):
             configured = move.settings.connections[name]
             connector, now = CONNECTORS[configured.type], clock.now()
-            busy = await db.read(lambda conn, name=name, now=now: leases.held_by_another(conn, name, now))  # type: ignore[misc]
+            busy = await db.read(partial(leases.held_by_another, name=name, now=now))
             opening = opening_of(
                 move.settings,
                 name,

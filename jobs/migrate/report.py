@@ -1,6 +1,7 @@
 """What a move came to, as plain data: for `--json`, for the file and for people."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from jobs.migrate.comparing import SHOWN, Tally
@@ -21,7 +22,7 @@ async def issues_of(ready: Ready) -> list[dict[str, Any]]:
     """What a person has to decide, or should know, before the move is complete."""
     found: list[dict[str, Any]] = []
     for step in ready.move.steps:
-        rows = await ready.db.read(lambda conn, step=step: sync_log.issues(conn, step.sync))  # type: ignore[misc]
+        rows = await ready.db.read(partial(sync_log.issues, sync=step.sync))
         chosen = ready.move.settings.syncs[step.sync]
         found += [
             {**issue_json(row), "object": step.object, "ends": {"left": chosen.left, "right": chosen.right}}

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from connectors.records import LINKS, Page, RecordObject, RecordPort, Stub, StubPage
@@ -26,7 +27,7 @@ async def choose(port: RecordPort, size: int, ask: Ask) -> dict[RecordObject, li
             known = set(chosen[to])
             for start in range(0, len(ids), at_once):
                 some = ids[start : start + at_once]
-                found = await ask(lambda some=some, to=to, about=about: port.links(about, some, to))  # type: ignore[misc]
+                found = await ask(partial(port.links, about, some, to))
                 for id in some:
                     new = [one for one in found.get(id, ()) if one not in known]
                     chosen[to] += new
@@ -38,7 +39,7 @@ async def _first(port: RecordPort, about: RecordObject, size: int, ask: Ask) -> 
     ids: list[str] = []
     cursor = ""
     while len(ids) < size:
-        page = await ask(lambda cursor=cursor: port.listing(about, cursor))  # type: ignore[misc]
+        page = await ask(partial(port.listing, about, cursor))
         ids += [stub.id for stub in page.stubs]
         cursor = page.cursor
         if not cursor:

@@ -10,6 +10,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,7 @@ def _memory(folder: Path, scale: Scale) -> list[Row]:
         own = folder / f"memory-{share}"
         own.mkdir()
         with _started(own, OBJECTS, "--share", str(share)) as (hub, _):
-            _until(lambda own=own: _done(own) == set(OBJECTS), FIRST_SYNC_S)  # type: ignore[misc]
+            _until(partial(_all_done, own), FIRST_SYNC_S)
             peak = hub.peak_mb()
         title = f"peak memory of the hub, first sync of {Size().part(share).total:,} records each"
         rows.append(at_most(title, peak, AIM_MB, "MB", ratio=f"{peak / before:.2f} x" if before else ""))
@@ -98,6 +99,10 @@ def _started(folder: Path, objects: tuple[str, ...], *options: str) -> Iterator[
         processes.running(serve, port, "/readyz", log=folder / "hub.log") as hub,
     ):
         yield hub, crms
+
+
+def _all_done(folder: Path) -> bool:
+    return _done(folder) == set(OBJECTS)
 
 
 def _done(folder: Path) -> set[str]:

@@ -1,6 +1,5 @@
 """What sources owe is told of: events not worked on, lists not read, recordings not copied."""
 
-import asyncio
 from datetime import timedelta
 
 from sqlalchemy import insert
@@ -37,7 +36,7 @@ async def test_a_list_that_cannot_be_read_for_an_hour_is_told_of_until_it_can() 
         since = h.clock.now() - timedelta(minutes=50)
         failing = {"error": "HTTP 500", "failing_since": since.isoformat()}
         h.write(lambda conn: cursors.save(conn, "reconcile:pbx", failing))
-        await asyncio.sleep(30.0)
+        await h.wait(30.0)
         assert "list_unread" not in h.open_incidents()
         await h.until(lambda: "list_unread" in h.open_incidents(), 1200.0)
         h.write(lambda conn: cursors.save(conn, "reconcile:pbx", {"error": ""}))
