@@ -207,7 +207,7 @@ async def _asked(settings: "Settings", connection: str) -> list[dict[str, Any]]:
             await patiently(target.ping, clock)
             metadata = await target.metadata()
             for wait_s in WAITS_S:  # a hub that runs beside us uses up the vendor's rate, too
-                if "fields" in metadata.known:
+                if metadata.known >= {"fields", "pipelines"}:
                     break
                 await clock.sleep(wait_s)
                 metadata = await target.metadata()

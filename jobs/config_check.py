@@ -88,9 +88,10 @@ def _refer(value: Any, path: YamlPath, what: str, defined: list[str], reader: Re
     """Each name in a list (or the single name) must be defined, and once only."""
     names = list(enumerate(value)) if isinstance(value, list) else [(None, value)]
     seen: set[str] = set()
-    for index, name in names:
-        if not isinstance(name, str):
-            continue
+    for index, given in names:
+        if not isinstance(given, str | int | float) or isinstance(given, bool):
+            continue  # its kind was reported already
+        name = str(given)  # a bare number is read as the text that it is written with
         here = path if index is None else (*path, index)
         if name not in defined:
             known = [other for other in defined if other != ANY]
