@@ -79,6 +79,7 @@ async def _planned(ready: "Ready") -> dict[str, Any]:
 def _moved(settings: "Settings") -> "Callable[[Ready], Awaitable[dict[str, Any]]]":
     from cli.sync_progress import Shown
     from jobs.migrate.comparing import survey
+    from jobs.migrate.history import move_histories
     from jobs.migrate.moving import move_all
     from jobs.migrate.report import issues_of, report_json
 
@@ -96,8 +97,10 @@ def _moved(settings: "Settings") -> "Callable[[Ready], Awaitable[dict[str, Any]]
         refused = passes[0].result
         if refused.state == "failed" and not any(name.startswith("create") for name in refused.counts):
             raise CannotRun(f"{passes[0].step.object}: {refused.error}", "leadhub check --live says more")
+        moved = all(one.result.state == "done" for one in passes)
+        histories = await move_histories(ready) if moved else []
         tallies = await survey(ready, both=True)
-        return report_json(ready, passes, tallies, await issues_of(ready))
+        return report_json(ready, passes, tallies, await issues_of(ready), histories)
 
     return work
 

@@ -30,10 +30,26 @@ WHY = {
     "refused": ("refused by the new CRM", "новая CRM не приняла"),
     "creating": ("outcome unknown, the next run looks", "исход неизвестен, выяснит следующий запуск"),
 }
-NOT_MOVED = (
-    "Not moved: notes, tasks, calls and files; they stay in the old CRM.",
-    "Не переносятся: примечания, задачи, звонки и файлы, они остаются в прежней CRM.",
+WHAT = {
+    "notes": ("notes", "примечания"),
+    "tasks": ("tasks", "задачи"),
+    "calls": ("calls", "звонки"),
+    "files": ("files", "файлы"),
+    "contents of files": ("contents of files", "содержимое файлов"),
+}
+AS_NOTES = (
+    "Notes, tasks, calls and names of files go along as one note of history on each record; open tasks are not made "
+    "as tasks.",
+    "Примечания, задачи, звонки и имена файлов переходят одним примечанием с историей у каждой записи; открытые "
+    "задачи как задачи не создаются.",
 )
+HISTORY = {
+    "before": ("written before", "записаны раньше"),
+    "changed": ("changed since in the old CRM, not written again", "изменились в прежней CRM, повторно не пишутся"),
+    "cut": ("cut short", "сокращены"),
+    "unknown": ("outcome unknown, the next run looks", "исход неизвестен, выяснит следующий запуск"),
+    "refused": ("refused by the new CRM", "новая CRM не приняла"),
+}
 SHOWN = 10
 
 
@@ -68,6 +84,8 @@ def report_lines(words: Words, report: Mapping[str, Any]) -> Iterator[Text]:
             )
     for name, one in report["objects"].items():
         yield from _object(words, name, one)
+    for name, one in report["history"].items():
+        yield from _history(words, name, one)
     yield from _issues(words, report["issues"])
     yield from _not_moved(words, report)
     if report["differences"]:
@@ -160,6 +178,21 @@ def _object(words: Words, name: str, one: Mapping[str, Any]) -> Iterator[Text]:
     yield from _left_behind(words, one)
 
 
+def _history(words: Words, name: str, one: Mapping[str, Any]) -> Iterator[Text]:
+    notes = words.count(one["written"], ("note", "notes"), ("примечание", "примечания", "примечаний"))
+    entries = words.count(one["entries"], ("entry", "entries"), ("запись", "записи", "записей"))
+    line = f"  {words('history', 'история')}, {words(*NAMES[name])}: {notes}, {entries}"
+    for key, told in HISTORY.items():
+        if one[key]:
+            line += f", {words(*told)}: {words.number(one[key])}"
+    yield Text(line, style="yellow" if one["refused"] or one["unknown"] else "")
+    for row in one["examples"]:
+        yield Text(f"    {row['id']}: {row['why']}", style="yellow")
+    if one["error"]:
+        again = words("not finished, run it again", "не закончено, запустите ещё раз")
+        yield Text(f"    {again}. {words.cause(one['error'])}", style="red")
+
+
 def _sum(words: Words, money: Mapping[str, Any]) -> Iterator[Text]:
     style = "" if Decimal(money["expected"]) == Decimal(money["new"]) else "yellow"
     told = [_money(words, money[side], money["currency"]) for side in ("old", "new")]
@@ -181,7 +214,15 @@ def _left_behind(words: Words, one: Mapping[str, Any]) -> Iterator[Text]:
 
 
 def _not_moved(words: Words, report: Mapping[str, Any]) -> Iterator[Text]:
-    yield Text(words(*NOT_MOVED))
+    if report["history_as_notes"]:
+        yield Text(words(*AS_NOTES))
+    left = [words(*WHAT[name]) for name in report["not_moved"] if name in WHAT]
+    yield Text(
+        words(
+            f"Not moved, stays in the old CRM: {', '.join(left)}.",
+            f"Не переносится, остаётся в прежней CRM: {', '.join(left)}.",
+        )
+    )
     if report["leads_left"]:
         many = words.leads(report["leads_left"])
         yield Text(words(f"Not moved: {many} of the classic mode.", f"Не переносятся: {many} классического режима."))

@@ -18,6 +18,7 @@ from mappings.accounts import AccountField, FieldType, Outcome
 from mappings.attributes import RecordObject
 
 if TYPE_CHECKING:
+    from connectors.histories import OpenHistories
     from connectors.records import Hooks, RecordPort
     from connectors.webhooks import Subscribe
 
@@ -74,12 +75,14 @@ class DealDraft:
 
 @dataclass(frozen=True, slots=True)
 class NoteDraft:
-    """Plain text with line breaks; the connector turns it into the vendor's form. `key` marks it as ours."""
+    """Plain text with line breaks; the connector turns it into the vendor's form. `key` marks it as ours.
+    `on`: the one record that it is about, as `connectors.records` names it, in place of the others."""
 
     key: str
     text: str
     deal_id: str
     contact_id: str = ""
+    on: tuple[RecordObject, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +118,6 @@ class CallDraft:
     responsible: str = ""
     employee: str = ""
     text: str = ""
-
-
-def same_name(one: str, other: str) -> bool:
-    """Whether two names of companies are the same but for case and spaces."""
-    return " ".join(one.split()).casefold() == " ".join(other.split()).casefold() != ""
 
 
 Draft = ContactDraft | CompanyDraft | DealDraft | NoteDraft | TaskDraft | CallDraft
@@ -288,7 +286,7 @@ class Target(Protocol):
         ...
 
     async def find_company(self, name: str) -> str | None:
-        """Id of the one company with exactly this name, upper and lower case alike (see `same_name`).
+        """Id of the one company with exactly this name, upper and lower case alike (see `recordvalues.same_name`).
 
         None when there is none and when that is unsure: several of that name, or a search that the account refuses.
         """
@@ -386,6 +384,8 @@ class Connector:
     """What each kind of record has of `mappings.attributes`, with the vendor's limits."""
     records: "Callable[[Any], RecordPort] | None" = None
     """(the open Target) -> its records, for record sync; shares its client and limiter. None: cannot be synced."""
+    histories: "OpenHistories | None" = None
+    """(the open Target) -> notes, tasks and calls of its records, for a move. None: not read."""
     hooks: "Hooks | None" = None
     """Reads the CRM's own webhooks, `POST /hooks/{connection}`. None: it has none that we understand."""
     hooks_proven_by: str = ""

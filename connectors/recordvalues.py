@@ -15,6 +15,11 @@ STAND_IN = "—"
 _TRUE = frozenset({"1", "y", "yes", "true", "on", "да"})
 
 
+def same_name(one: str, other: str) -> bool:
+    """Whether two names of companies are the same but for case and spaces."""
+    return " ".join(one.split()).casefold() == " ".join(other.split()).casefold() != ""
+
+
 def is_nothing(value: Any) -> bool:
     return value is None or value == "" or (isinstance(value, list | tuple) and not value)
 

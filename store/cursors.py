@@ -1,5 +1,6 @@
 """Small named values that survive."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
@@ -22,3 +23,9 @@ def touch(conn: Connection) -> None:
     """A write that changes nothing that matters: proves that the database, its disk included, takes writes."""
     count = (load(conn, "touched") or {}).get("count", 0)
     save(conn, "touched", {"count": count + 1})
+
+
+def load_all(conn: Connection, names: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Those of `names`, a few hundred at most, that there are."""
+    query = select(t_cursor.c.name, t_cursor.c.value).where(t_cursor.c.name.in_(names))
+    return {row.name: row.value for row in conn.execute(query)}

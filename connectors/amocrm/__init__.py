@@ -15,6 +15,7 @@ CONNECTOR = Connector(
     capabilities=capabilities,
     attributes=ATTRIBUTES,
     records=AmocrmClient.records,
+    histories=AmocrmClient.histories,
     hooks=read_hook,
     hooks_proven_by="hook_token",
     subscribe=AmocrmClient.subscribe,

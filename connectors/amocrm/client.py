@@ -11,6 +11,7 @@ from connectors.amocrm.account import AccountFields, list_fields, make_field
 from connectors.amocrm.api import AmocrmApi, RefusedError
 from connectors.amocrm.audit import Audit
 from connectors.amocrm.auth import TokenEndpoint
+from connectors.amocrm.histories import AmocrmHistories
 from connectors.amocrm.lookup import LINKED_MAX, Lookup
 from connectors.amocrm.metadata import ENTITY_OF, pipeline_rows, read_metadata
 from connectors.amocrm.payloads import (
@@ -23,6 +24,7 @@ from connectors.amocrm.payloads import (
     contact_body,
     deal_body,
     note_body,
+    noted_on,
     number,
     task_body,
     update_body,
@@ -63,11 +65,11 @@ from connectors.base import (
     NoteDraft,
     Opening,
     TaskDraft,
-    same_name,
 )
 from connectors.errors import PermanentError
 from connectors.limits import Limiter
 from connectors.oauth import FixedToken, OAuthTokens
+from connectors.recordvalues import same_name
 from connectors.webhooks import Subscribed
 
 SEARCH_PAGES = 4
@@ -109,8 +111,10 @@ class AmocrmClient:
         self._contacts = writer("create contact", "contacts", "/api/v4/contacts")
         self._companies = writer("create company", "companies", "/api/v4/companies")
         self._deals = writer("create deal", "leads", "/api/v4/leads")
-        self._deal_notes = writer("create note", "notes", "/api/v4/leads/notes")
-        self._contact_notes = writer("create note", "notes", "/api/v4/contacts/notes")
+        self._notes = {
+            entity: writer("create note", "notes", f"/api/v4/{entity}/notes")
+            for entity in ("leads", "contacts", "companies")
+        }
         self._tasks = writer("create task", "tasks", "/api/v4/tasks")
 
     # --- reading -------------------------------------------------------------------------
@@ -182,11 +186,11 @@ class AmocrmClient:
             case CompanyDraft():
                 return await self._companies.create(company_body(draft))
             case NoteDraft():
-                return await (self._deal_notes if draft.deal_id else self._contact_notes).create(note_body(draft))
+                return await self._notes[noted_on(draft)[0]].create(note_body(draft))
             case TaskDraft():
                 return await self._tasks.create(task_body(draft))
             case CallDraft():
-                return await (self._deal_notes if draft.deal_id else self._contact_notes).create(call_body(draft))
+                return await self._notes["leads" if draft.deal_id else "contacts"].create(call_body(draft))
             case _:
                 assert_never(draft)
 
@@ -276,6 +280,9 @@ class AmocrmClient:
     def records(self) -> AmocrmRecords:
         """For record sync; shares the limiter, where leads go first."""
         return self._records
+
+    def histories(self) -> AmocrmHistories:
+        return AmocrmHistories(self._api)
 
     async def subscribe(self, address: str, make: bool) -> Subscribed:
         token = self._settings.hook_token

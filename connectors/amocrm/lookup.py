@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from connectors.amocrm.account import AccountFields
 from connectors.amocrm.api import AmocrmApi, Params
-from connectors.amocrm.payloads import text_marker
+from connectors.amocrm.payloads import noted_on, text_marker
 from connectors.amocrm.records import Row, is_person, key_of, made_before, newest_first, rows_of
 from connectors.base import CallDraft, CompanyDraft, ContactDraft, DealDraft, Hint, NoteDraft, TaskDraft
 from connectors.errors import ConnectorError, PermanentError
@@ -72,7 +72,7 @@ class Lookup:
         return await self._newest("companies", matches, since, LOOK_PAGES)
 
     async def note(self, draft: NoteDraft) -> str | None:
-        entity, entity_id = ("leads", draft.deal_id) if draft.deal_id else ("contacts", draft.contact_id)
+        entity, entity_id = noted_on(draft)
         marker = text_marker(draft.key)
 
         def matches(row: Row) -> bool:

@@ -211,9 +211,17 @@ def company_body(draft: CompanyDraft) -> Body:
     return Body(json, tuple(custom.origins))
 
 
+def noted_on(draft: NoteDraft) -> tuple[str, str]:
+    """(entity, id) that the note hangs on."""
+    if draft.on is not None:
+        about, entity_id = draft.on
+        return {"deal": "leads", "contact": "contacts", "company": "companies"}[about], entity_id
+    return ("leads", draft.deal_id) if draft.deal_id else ("contacts", draft.contact_id)
+
+
 def note_body(draft: NoteDraft) -> Body:
     """`entity_id` is needed by the form for many and ignored by the one for one."""
-    entity, entity_id = ("leads", draft.deal_id) if draft.deal_id else ("contacts", draft.contact_id)
+    entity, entity_id = noted_on(draft)
     text = f"{draft.text.rstrip()}\n{text_marker(draft.key)}"
     json = {"entity_id": number(entity_id, "deal_id"), "note_type": "common", "params": {"text": text}}
     return Body(json, path=f"/api/v4/{entity}/{entity_id}/notes")

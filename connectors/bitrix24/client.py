@@ -22,7 +22,6 @@ from connectors.base import (
     Opening,
     Rate,
     TaskDraft,
-    same_name,
 )
 from connectors.bitrix24.account import Account
 from connectors.bitrix24.answers import MethodMissingError, RefusedError
@@ -41,6 +40,7 @@ from connectors.bitrix24.subscribing import subscribe
 from connectors.bitrix24.writer import Writer
 from connectors.errors import PermanentError
 from connectors.records import RecordObject
+from connectors.recordvalues import same_name
 from connectors.webhooks import Subscribed
 
 RATE = Rate(calls=45, leak_per_s=1.95)

@@ -5,12 +5,13 @@ from typing import Any
 
 import phonenumbers
 
-from connectors.base import Kind, same_name
+from connectors.base import Kind
 from connectors.errors import ConnectorError, PermanentError, RetryableError
 from connectors.hubspot.api import HubSpotApi, SendAlone
 from connectors.hubspot.payloads import KEY_PROPERTY, TYPES
 from connectors.hubspot.records import found_records, lowest, next_page, properties_of, record_id, results_of, whole
 from connectors.limits import Batcher
+from connectors.recordvalues import same_name
 
 MAX_BATCH = 100
 MAX_PHONES = 20

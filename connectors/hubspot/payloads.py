@@ -55,6 +55,7 @@ OPTIONAL = frozenset(
 
 CONTACT_TO_COMPANY, DEAL_TO_CONTACT, DEAL_TO_COMPANY = 279, 3, 341
 NOTE_TO_CONTACT, NOTE_TO_DEAL, TASK_TO_CONTACT, TASK_TO_DEAL = 202, 214, 204, 216
+NOTE_TO: Mapping[str, int] = {"deal": NOTE_TO_DEAL, "contact": NOTE_TO_CONTACT, "company": 190}
 CALL_TO_CONTACT, CALL_TO_DEAL = 194, 206
 
 CALL_STATUS: Mapping[Disposition, str] = {
@@ -140,6 +141,8 @@ def create_body(draft: Draft, *, now: datetime, taken: Taken, marked: bool, defa
         case NoteDraft():
             properties = {"hs_timestamp": iso(now), "hs_note_body": _html(draft.text, draft.key if marked else "")}
             links = [(draft.deal_id, NOTE_TO_DEAL), (draft.contact_id, NOTE_TO_CONTACT)]
+            if draft.on is not None:
+                links = [(draft.on[1], NOTE_TO[draft.on[0]])]
         case TaskDraft():
             properties = _task(draft, marked=marked)
             links = [(draft.deal_id, TASK_TO_DEAL), (draft.contact_id, TASK_TO_CONTACT)]

@@ -72,8 +72,7 @@ class Routes(People):
             case _, [entity, entity_id, "notes"] if entity in ENTITIES and entity_id.isdecimal():
                 return self._notes_of(request, entity, entity_id)
             case "GET", [entity, "notes"] if entity in ENTITIES:
-                rows = [row for row in self.notes.values() if row["entity_type"] == entity]
-                return self._page(request, "notes", self._ordered(request, rows))
+                return self._list_notes(request, entity)
             case _, [entity, entity_id, "links" | "link" | "unlink" as verb] if entity in ENTITIES:
                 return self._links(request, entity, entity_id, verb)
             case _, [entity, "links" | "link" | "unlink" as verb] if entity in ENTITIES:
@@ -164,6 +163,14 @@ class Routes(People):
         if request.method == "POST":
             return self._create(request, "notes", lambda item: self._make_note(entity, entity_id, item))
         rows = [self.notes[key] for key in self._attached.get(("notes", entity, entity_id), [])]
+        return self._page(request, "notes", self._ordered(request, rows))
+
+    def _list_notes(self, request: SandboxRequest, entity: str) -> SandboxResponse:
+        """Filters of notes need no option."""
+        ids = [value for key, value in request.query if key.startswith("filter[entity_id]")]
+        keys = [key for owner in ids for key in self._attached.get(("notes", entity, owner), [])]
+        rows = [self.notes[key] for key in keys] if ids else list(self.notes.values())
+        rows = [row for row in rows if row["entity_type"] == entity]
         return self._page(request, "notes", self._ordered(request, rows))
 
     def _list_tasks(self, request: SandboxRequest) -> SandboxResponse:

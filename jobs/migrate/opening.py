@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from connectors.base import Metadata, Target
 from connectors.errors import ConnectorError
+from connectors.histories import Histories
 from connectors.records import RecordObject, RecordPort
 from connectors.registry import CONNECTORS
 from jobs.audit import no_transport, slowed
@@ -56,6 +57,11 @@ class Ready:
     chosen: Mapping[RecordObject, Any] | None = None
     old_leads: int = 0
     """Bitrix24's classic leads, which are not moved."""
+    histories: Histories | None = None
+    """Reads what happened around the old CRM's records; None: it cannot be read."""
+    old_title: str = ""
+    old_users: Mapping[str, str] = field(default_factory=dict)
+    new_target: Any = None
 
     def sync(self, step: Step) -> Sync:
         return self.syncs[step.sync]
@@ -94,6 +100,10 @@ async def opened_move(
             ends[name] = House(name, connector, target, configured.settings, reader, known)
         ready = Ready(move, db, clock)
         old = ends[move.source]
+        if old.connector.histories is not None:
+            ready.histories = old.connector.histories(old.target)
+        ready.old_title, ready.new_target = old.connector.title, ends[move.target].target
+        ready.old_users = {one.id: one.name for one in old.known.users}
         if move.sample:
             ready.chosen = await _sample(ready, old.port())
             ends[move.source] = replace(old, reader=Sampled(old.port(), ready.chosen))

@@ -1,16 +1,19 @@
 """What a move came to, as plain data: for `--json`, for the file and for people."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
 from jobs.migrate.comparing import SHOWN, Tally
+from jobs.migrate.history import HistoryTally
 from jobs.migrate.moving import Moved
 from jobs.migrate.opening import Ready
 from jobs.sync.status import issue_json
 from store import sync_log
 
 NOT_MOVED = ("notes", "tasks", "calls", "files")
+"""Where the old CRM's history cannot be read; else what of it is refused, and the contents of files."""
 
 
 def plan_json(ready: Ready, tallies: Sequence[Tally]) -> dict[str, Any]:
@@ -32,16 +35,21 @@ async def issues_of(ready: Ready) -> list[dict[str, Any]]:
 
 
 def report_json(
-    ready: Ready, passes: Sequence[Moved], tallies: Sequence[Tally], issues: Sequence[dict[str, Any]]
+    ready: Ready,
+    passes: Sequence[Moved],
+    tallies: Sequence[Tally],
+    issues: Sequence[dict[str, Any]],
+    histories: Sequence[HistoryTally] = (),
 ) -> dict[str, Any]:
     """`differences`: how many things are not as they should be; 0 when the move is complete."""
     objects = _objects(tallies)
     finished = all(one.result.state == "done" for one in passes) and len(passes) == len(ready.move.steps)
+    finished = finished and all(one.finished for one in histories)
     return {
         **_head(ready),
         "moved": True,
         "finished": finished,
-        "differences": sum(sum(one.found.values()) for one in tallies),
+        "differences": sum(sum(one.found.values()) for one in tallies) + sum(one.refused for one in histories),
         "passes": [
             {
                 "object": one.step.object,
@@ -54,6 +62,7 @@ def report_json(
         ],
         "dictionary": dictionary_json(ready),
         "objects": objects,
+        "history": {one.object: _history(one) for one in histories},
         "issues": list(issues),
     }
 
@@ -79,6 +88,20 @@ def dictionary_json(ready: Ready) -> dict[str, Any]:
     return found
 
 
+def _history(one: HistoryTally) -> dict[str, Any]:
+    found = asdict(one)
+    del found["object"]
+    return found
+
+
+def _not_moved(ready: Ready) -> tuple[str, ...]:
+    if ready.histories is None:
+        return NOT_MOVED
+    refused = ready.histories.refused
+    with_notes = ("notes", "calls", "files") if "notes" in refused else ("contents of files",)
+    return (*with_notes, *(("tasks",) if "tasks" in refused else ()))
+
+
 def _head(ready: Ready) -> dict[str, Any]:
     move = ready.move
     return {
@@ -86,8 +109,9 @@ def _head(ready: Ready) -> dict[str, Any]:
         "to": move.target,
         "sample": move.sample,
         "at": ready.clock.now().isoformat(),
-        "not_moved": [*NOT_MOVED, *(["leads"] if ready.old_leads else [])],
+        "not_moved": [*_not_moved(ready), *(["leads"] if ready.old_leads else [])],
         "leads_left": ready.old_leads,
+        "history_as_notes": ready.histories is not None,
     }
 
 

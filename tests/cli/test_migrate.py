@@ -68,7 +68,8 @@ def test_without_a_yes_the_plan_and_the_dictionary_are_made_and_nothing_is_moved
     assert ran.status == 1, ran.err
     assert "6 deals" in ran.out
     assert "leadhub migrate --from amo --to hs --yes" in ran.out
-    assert "Not moved: notes, tasks, calls and files" in ran.out
+    assert "go along as one note of history on each record" in ran.out
+    assert "Not moved, stays in the old CRM: contents of files." in ran.out
     assert scene.there("deals") == 0
     file = scene.folder / "mappings" / "sync" / "migrate-amo-hs-deal.yaml"
     assert '"Воронка/Первичный контакт": "Продажи/Новая заявка"' in file.read_text(encoding="utf-8")
@@ -94,6 +95,20 @@ def test_with_a_yes_all_is_moved_compared_and_a_second_run_changes_nothing(scene
     kept = scene.folder / "var" / "migrate-amo-hs.txt"
     assert "Both CRMs agree." in kept.read_text(encoding="utf-8")
     assert json.loads(kept.with_suffix(".json").read_text(encoding="utf-8"))["differences"] == 0
+
+
+def test_history_goes_along_as_a_note_and_is_counted(scene: Scene) -> None:
+    deal = next(iter(scene.old.deals))
+    scene.old._make_note("leads", deal, {"note_type": "common", "params": {"text": "Замер в пятницу"}})()
+    ran = scene.migrate("--yes", "--json")
+    report = json.loads(ran.out)
+    assert (ran.status, report["differences"]) == (0, 0), report
+    told = report["history"]["deal"]
+    assert (told["written"], told["entries"], told["cut"], told["before"]) == (1, 1, 0, 0)
+    (note,) = scene.new.records.live["notes"].values()
+    assert "Замер в пятницу" in note["properties"]["hs_note_body"]
+    assert "history, deals: 0 notes, 0 entries, written before: 1" in scene.migrate("--yes").out
+    assert scene.there("notes") == 1
 
 
 def test_what_differs_ends_with_status_1(scene: Scene) -> None:

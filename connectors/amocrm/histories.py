@@ -1,0 +1,161 @@
+"""The history of amoCRM's records: notes, which are calls, messages and files too, and tasks."""
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Literal
+
+from connectors.amocrm.api import AmocrmApi, Params
+from connectors.amocrm.record_values import ENTITY
+from connectors.amocrm.records import Row, moment
+from connectors.errors import ConnectorError, PermanentError
+from connectors.histories import Entry
+from mappings.attributes import RecordObject
+
+MAX_PAGES: Final = 100_000
+OLDEST_FIRST: Final[Params] = [("order[id]", "asc")]
+CALLS: Final[Mapping[str, Literal["in", "out"]]] = {"call_in": "in", "call_out": "out"}
+MESSAGES: Final[Mapping[str, Literal["in", "out"]]] = {"sms_in": "in", "sms_out": "out"}
+_OUR_MARK: Final = re.compile(r"\s*#lh-[0-9a-f]{10}\b")
+"""Of a note that leadhub wrote: in another note it would be taken for that one."""
+_LINK: Final = re.compile(r"https?://\S+")
+
+
+class AmocrmHistories:
+    """In bulk by the filter of the records' ids; one by one where rows that nobody asked for show it ignored."""
+
+    def __init__(self, api: AmocrmApi) -> None:
+        self._api = api
+        self._refused: set[str] = set()
+        self._alone: set[str] = set()
+        self._all_tasks: dict[tuple[str, str], list[Row]] | None = None
+
+    @property
+    def refused(self) -> frozenset[str]:
+        return frozenset(self._refused)
+
+    async def of(self, object: RecordObject, ids: Sequence[str]) -> dict[str, tuple[Entry, ...]]:
+        entity, wanted = ENTITY[object], list(dict.fromkeys(ids))
+        found: dict[str, list[Entry]] = defaultdict(list)
+        for name, rows in (("notes", self._notes), ("tasks", self._tasks)):
+            if name in self._refused or not wanted:
+                continue
+            told = note_entry if name == "notes" else task_entry
+            try:
+                by_id = await rows(entity, wanted)
+            except ConnectorError as error:
+                if error.status not in (403, 404, 405):
+                    raise
+                self._refused.add(name)  # this token may not read them, or the account has no such list
+                continue
+            for id, some in by_id.items():
+                found[id] += [told(row) for row in some]
+        return {id: tuple(entries) for id, entries in found.items()}
+
+    async def _notes(self, entity: str, ids: list[str]) -> dict[str, list[Row]]:
+        if entity not in self._alone:
+            try:
+                found = await self._these(f"/api/v4/{entity}/notes", "notes", [], entity, ids)
+            except PermanentError:
+                found = None
+            if found is not None:
+                return found
+            self._alone.add(entity)
+        alone: dict[str, list[Row]] = {}
+        gone: PermanentError | None = None
+        for id in ids:
+            path = f"/api/v4/{entity}/{id}/notes"
+            try:
+                alone[id] = await self._whole(path, "notes", OLDEST_FIRST)
+            except PermanentError as error:
+                gone = error
+        if gone is not None and not alone:
+            raise gone
+        return alone
+
+    async def _tasks(self, entity: str, ids: list[str]) -> dict[str, list[Row]]:
+        if self._all_tasks is None:
+            found = await self._these("/api/v4/tasks", "tasks", [("filter[entity_type]", entity)], entity, ids)
+            if found is not None:
+                return found
+            self._all_tasks = defaultdict(list)  # the filter is ignored: the whole list, once
+            for row in await self._whole("/api/v4/tasks", "tasks", OLDEST_FIRST):
+                self._all_tasks[str(row.get("entity_type")), str(row.get("entity_id"))].append(row)
+        return {id: self._all_tasks[entity, id] for id in ids if (entity, id) in self._all_tasks}
+
+    async def _these(
+        self, path: str, collection: str, more: Params, entity: str, ids: list[str]
+    ) -> dict[str, list[Row]] | None:
+        """None where the filter does not work."""
+        asked: Params = [*more, *(("filter[entity_id][]", id) for id in ids), *OLDEST_FIRST]
+        found: dict[str, dict[str, Row]] = defaultdict(dict)
+        known = set(ids)
+        async for rows in self._api.pages(f"read {collection}", path, collection, asked, max_pages=MAX_PAGES):
+            for row in rows:
+                owner = str(row.get("entity_id"))
+                if owner not in known or row.get("entity_type", entity) != entity:
+                    return None
+                found[owner][str(row["id"])] = row
+        return {id: list(rows.values()) for id, rows in found.items()}
+
+    async def _whole(self, path: str, collection: str, asked: Params) -> list[Row]:
+        found: dict[str, Row] = {}
+        async for rows in self._api.pages(f"read {collection}", path, collection, asked, max_pages=MAX_PAGES):
+            found |= {str(row["id"]): row for row in rows}
+        return list(found.values())
+
+
+def note_entry(row: Row) -> Entry:
+    """A note of a kind without words of its own is told by the name of its kind rather than not at all."""
+    kind, raw = str(row.get("note_type") or ""), row.get("params")
+    params: Mapping[str, Any] = raw if isinstance(raw, dict) else {}
+    at, author, text = moment(row.get("created_at")), _user(row.get("created_by")), _text(params.get("text"))
+    if kind in CALLS:
+        return Entry(
+            "call",
+            at,
+            _user(params.get("call_responsible")) or author,
+            _text(params.get("call_result")),
+            direction=CALLS[kind],
+            phone=_text(params.get("phone")),
+            seconds=_seconds(params.get("duration")),
+            link=_text(params.get("link")),
+        )
+    if kind in MESSAGES:
+        return Entry("message", at, author, text, direction=MESSAGES[kind], phone=_text(params.get("phone")))
+    name = next(
+        (found for key in ("original_name", "file_name", "attachment") if (found := _text(params.get(key)))), ""
+    )
+    if kind == "attachment" or name:
+        link = next((found for value in params.values() if (found := _text(value)) and _LINK.fullmatch(found)), "")
+        return Entry("file", at, author, " ".join(filter(None, [name if name != link else "", text])), link=link)
+    service = _text(params.get("service"))
+    return Entry("note", at, author, ": ".join(filter(None, [service, text])) or f"[{kind}]")
+
+
+def task_entry(row: Row) -> Entry:
+    raw = row.get("result")
+    result = _text(raw.get("text")) if isinstance(raw, dict) else ""
+    return Entry(
+        "task",
+        moment(row.get("created_at")),
+        _user(row.get("created_by")),
+        " → ".join(filter(None, [_text(row.get("text")), result])),
+        due_at=moment(row.get("complete_till")),
+        done=bool(row.get("is_completed")),
+        responsible=_user(row.get("responsible_user_id")),
+    )
+
+
+def _text(value: Any) -> str:
+    return _OUR_MARK.sub("", value).strip() if isinstance(value, str) else ""
+
+
+def _user(value: Any) -> str:
+    """0 is a robot; some accounts tell a name in place of an id."""
+    return "" if value in (None, 0, "0") or isinstance(value, bool | dict | list) else str(value)
+
+
+def _seconds(value: Any) -> int:
+    found = str(value)
+    return int(found) if found.isascii() and found.isdecimal() else 0

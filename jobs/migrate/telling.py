@@ -1,0 +1,117 @@
+"""A record's history as the text of one note: in order of time, with who and when, short enough for any CRM."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo
+
+from connectors.histories import Entry
+from connectors.records import RecordObject
+
+NOTE_CHARS: Final = 10_000
+"""HubSpot takes 65,536 of HTML, where one character may become six; Bitrix24's column as many bytes; amoCRM does not
+say. This many fit in all of them."""
+ENTRY_CHARS: Final = 4_000
+ROOM: Final = 300
+"""For the first lines and our mark."""
+LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
+KINDS: Final[Mapping[tuple[str, str], tuple[str, str]]] = {
+    ("note", ""): ("note", "примечание"),
+    ("task", ""): ("task", "задача"),
+    ("file", ""): ("file", "файл"),
+    ("call", "in"): ("incoming call", "входящий звонок"),
+    ("call", "out"): ("outgoing call", "исходящий звонок"),
+    ("call", ""): ("call", "звонок"),
+    ("message", "in"): ("incoming message", "входящее сообщение"),
+    ("message", "out"): ("outgoing message", "исходящее сообщение"),
+    ("message", ""): ("message", "сообщение"),
+}
+OBJECTS: Final[Mapping[RecordObject, tuple[str, str]]] = {
+    "company": ("company", "компания"),
+    "contact": ("contact", "контакт"),
+    "deal": ("deal", "сделка"),
+    "lead": ("lead", "лид"),
+}
+
+
+class Told(NamedTuple):
+    text: str
+    left_out: int
+    """Entries that did not fit, or not whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Teller:
+    """`crm`: how the old CRM is called; `users`: its user id -> name."""
+
+    crm: str
+    locale: str
+    zone: ZoneInfo
+    users: Mapping[str, str]
+
+    def note(self, about: RecordObject, id: str, entries: Sequence[Entry]) -> Told:
+        """The newest entries are kept where not all fit."""
+        lines = [self._entry(one) for one in in_order(entries)]
+        whole = [line if len(line) <= ENTRY_CHARS else f"{line[: ENTRY_CHARS - 1]}…" for line in lines]
+        shortened = [short != line for short, line in zip(whole, lines, strict=True)]
+        room, first = NOTE_CHARS - ROOM, len(whole)
+        while first and room >= len(whole[first - 1]) + 1:
+            first -= 1
+            room -= len(whole[first]) + 1
+        kind = self._word(OBJECTS[about])
+        head = self._word(
+            (
+                f"History from {self.crm}: {kind} {id}, times in {self.zone.key}",
+                f"История из {self.crm}: {kind} {id}, время по поясу {self.zone.key}",
+            )
+        )
+        cut = self._word(
+            (
+                f"Earlier entries did not fit in here and stay in {self.crm}: {first}.",
+                f"Более ранние записи сюда не поместились и остались в {self.crm}: {first}.",
+            )
+        )
+        part = self._word(
+            (
+                f"An entry that ends in … is longer in {self.crm}.",
+                f"Запись, которая кончается на …, в {self.crm} длиннее.",
+            )
+        )
+        notices = [*([cut] if first else []), *([part] if any(shortened[first:]) else [])]
+        return Told("\n".join([head, *notices, *whole[first:]]), first + sum(shortened[first:]))
+
+    def _entry(self, one: Entry) -> str:
+        what = self._word(KINDS[one.kind, one.direction])
+        parts = [self._when(one.at), self._name(one.author), what]
+        details = [one.phone]
+        if one.kind == "call":
+            details.append(f"{one.seconds} {self._word(('s', 'с'))}")
+        details.append(one.text)
+        if one.kind == "task":
+            state = self._word(("done", "выполнена") if one.done else ("open", "не выполнена"))
+            due = f"{self._word(('due', 'срок'))} {self._when(one.due_at)}" if one.due_at else ""
+            whose = f"{self._word(('of', 'ответственный'))} {self._name(one.responsible)}" if one.responsible else ""
+            details.append(f"({', '.join(filter(None, [due, state, whose]))})")
+        details.append(one.link)
+        head = " · ".join(filter(None, parts))
+        rest = " ".join(filter(None, details))
+        return f"{head}: {rest}" if rest else head
+
+    def _when(self, at: datetime | None) -> str:
+        if at is None:
+            return self._word(("no date", "без даты"))
+        form = "%d.%m.%Y %H:%M" if self.locale == "ru" else "%Y-%m-%d %H:%M"
+        return at.astimezone(self.zone).strftime(form)
+
+    def _name(self, user: str) -> str:
+        if user and user not in self.users:
+            return f"{self._word(('user', 'пользователь'))} {user}"
+        return self.users.get(user, "")
+
+    def _word(self, words: tuple[str, str]) -> str:
+        return words[1] if self.locale == "ru" else words[0]
+
+
+def in_order(entries: Sequence[Entry]) -> list[Entry]:
+    return sorted(entries, key=lambda one: (one.at or LONG_AGO, one.kind, one.text))
