@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from store import sync_log, sync_pairs, sync_records
+from store.sync_known import share
 from store.sync_links import wake_links
 from store.sync_records import Seen, Settled
 
@@ -28,6 +29,7 @@ class Gathered:
     writes: list[sync_log.Outcome] = field(default_factory=list)
     _pairs: dict[str, dict[str, Any]] = field(default_factory=lambda: defaultdict(dict))
     _dirty: dict[tuple[str, bool], list[str]] = field(default_factory=lambda: defaultdict(list))
+    _same: list[tuple[str, str, str, str, str]] = field(default_factory=list)
     _wake: dict[tuple[str, str], list[str]] = field(default_factory=lambda: defaultdict(list))
 
     def pair(self, pair_id: str, **values: Any) -> None:
@@ -42,6 +44,10 @@ class Gathered:
         """As sync_links.wake_links."""
         self._wake[connection, object].append(id)
 
+    def same(self, object: str, one: tuple[str, str], other: tuple[str, str]) -> None:
+        """(connection, record id) of two records that are the same thing; as sync_known.share, both ways."""
+        self._same += [(object, *one, *other), (object, *other, *one)]
+
     def store(self, conn: Connection, now: datetime) -> None:
         sync_log.settle_writes(conn, self.writes)
         sync_pairs.change_many(conn, self._pairs)
@@ -51,5 +57,6 @@ class Gathered:
         sync_records.new_keys(conn, self.sync, self.keys)
         for (side, forget), ids in self._dirty.items():
             sync_records.mark_dirty(conn, self.sync, side, ids, forget=forget)
+        share(conn, self._same, now)
         for (connection, object), ids in self._wake.items():
             wake_links(conn, connection, object, ids)

@@ -13,7 +13,7 @@ from jobs.sync.deciding import Draft, draft
 from jobs.sync.linking import Linked, links_for_new
 from jobs.sync.model import Sync
 from jobs.sync.packing import pack, unpack
-from jobs.sync.pairing import wake_linked
+from jobs.sync.pairing import partnered
 from jobs.sync.run import Run
 from jobs.sync.writing import Batch, Job, intend, outcomes, send
 from leads.identity import Key
@@ -253,7 +253,7 @@ def finish(
     if row.status == "refused":
         subject = f"{row.side}:{row.record_id}"
         sync_log.close_issues(conn, sync.name, run.clock.now(), "made", kind="refused", subject=subject)
-    wake_linked(gathered, sync, left, right)
+    partnered(gathered, sync, left, right)
 
 
 def _undo(conn: Connection, sync: Sync, one: New) -> None:

@@ -7,10 +7,12 @@ from typing import Any
 
 from sqlalchemy import Connection, Row
 
+from jobs.sync.known import Known, known_of
 from jobs.sync.matching import Group, Matches, Node, match
 from jobs.sync.model import SIDES, Sync
 from jobs.sync.run import Run
-from store import sync_keys, sync_log, sync_pairs, sync_records
+from leads.merge import OTHER
+from store import sync_keys, sync_known, sync_log, sync_pairs, sync_records
 from store.leases import assert_held
 from store.sync_gathered import Gathered
 from store.sync_log import Issue
@@ -33,11 +35,12 @@ class Paired:
 async def find_partners(run: Run, rows: Sequence[Row[Any]]) -> Paired:
     """In one transaction: pairs are stored, what is unclear is listed; `alone` is left to the caller."""
     now = run.clock.now()
-    ids = [run.id() for _ in range(2 * len(rows) + 2)]
+    ids = [run.id() for _ in range(3 * len(rows) + 2)]
+    known = await known_of(run, rows)
 
     def work(conn: Connection) -> Paired:
         assert_held(conn, run.held)
-        return _find(conn, run.sync, rows, ids, now)
+        return _find(conn, run.sync, rows, known, run.hinted, ids, now)
 
     found = await run.db.write(work)
     run.counts["matched"] += len(found.made)
@@ -45,9 +48,18 @@ async def find_partners(run: Run, rows: Sequence[Row[Any]]) -> Paired:
     return found
 
 
-def _find(conn: Connection, sync: Sync, rows: Sequence[Row[Any]], ids: list[str], now: datetime) -> Paired:
+def _find(
+    conn: Connection,
+    sync: Sync,
+    rows: Sequence[Row[Any]],
+    told: Known,
+    hinted: set[Node],
+    ids: list[str],
+    now: datetime,
+) -> Paired:
     done = Paired()
     open_rows = _adopt_by_our_key(conn, sync, rows, done, now)
+    open_rows, waiting = _adopt_known(conn, sync, open_rows, told, hinted, done, ids, now)
     start = {(row.side, row.record_id) for row in open_rows}
     keys = _connected(conn, sync, start)
     known = _rows(conn, sync, keys)
@@ -69,7 +81,8 @@ def _find(conn: Connection, sync: Sync, rows: Sequence[Row[Any]], ids: list[str]
         done.made.append(pair_id)
     sync_pairs.add(conn, new, now)
     gathered.store(conn, now)
-    done.alone = sorted(node for group in matches.alone for node in group.free if not known[node].pair_id)
+    alone = [group.free for group in matches.alone if not group.free & waiting]
+    done.alone = sorted(node for free in alone for node in free if not known[node].pair_id)
     _list_unclear(conn, sync, matches.unclear, known, ids, now)
     done.unclear = len(matches.unclear)
     settled = {(side, id) for left, right in matches.pairs for side, id in (("left", left), ("right", right))}
@@ -100,15 +113,61 @@ def _adopt_by_our_key(
     return rest
 
 
+def _adopt_known(
+    conn: Connection,
+    sync: Sync,
+    rows: Sequence[Row[Any]],
+    told: Known,
+    hinted: set[Node],
+    done: Paired,
+    ids: list[str],
+    now: datetime,
+) -> tuple[list[Row[Any]], set[Node]]:
+    """What leads' deliveries made in both CRMs is a pair. Returns the other rows, and whose partner is still to come.
+
+    `hinted`: partners that were asked for in this pass, once; one that is not there after that is not waited for.
+    """
+    new, gathered, joined, waiting = list[Pair](), Gathered(sync.name), set[Node](), set(told.owed)
+    known = {
+        side: sync_records.rows(conn, sync.name, side, {id for (at, _), id in told.partners.items() if at != side})
+        for side in SIDES
+    }
+    for row in rows:
+        node, other = (row.side, row.record_id), OTHER[row.side]
+        partner = (other, told.partners.get(node, ""))
+        if not partner[1] or node in joined or partner in joined:
+            continue
+        there = known[other].get(partner[1])
+        if there is None:
+            if partner not in hinted:
+                hinted.add(partner)
+                waiting.add(node)
+                sync_records.hint(conn, sync.name, other, partner[1])
+        elif there.hint == "" and there.content is None and there.dirty and there.state == "alive" and not there.mark:
+            waiting.add(node)  # heard of, and not read yet
+        elif sync.object in sync_known.SHARED and there.state == "alive" and not there.pair_id:
+            left, right = (row.record_id, partner[1]) if row.side == "left" else (partner[1], row.record_id)
+            new.append(Pair(ids.pop(), sync.name, left_id=left, right_id=right))
+            join(gathered, sync, new[-1].id, left, right)
+            joined |= {node, partner}
+            done.made.append(new[-1].id)
+    sync_pairs.add(conn, new, now)
+    gathered.store(conn, now)
+    for node in joined:
+        sync_log.close_issues(conn, sync.name, now, "clear now", kind="ambiguous", subject=":".join(node))
+    return [row for row in rows if (row.side, row.record_id) not in joined], waiting
+
+
 def join(gathered: Gathered, sync: Sync, pair_id: str, left: str, right: str) -> None:
     for side, id in (("left", left), ("right", right)):
         gathered.paired.append((side, id, pair_id))
         gathered.dirty(side, [id], forget=False)
-    wake_linked(gathered, sync, left, right)
+    partnered(gathered, sync, left, right)
 
 
-def wake_linked(gathered: Gathered, sync: Sync, left: str, right: str) -> None:
-    """Both have a partner now: records of other syncs that are linked to them can be linked."""
+def partnered(gathered: Gathered, sync: Sync, left: str, right: str) -> None:
+    """Both have a partner now: leads find either, and records of other syncs that are linked to them can be linked."""
+    gathered.same(sync.object, (sync.left.connection, left), (sync.right.connection, right))
     if not sync.siblings:
         return
     gathered.wake(sync.left.connection, sync.object, left)

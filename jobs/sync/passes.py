@@ -219,7 +219,7 @@ def over(counts: Mapping[str, int], paired: int, brake: Any) -> str:
 async def forecast(run: Run) -> Counter[str]:
     """What working off what is due now would do."""
     async with scratch(run.db, run.sync.name, [one.sync for one in run.sync.siblings]) as copied:
-        dry = Run(run.sync, copied, run.clock, SCRATCH, new_id(run.clock), "plan", clocks=run.clocks)
+        dry = Run(run.sync, copied, run.clock, SCRATCH, new_id(run.clock), "plan", clocks=run.clocks, hub=run.db)
         dry.stopping, dry.yes = run.stopping, True
         await work_off(dry)
         return dry.counts
@@ -236,7 +236,7 @@ async def plan(
 ) -> Any:
     """What a pass would do, done in a copy; `look` sees it before the copy is gone. Raises ConnectorError."""
     async with scratch(db, sync.name, [one.sync for one in sync.siblings]) as copied:
-        run = Run(sync, copied, clock, SCRATCH, new_id(clock), "plan", yes=True)
+        run = Run(sync, copied, clock, SCRATCH, new_id(clock), "plan", yes=True, hub=db)
         run.behind_leads()
 
         async def told() -> None:

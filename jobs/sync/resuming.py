@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row
 
-from jobs.sync.pairing import wake_linked
+from jobs.sync.pairing import partnered
 from jobs.sync.run import Run
 from leads.merge import OTHER, Side
 from store import sync_log, sync_pairs, sync_records
@@ -103,7 +103,7 @@ def _found(conn: Connection, gathered: Gathered, run: Run, to: Side, pair: Pair,
     gathered.dirty(to, [id])
     gathered.dirty(source, [pair.on(source)])
     sync_log.close_issues(conn, sync.name, run.clock.now(), "found", pair_id=pair.id, kind="unknown")
-    wake_linked(gathered, sync, left, right)
+    partnered(gathered, sync, left, right)
     run.counts["found_created"] += 1
 
 

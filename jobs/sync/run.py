@@ -54,6 +54,10 @@ class Run:
     batch: int = BATCH
     whole: set[Side] = field(default_factory=set)
     """Sides whose records were all read in this pass: nothing was known of them before."""
+    hub: Database | None = None
+    """Where deliveries are, if that is not `db`."""
+    hinted: set[tuple[str, str]] = field(default_factory=set)
+    """(side, record id) that a delivery knows as somebody's partner and that were asked for in this pass."""
     troubles: list[ConnectorError] = field(default_factory=list)
     """What kept records from being written; they stay due."""
 
