@@ -8,6 +8,7 @@ from rich.text import Text
 
 from cli.leads import RUSSIAN_STATUS, STATUS_STYLE
 from cli.words import Words, console
+from jobs.reports import folded
 from leads.attribution import touch_from_json
 from leads.records import FLAGS
 from leads.touch_text import describe_touch
@@ -119,7 +120,9 @@ class _Story:
             yield self._fact(words("why", "почему"), lead["status_why"])
         if lead["duplicates"]:
             again = words.count(lead["duplicates"], ("time", "times"), ("раз", "раза", "раз"))
-            yield self._fact(words("repeated", "повторён"), again)
+            differs = any(event["event"] == "lead.sent_again" for event in lead["timeline"])
+            otherwise = words(", with other content: see below", ", с другим содержимым: см. ниже") if differs else ""
+            yield self._fact(words("repeated", "повторён"), again + otherwise)
         yield from self._person()
 
     def _person(self) -> Iterator[Text]:
@@ -166,7 +169,7 @@ class _Story:
                 yield Text(f"    {left.get('field', '')}: {what}: {left.get('why', '')}", style="yellow")
 
     def _timeline(self) -> Iterator[Text]:
-        for event in self._lead["timeline"]:
+        for event in folded(self._lead["timeline"]):
             at = f"  {datetime.fromisoformat(event['at']).astimezone(self._zone):%d.%m %H:%M:%S.%f}"[:-3]
             yield Text(f"{at}  {self._event(event)}")
             for call in event.get("calls", ()):
@@ -188,9 +191,16 @@ class _Story:
             case "attempt":
                 outcome = words(*OUTCOMES.get(event["outcome"], (event["outcome"], event["outcome"])))
                 number = words(f"attempt {event['number']}", f"попытка {event['number']}")
+                if "count" in event:
+                    number += f"–{event['last_number']}" if event["last_number"] > event["number"] else ""
+                    times = words.count(event["count"], ("time", "times"), ("раз", "раза", "раз"))
+                    outcome += f", {times}, {words('last', 'последний')} {self._moment(event['until'])}"
                 took = words.seconds(event["took_ms"] / 1000)
                 error = f": {event['error']}" if event["error"] else ""
                 return f"{words.crm(event['connection'])}, {number}: {outcome}, {took}{error}"
+            case "lead.sent_again":
+                said = "; ".join(f"{name}: «{value}»" for name, value in event["data"].items())
+                return words(f"came again, now with other content: {said}", f"пришёл ещё раз, уже с другим: {said}")
         text = words(*ACTIONS.get(event["event"], (event["event"] + " {}", event["event"] + " {}")))
         return text.format(event.get("actor", "")) + (f": {event['why']}" if event.get("why") else "")
 

@@ -60,7 +60,7 @@ class Body:
 
 def read_body(body: bytes, content_type: str = "", content_encoding: str = "") -> Body:
     """Reads JSON, form-encoded and multipart by looking at the bytes. Raises UnreadableBody and nothing else."""
-    data = _without_bom(_inflated(body, content_encoding.strip().lower()))
+    data = _without_bom(inflated(body, content_encoding.strip().lower()))
     kind, _, _ = content_type.lower().partition(";")
     match = _CHARSET.search(content_type)
     charset = match[1].lower() if match else ""
@@ -268,7 +268,8 @@ def _without_bom(data: bytes) -> bytes:
     return data
 
 
-def _inflated(body: bytes, content_encoding: str) -> bytes:
+def inflated(body: bytes, content_encoding: str) -> bytes:
+    """As it was before it was compressed. Raises UnreadableBody when that is too large."""
     if content_encoding not in ("gzip", "x-gzip", "deflate"):
         return body
     inflater = zlib.decompressobj(wbits=47)  # 32 + 15: gzip or zlib by its header

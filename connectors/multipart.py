@@ -63,15 +63,10 @@ class _Collector:
 
 def read_multipart(data: bytes, content_type: str, max_parts: int) -> list[Part]:
     """The named parts, at most `max_parts`; an empty list when it is no multipart at all."""
-    _, options = parse_options_header(content_type.encode("latin-1", "replace").decode("latin-1"))
-    boundary = options.get(b"boundary", b"")
-    start = data.find(b"--" + boundary) if boundary else -1
-    if start < 0:  # no boundary given, or not the one used: the first line tells
-        start = data.find(b"--")
-        boundary = data[start + 2 :].split(b"\n", 1)[0].strip() if start >= 0 else b""
-    if not boundary or len(boundary) > 200:
+    boundary = boundary_of(data, content_type)
+    if not boundary:
         return []
-    data = data[start:]
+    data = data[data.find(b"--" + boundary) :]
     if b"\r\n" not in data:
         data = data.replace(b"\n", b"\r\n")
     collector = _Collector(max_parts)
@@ -92,3 +87,13 @@ def read_multipart(data: bytes, content_type: str, max_parts: int) -> list[Part]
     except FormParserError:
         pass  # what was read before the fault still counts
     return collector.finish()
+
+
+def boundary_of(data: bytes, content_type: str) -> bytes:
+    """What parts the body, or nothing when it is no multipart."""
+    _, options = parse_options_header(content_type.encode("latin-1", "replace").decode("latin-1"))
+    boundary = options.get(b"boundary", b"")
+    if not boundary or b"--" + boundary not in data:  # none given, or not the one used: the first line tells
+        _, _, rest = data.partition(b"--")
+        boundary = rest.split(b"\n", 1)[0].strip()
+    return boundary if len(boundary) <= 200 else b""

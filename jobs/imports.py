@@ -231,6 +231,7 @@ class Importer:
             deliveries=tuple(PlannedDelivery(name, routed.route, priority=BULK) for name in routed.connections),
             status="pending" if routed.connections else "failed",
             status_why=routed.why,
+            keep_differences=bool(parsed.lead_uid),
         )
 
     async def _store(self, items: Sequence[Acceptance]) -> list[Accepted]:

@@ -18,6 +18,7 @@ from connectors.doors import (
     Refused,
     Reply,
     Unreadable,
+    content_key,
 )
 from jobs.checkpoints import Checkpoint, passed
 from jobs.conversations import TalkRules
@@ -101,8 +102,8 @@ class IntakeService:
         self.inbox = EventInbox(db, clock, self._read, self._take_accepted, UNREADABLE, wake)
         self._rates = RateWatch()
         self._store_down_until = 0.0
-        self._spooled: dict[str, tuple[str, datetime]] = {}
-        """Keys of what this process has put into the spool -> id answered and time, until it is taken in."""
+        self._spooled: dict[str, tuple[str, datetime, str]] = {}
+        """Keys of what this process has put into the spool -> id answered, time and content, until it is taken in."""
         self.spooling = asyncio.Event()
         """Set when something is in the spool: whoever drains it waits for this."""
         self.accepted = 0
@@ -149,24 +150,26 @@ class IntakeService:
                     extra={"event": "intake.spooling", "source": source.name, "error": type(exc).__name__},
                 )
         known = self._spooled_before(source, inbound, parsed)
-        if all(known) and not parsed.has_events:
-            return [Receipt(lead_id, duplicate=True) for lead_id in known]
+        contents = [content_key(source.name, lead) for lead in parsed.leads]
+        if not parsed.has_events and [content for _, content in known] == contents:
+            return [Receipt(lead_id, duplicate=True) for lead_id, _ in known]
         await self._spool.append(to_record(source.name, inbound, ids, over_rate=over_rate))
         self.spooling.set()
-        for lead, lead_id in zip(parsed.leads, ids, strict=True):
+        for lead, lead_id, content in zip(parsed.leads, ids, contents, strict=True):
             self._spooled.setdefault(
                 dedup_keys(source.name, source.settings, lead, inbound.received_at)[0][0],
-                (lead_id, inbound.received_at),
+                (lead_id, inbound.received_at, content),
             )
-        return [Receipt(first or lead_id, duplicate=bool(first)) for first, lead_id in zip(known, ids, strict=True)]
+        return [Receipt(first or lead_id, bool(first)) for (first, _), lead_id in zip(known, ids, strict=True)]
 
-    def _spooled_before(self, source: Source, inbound: Inbound, parsed: Parsed) -> list[str]:
-        """For each lead the id under which the same one waits in the spool, or "": a repeat is told the first's id."""
+    def _spooled_before(self, source: Source, inbound: Inbound, parsed: Parsed) -> list[tuple[str, str]]:
+        """For each lead (id under which the same one waits in the spool, its content); empty: none does."""
         known = []
         for lead in parsed.leads:
             keys, since = dedup_keys(source.name, source.settings, lead, inbound.received_at)
             found = (self._spooled.get(key) for key in keys)
-            known.append(next((one[0] for one in found if one and (since is None or one[1] >= since)), ""))
+            waits = (one for one in found if one and (since is None or one[1] >= since))
+            known.append(next(((lead_id, content) for lead_id, _, content in waits), ("", "")))
         return known
 
     async def _commit(
@@ -232,6 +235,7 @@ class IntakeService:
             status="pending" if routed.connections else "failed",
             status_why=routed.why,
             spooled=spooled,
+            keep_differences=bool(parsed.lead_uid),
         )
 
     def _acceptance_of_event(

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
+from connectors.body_text import readable
 from jobs.masking import Masks
 from jobs.spooled import SpooledLead
 from leads.masking import Mask
@@ -285,7 +286,7 @@ def story_json(story: Story, masks: Masks) -> dict[str, Any]:
             {"id": one.id, "source": one.source, "status": one.status, "received_at": one.received_at.isoformat()}
             for one in story.other_leads
         ],
-        "timeline": timeline(story),
+        "timeline": timeline(story, mask),
     }
 
 
@@ -295,21 +296,53 @@ def _raw_json(raw: Any, mask: Mask) -> dict[str, Any]:
         "method": raw.method,
         "url": mask(raw.url),
         "headers": {name: mask(str(value)) for name, value in raw.headers.items()},
-        "body": mask(body.decode("utf-8", "replace")),
+        "body": mask(readable(body, {name.lower(): str(value) for name, value in raw.headers.items()})),
         "size_bytes": len(body),
         "remote_ip": raw.remote_ip,
     }
 
 
-def timeline(story: Story) -> list[dict[str, Any]]:
-    """What happened, oldest first: received, assigned, attempts with their calls, actions of people."""
+def timeline(story: Story, mask: Mask) -> list[dict[str, Any]]:
+    """What happened, oldest first: received, assigned, attempts with their calls, actions of people, repeats."""
     lead = story.lead
     received = {"event": "received", "source": lead.source, "spooled": lead.spooled, "route": lead.route}
     events: list[tuple[datetime, dict[str, Any]]] = [(lead.received_at, received)]
     events += [(one.at, _assigned(one)) for one in story.assignments]
     events += [(one.started_at, _attempted(one)) for one in story.attempts]
-    events += [(one.at, {"event": one.action, "actor": one.actor, "why": one.why}) for one in story.actions]
+    events += [(one.at, _done(one, mask)) for one in story.actions]
     return [{"at": at.isoformat(), **event} for at, event in sorted(events, key=lambda pair: pair[0])]
+
+
+def folded(events: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The timeline for reading: attempts that ended alike, with nothing in between, are one with the last of them.
+
+    Such a one has `count`, `last_number` and `until`, when the last began.
+    """
+    told: list[dict[str, Any]] = []
+    last: dict[str, dict[str, Any]] = {}
+    for event in events:
+        connection = event.get("connection", "")
+        before = last.get(connection)
+        if event["event"] != "attempt" or before is None or _ending(before) != _ending(event):
+            told.append({**event})
+            if not connection:
+                last.clear()
+            last[connection] = told[-1]
+            continue
+        more = {"at": before["at"], "number": before["number"], "count": before.get("count", 1) + 1}
+        before.update({**event, **more, "last_number": event["number"], "until": event["at"]})
+    return told
+
+
+def _ending(event: Mapping[str, Any]) -> tuple[str, ...]:
+    """What is the same of attempts that are told as one; how long a vendor asks to wait differs each time."""
+    outcome = event.get("outcome", "")
+    return (event["event"], outcome, "" if outcome == "rate_limited" else event.get("error", ""))
+
+
+def _done(one: Any, mask: Mask) -> dict[str, Any]:
+    data = {name: mask(value) if isinstance(value, str) else value for name, value in one.data.items()}
+    return {"event": one.action, "actor": one.actor, "why": one.why, "data": data}
 
 
 def _assigned(one: Any) -> dict[str, Any]:

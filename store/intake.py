@@ -17,6 +17,7 @@ from leads.clock import Clock
 from leads.ids import new_id
 from leads.records import Lead
 from store import tables
+from store.repeats import keep_differences
 from store.tables import t_delivery, t_lead, t_person
 
 CHANNEL = "leadhub_due"
@@ -51,7 +52,8 @@ class Acceptance:
     """One lead as intake hands it over.
 
     `dedup_keys`: under the first the lead is stored; a lead stored under any of them at or
-    after `duplicates_since` (None: ever) makes this one a duplicate.
+    after `duplicates_since` (None: ever) makes this one a duplicate. What that says otherwise than the
+    first is kept with it where `keep_differences`.
     """
 
     lead: Lead
@@ -62,6 +64,7 @@ class Acceptance:
     status: str = "pending"
     status_why: str = ""
     spooled: bool = False
+    keep_differences: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,11 +175,21 @@ class Intake:
         self._add_deliveries(conn, rows, fresh, new_persons)
         rows.insert(conn)
         _count_duplicates(conn, results)
+        self._keep_differences(conn, items, results)
         if conn.dialect.name == "postgresql":
             names = sorted({name for result in results for name in result.connections})
             if names:
                 conn.exec_driver_sql("SELECT pg_notify(%s, %s)", (CHANNEL, ",".join(names)))
         return results
+
+    def _keep_differences(self, conn: Connection, items: Sequence[Acceptance], results: Sequence[Accepted]) -> None:
+        repeats = [
+            (result.lead_id, item.lead, _lead_data(item.lead))
+            for item, result in zip(items, results, strict=True)
+            if result.duplicate and item.keep_differences
+        ]
+        if repeats:
+            keep_differences(conn, repeats, self._clock)
 
     def _add_person(self, rows: _Rows, lead: Lead, touch: str) -> str:
         person_id = new_id(self._clock)

@@ -307,7 +307,7 @@ class Incident(Row, table=True):
 
 
 class AuditEntry(Row, table=True):
-    """One action of a person."""
+    """One action of a person, or what the sender of a lead said otherwise later (store.repeats)."""
 
     __tablename__ = "audit_entry"
     id: str = Field(primary_key=True)

@@ -257,7 +257,8 @@ class Event(BaseModel):
     """Something that happened to the lead; which fields are there depends on `event`.
 
     `received`: source, spooled, route. `assigned`: connection, user, why, data.
-    `attempt`: connection, number, outcome, error, took_ms, calls. Others are actions of people: actor, why.
+    `attempt`: connection, number, outcome, error, took_ms, calls. `lead.sent_again`: data, the fields that differ
+    when a known event came again. Others are actions of people: actor, why, data.
     """
 
     model_config = ConfigDict(extra="allow")

@@ -14,6 +14,7 @@ from leads.attribution import describe_touch, touch_from_json
 from leads.call_text import call_line
 from leads.calls import Call
 from store.reading import Story
+from store.repeats import SENT_AGAIN
 from web.reasons import Why, why
 from web.reasons import next_try as next_try_words
 from web.words import Words
@@ -103,8 +104,8 @@ def view(story: Story, hub: Hub, words: Words, recording_of: str = "") -> StoryV
         identities=story.identities,
         others=story.other_leads,
         deliveries=[_delivery(row, story, hub, words) for row in story.deliveries],
-        events=[_event(one, hub, words) for one in json["timeline"]],
-        actions=story.actions,
+        events=[_event(one, hub, words) for one in reports.folded(json["timeline"])],
+        actions=[one for one in story.actions if one.action != SENT_AGAIN],
         raw=json["raw"],
         can_retry=bool(states & {"dead", "held", "ready", "waiting"}) or unrouted,
         can_discard=(bool(states & {"dead", "held", "ready", "waiting"}) and "claimed" not in states) or unrouted,
@@ -185,10 +186,16 @@ def _event(event: Mapping[str, Any], hub: Hub, words: Words) -> EventView:
             outcome = event["outcome"]
             text = f"{crm(event['connection'], hub, words)}, {words('event.attempt', number=event['number'])}"
             note = words.known("outcome", outcome)
+            if "count" in event:
+                last = words.time(datetime.fromisoformat(event["until"]), seconds=True)
+                note = f"{note}, {words('event.times', n=event['count'], last=last)}"
             tone = (
                 "good" if outcome in ("created", "joined") else "bad" if outcome in ("refused", "gave_up") else "warn"
             )
             return EventView(at, text, note, event["error"], event["took_ms"], tone, event["calls"])
+        case "lead.sent_again":
+            said = "; ".join(f"{field}: «{value}»" for field, value in event["data"].items())
+            return EventView(at, words("event.lead.sent_again"), said, "", None, "warn", ())
         case _:
             who = actor(event["actor"], words)
             return EventView(at, f"{words.known('event', name)}: {who}", event["why"], "", None, "person", ())

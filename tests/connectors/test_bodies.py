@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.bodies import MAX_FIELDS, Body, UnreadableBody, decode, read_body
+from connectors.body_text import readable
 
 CYRILLIC = "name=Иван&comment=Окна"
 
@@ -270,6 +271,7 @@ TYPES = st.sampled_from(
 
 @given(st.binary() | st.lists(PIECES, max_size=40).map(b"".join), TYPES, st.sampled_from(["", "gzip", "deflate", "br"]))
 def test_any_bytes_are_read_or_unreadable(data: bytes, content_type: str, encoding: str) -> None:
+    assert "\x00" not in readable(data, {"content-type": content_type, "content-encoding": encoding})
     try:
         body = read_body(data, content_type, encoding)
     except UnreadableBody:
@@ -301,3 +303,31 @@ def test_any_json_is_read_or_unreadable(tree: object) -> None:
 def test_json_fields_come_out_as_they_went_in(fields: dict[str, str]) -> None:
     assert values(read_body(json.dumps(fields).encode())) == fields
     assert values(read_body(json.dumps(fields, ensure_ascii=False).encode())) == fields
+
+
+FORM = "multipart/form-data; boundary=b"
+PHOTO = b'Content-Disposition: form-data; name="f"; filename="a.png"\r\nContent-Type: image/png\r\n\r\n'
+
+
+@pytest.mark.parametrize(
+    ("sent", "content_type", "shown"),
+    [
+        (b'{"name": "x"}', "application/json", '{"name": "x"}'),
+        ("имя=Иван".encode("windows-1251"), "", "имя=Иван"),
+        (b"\x89PNG\x00\x01", "", "[6 bytes]"),
+        (b"", "", ""),
+        (
+            b'--b\r\nContent-Disposition: form-data; name="n"\r\n\r\nIvan\r\n--b\r\n'
+            + PHOTO
+            + b"\x00\xff\r\n\r\n\r\n--b--",
+            FORM,
+            '--b\r\nContent-Disposition: form-data; name="n"\r\n\r\nIvan\r\n--b\r\n'
+            + PHOTO.decode()
+            + "[6 bytes]\r\n--b--",
+        ),
+        (b"--b\r\n" + PHOTO + b"\x00cut", FORM, "--b\r\n" + PHOTO.decode() + "[4 bytes]\r\n"),
+    ],
+)
+def test_a_body_is_shown_as_text_and_its_files_by_name_and_size(sent: bytes, content_type: str, shown: str) -> None:
+    assert readable(sent, {"content-type": content_type}) == shown
+    assert readable(gzip.compress(sent), {"content-type": content_type, "content-encoding": "gzip"}) == shown

@@ -9,7 +9,7 @@ import pytest
 
 from jobs.pace import NORMAL
 from store.refused_tables import t_refused_request
-from store.tables import t_raw_request
+from store.tables import t_audit_entry, t_raw_request
 from tests.support.databases import new_postgres
 from tests.support.hub_on_virtual_time import VirtualHub, config, hub, virtual
 
@@ -72,10 +72,14 @@ async def test_a_repeated_lead_uid_answers_the_first_id_however_late() -> None:
     async with hub() as h:
         first = await h.post("site", {**IVAN, "lead_uid": "order-1"})
         h.jump(3 * 86_400.0)
-        again = await sent(h, json={**IVAN, "comment": "edited", "lead_uid": "order-1"})
-        assert again.json() == {"lead_id": first, "status": "duplicate"}
+        for _ in range(2):
+            again = await sent(h, json={**IVAN, "comment": "edited", "size": "XL", "lead_uid": "order-1"})
+            assert again.json() == {"lead_id": first, "status": "duplicate"}
+        await sent(h, json={**IVAN, "lead_uid": "order-1"})
         await h.quiet()
-        assert h.lead(first).duplicates == 1
+        assert h.lead(first).duplicates == 3
+        (kept,) = h.rows(t_audit_entry, subject=first)  # what differs, once; the lead itself stays as it was
+        assert (kept.action, kept.data) == ("lead.sent_again", {"comment": "edited", "extra.size": "XL"})
         assert len(h.amocrm.deals) == 1
 
 
@@ -339,14 +343,16 @@ async def test_a_repeat_that_came_while_the_database_was_away_is_recognised() ->
         await h.post("site", {**IVAN, "lead_uid": "known"})
         await h.wait(0.01)
         new = await h.post("site", {**IVAN, "lead_uid": "new"})
-        again = await sent(h, json={**IVAN, "lead_uid": "new"})
-        assert again.json() == {"lead_id": new, "status": "duplicate"}
+        for comment in (IVAN["comment"], "edited"):
+            again = await sent(h, json={**IVAN, "comment": comment, "lead_uid": "new"})
+            assert again.json() == {"lead_id": new, "status": "duplicate"}
         h.world.database_down = False
         await h.until(lambda: len(h.leads()) == 2, 5.0)
         await h.quiet()
         assert [lead.id for lead in h.leads()] == [known, new]
         assert len(h.amocrm.deals) == 1  # the second joined the first as a note
         assert h.lead(known).duplicates == 1
+        assert [row.data for row in h.rows(t_audit_entry, subject=new)] == [{"comment": "edited"}]
 
 
 @virtual
