@@ -3,7 +3,18 @@
 from datetime import datetime
 from typing import Final
 
-from connectors.callfields import Fields, ago, direction_of, fields_of, final_id, less, moment, outcome, seconds
+from connectors.callfields import (
+    Fields,
+    ago,
+    direction_of,
+    fields_of,
+    final_id,
+    less,
+    moment,
+    outcome,
+    plain_status,
+    seconds,
+)
 from connectors.doors import Inbound, Parsed
 from connectors.events import CallState, Direction, ParsedCall
 from connectors.numbers import Number, line_or_client
@@ -16,6 +27,7 @@ _STATES: Final[dict[str, CallState]] = {
     "call_end": "ended",
     "call_missed": "ended",
 }
+_ENDS_OF_TALKS: Final = frozenset(("", "normalclearing"))
 
 
 def parse(settings: OnlinePbxSettings, inbound: Inbound, region: str) -> Parsed:
@@ -61,7 +73,8 @@ def _call(
     cause = fields.get("hangup_cause")
     if cause:
         extra = {**extra, "hangup_cause": cause}
-    disposition = outcome(direction, bool(talk_s), cause) if ended else ""
+    told = talk_s is not None or plain_status(cause) not in _ENDS_OF_TALKS  # else what came before decides
+    disposition = outcome(direction, bool(talk_s), cause) if ended and told else ""
     rings_at = colleague.raw if state == "ringing" else ""
     return ParsedCall(
         call_id=call_id,

@@ -56,7 +56,7 @@ def _call(event: str, fields: Fields, settings: SipuniSettings, region: str, rec
         direction=direction,
         client={"in": source, "out": target if target.outside else called}.get(direction, NOBODY).outside,
         line=(called.outside or target.outside) if direction == "in" else "",
-        extension=_extension(event, fields, source, target, direction),
+        extension=_extension(event, fields, source, target, direction, accounts),
         at=at,
         started_at=started if final else at if event == RING else None,
         answered_at=at if event == ANSWER else answer if answered else None,
@@ -78,13 +78,18 @@ def _side(fields: Fields, side: str, accounts: tuple[str, str], region: str) -> 
     """One end: a colleague by his short number, whose long one begins with the account's."""
     long, short = (_TAIL.sub("", fields.get(name, "")) for name in (f"{side}_num", f"short_{side}_num"))
     if fields.get(f"{side}_type") == INTERNAL:
-        own = short or long
-        for account in accounts:
-            bare = account.lstrip("0")  # in YAML without quotes 070001 is the number 70001
-            if len(bare) >= ACCOUNT_MIN:
-                own = re.sub(rf"^0*{re.escape(bare)}(?=\d)", "", own)
+        own = _own(short or long, accounts)
         return Number(extension=own, raw=own) if own else NOBODY
     return line_or_client(long or short, region)
+
+
+def _own(number: str, accounts: tuple[str, str]) -> str:
+    """A colleague's number without the account's before it."""
+    for account in accounts:
+        bare = account.lstrip("0")  # in YAML without quotes 070001 is the number 70001
+        if len(bare) >= ACCOUNT_MIN:
+            number = re.sub(rf"^0*{re.escape(bare)}(?=\d)", "", number)
+    return number
 
 
 def _direction(fields: Fields, source: Number, target: Number) -> Direction:
@@ -98,13 +103,15 @@ def _direction(fields: Fields, source: Number, target: Number) -> Direction:
     return "internal" if target.extension else "out"
 
 
-def _extension(event: str, fields: Fields, source: Number, target: Number, direction: Direction) -> str:
+def _extension(
+    event: str, fields: Fields, source: Number, target: Number, direction: Direction, accounts: tuple[str, str]
+) -> str:
     """Who rings or talked. Several who rang in vain are nobody in particular."""
     if direction != "in":
         return source.extension
     last = fields.get("last_called", "")
     if event == HANGUP and last and "&" not in last:
-        return line_or_client(last, "").extension or target.extension
+        return line_or_client(_own(last, accounts), "").extension or target.extension
     return target.extension
 
 

@@ -102,7 +102,8 @@ def _direction(fields: Fields, event: str, caller: Number, called: Number, did: 
         return told
     if event in ("dial-in", "dial-out"):
         return "in" if event == "dial-in" else "out"
-    return "out" if caller.extension else "in"
+    ours_calls = fields.get("callerextension") and not (fields.get("calledextension") or did)
+    return "out" if caller.extension or ours_calls else "in"
 
 
 def _talk(fields: Fields) -> tuple[bool, int | None]:

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -21,6 +21,7 @@ from connectors import (
 )
 from connectors.doors import Door, Inbound, Parsed, ParsedLead
 from connectors.events import ParsedCall
+from leads.calls import CallEvent, call_of, judged
 from tests.support.requests import NOW, from_http_file, inbound
 
 SAMPLES = Path(__file__).parent.parent / "samples"
@@ -94,3 +95,10 @@ def parsed_json(vendor: str, tree: Any, *, received_at: datetime = NOW, **settin
 
 def tree_of(name: str) -> Any:
     return json.loads(sample(name).body)
+
+
+def folded(*made: ParsedCall) -> str:
+    """The disposition of the call that these events make, two minutes after the last."""
+    names = CallEvent.__dataclass_fields__
+    events = [CallEvent(**{name: getattr(one, name) for name in names}) for one in made]
+    return judged(call_of(events), timedelta(minutes=2)).disposition

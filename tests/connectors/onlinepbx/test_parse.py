@@ -6,7 +6,7 @@ import pytest
 
 from connectors.doors import Parsed
 from connectors.events import ParsedCall
-from tests.support.calldoors import call, changed, fields, parsed_json, replayed
+from tests.support.calldoors import call, changed, fields, folded, parsed_json, replayed
 
 ANSWERED = "3f54d09a-a8a8-4821-be7d-e9efadd80001"
 START = datetime(2026, 1, 5, 18, 0, tzinfo=UTC)
@@ -66,6 +66,14 @@ def test_an_outgoing_call_without_talk(cause: str, disposition: str) -> None:
 
 def test_a_call_missed_of_its_own_is_missed() -> None:
     assert call(changed("onlinepbx/in-missed-end", event="call_missed", dialog_duration="")).disposition == "missed"
+
+
+def test_an_end_that_tells_no_talk_leaves_it_to_what_came_before() -> None:
+    answered = call(replayed("onlinepbx/in-answered-2-answered"))
+    end = call(changed("onlinepbx/in-answered-3-end", dialog_duration=""))
+    assert (end.state, end.disposition) == ("ended", "")
+    assert folded(answered, end) == "answered"
+    assert folded(end) == "missed"
 
 
 def test_two_extensions_are_colleagues() -> None:

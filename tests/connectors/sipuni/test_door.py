@@ -153,6 +153,7 @@ def test_a_tail_of_the_scheme_is_cut_off_the_number() -> None:
 def test_the_account_in_front_of_an_extension_is_cut_off() -> None:
     assert event(dst_num="070001201", dst_type="2").extension == "201"
     assert event(src_num="070001201", src_type="2", dst_num="79990001234").extension == "201"
+    assert event(event="2", status="ANSWER", last_called="070001202").extension == "202"
     leg = {"event": "3", "call_id": "7.1", "dst_num": "070001201", "dst_type": "2", "src_type": "1"}
     for user in ("070001", 70001):
         assert only(form("sipuni", leg, user=user)).extension == "201"
