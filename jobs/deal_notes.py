@@ -31,7 +31,8 @@ NAMES_OF_IDS = ("deal_id", "lead_id", "lead_uid", "order_id", "client_reference_
 """Under which a shop hands a payment the id of a lead, an order or a deal."""
 WAITS = timedelta(days=1)
 FIRST_LOOK, LONGEST_LOOK = timedelta(seconds=30), timedelta(minutes=15)
-AT_ONCE = 100
+AT_ONCE = 10
+"""In one transaction: on SQLite everybody who writes waits for it."""
 NO_PAYER = "nobody known pays this: no lead has this phone, e-mail or order"
 NO_CALL = "no call with this id is known"
 NO_DEAL = "the lead goes to no CRM"
@@ -60,11 +61,12 @@ class DealNotes:
             due |= dict.fromkeys(found)
         return tuple(due)
 
-    def match_waiting(self, conn: Connection) -> tuple[str, ...]:
-        """What waited for its deal is looked at again; returns the connections where something became due."""
+    def match_waiting(self, conn: Connection) -> tuple[bool, tuple[str, ...]]:
+        """What waited for its deal is looked at again: (whether more waits, connections where something became due)."""
         due: dict[str, None] = {}
         now = self.clock.now()
-        for row in errands.due_locally(conn, now, limit=AT_ONCE):
+        waiting = errands.due_locally(conn, now, limit=AT_ONCE)
+        for row in waiting:
             told = self._tell_payment if row.kind == "payment" else self._tell_insight
             why, lead_id, names = told(conn, row.source, row.data, row.created_at, row.key)
             if not why:
@@ -75,7 +77,7 @@ class DealNotes:
                 later = min(FIRST_LOOK * 2 ** min(row.attempts, 10), LONGEST_LOOK)
                 errands.settle_locally(conn, row.id, Settlement("ready", now, now + later, last_error=why))
             due |= dict.fromkeys(names)
-        return tuple(due)
+        return len(waiting) == AT_ONCE, tuple(due)
 
     # --- payments -----------------------------------------------------------------------------------------------
 

@@ -150,8 +150,8 @@ class EventIntake:
         missed_calls.refresh(conn, calls, self._clock.now())
         return tuple(woken)
 
-    def match_waiting(self, conn: Connection) -> tuple[str, ...]:
-        """What waits for its deal is looked at again; returns the connections where something became due."""
+    def match_waiting(self, conn: Connection) -> tuple[bool, tuple[str, ...]]:
+        """See DealNotes.match_waiting."""
         return self._notes.match_waiting(conn)
 
     def _take_leads(

@@ -21,8 +21,8 @@ from store.inbox import Pending
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 12
-"""Requests in one transaction: on SQLite everybody who writes waits for it."""
+AT_ONCE, SLICE_S = 12, 0.004
+"""Requests in one transaction, and how long it may begin with another: on SQLite everybody who writes waits for it."""
 REMEMBERED = 2_000
 """Requests that are not read a second time when their turn comes."""
 OTHER_S = 0.05
@@ -122,8 +122,13 @@ class EventInbox:
         if not inbox.lock(conn, wait=False):
             return None
         pending = inbox.due(conn, self.clock.now(), limit=AT_ONCE)
-        taken = [self._take(conn, one) for one in pending]
-        inbox.done(conn, pending)
+        taken: list[Taken] = []
+        until = self.clock.monotonic() + SLICE_S
+        for one in pending:
+            taken.append(self._take(conn, one))
+            if self.clock.monotonic() > until:
+                break
+        inbox.done(conn, pending := pending[: len(taken)])
         return pending, taken
 
     async def _one_by_one(self) -> tuple[list[Pending], list[Taken]] | None:

@@ -292,9 +292,10 @@ class IntakeService:
 
     async def match_waiting(self) -> None:
         """Payments and insights whose deal was not known are looked at again. Raises StoreUnavailable."""
-        due = await self._db.write(self._events.match_waiting)
-        if due:
-            self._wake(due)
+        more = True
+        while more:
+            more, due = await self._db.write(self._events.match_waiting, behind=True)
+            self.wake(due)
 
     async def judge_calls(self) -> None:
         """Calls whose last event never came are ended. Raises StoreUnavailable."""

@@ -102,7 +102,7 @@ class Watch:
     async def look(self) -> None:
         """Late, failed, held and unrouted leads -> incidents, opened and closed."""
         now = self.clock.now()
-        await self.db.write(lambda conn: self._look(conn, now))
+        await self.db.write(lambda conn: self._look(conn, now), behind=True)
         self.incidents.changed()
 
     def _look(self, conn: Connection, now: datetime) -> None:

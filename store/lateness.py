@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, func, or_, select
+from sqlalchemy import Connection, and_, bindparam, func, or_, select, tuple_
 
 from store.outbox import OPEN_STATES
 from store.tables import t_delivery
@@ -16,21 +16,12 @@ from store.tables import t_delivery
 def on_its_way() -> Any:
     """Condition on `delivery`: not in the CRM, and neither held until an opening nor queued behind a lead that is."""
     held = t_delivery.alias("held")
-    behind_a_hold = (
-        select(held.c.id)
-        .where(
-            held.c.lane == t_delivery.c.lane,
-            held.c.connection == t_delivery.c.connection,
-            held.c.state == "ready",
-            held.c.error_kind == "hold",
-        )
-        .exists()
-    )
+    lanes_held = select(held.c.lane, held.c.connection).where(held.c.state == "ready", held.c.error_kind == "hold")
     return and_(
         t_delivery.c.state.in_(OPEN_STATES),
         t_delivery.c.arrived_at.is_(None),
         t_delivery.c.error_kind != "hold",
-        or_(t_delivery.c.state != "waiting", ~behind_a_hold),
+        or_(t_delivery.c.state != "waiting", tuple_(t_delivery.c.lane, t_delivery.c.connection).not_in(lanes_held)),
     )
 
 

@@ -104,7 +104,11 @@ class CallRow(Row, table=True):
     lead_id: str = text_column()
     data: dict[str, Any] = json_column()
 
-    __table_args__ = (UniqueConstraint("source", "key", name="uq_call_source_key"), Index("ix_call_client", "client"))
+    __table_args__ = (
+        UniqueConstraint("source", "key", name="uq_call_source_key"),
+        Index("ix_call_client", "client"),
+        Index("ix_call_key", "key"),
+    )
 
 
 class Person(Row, table=True):
@@ -190,6 +194,7 @@ class Delivery(Row, table=True):
             postgresql_where=text("state = 'ready'"),
         ),
         Index("ix_delivery_lane", "lane", "connection"),
+        Index("ix_delivery_record_id", "record_id"),
         Index(
             "ix_delivery_owed",
             "connection",
