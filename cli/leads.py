@@ -82,7 +82,10 @@ def register(app: typer.Typer) -> None:
         config: ConfigOption = None,
         as_json: JsonOption = False,
     ) -> None:
-        """Deliver again, now; also releases leads held as spam and routes those that no route took."""
+        """Deliver again, now; also releases leads held as spam and routes those that no route took.
+
+        Exits 0 when each lead is due now or delivered already, 1 when one is not: unknown, discarded, without a route.
+        """
         if bool(ids) == all_failed:
             raise CannotRun("which leads?", "leadhub leads retry ID… or leadhub leads retry --all-failed")
         settings = load_settings(config)
@@ -95,7 +98,10 @@ def register(app: typer.Typer) -> None:
         config: ConfigOption = None,
         as_json: JsonOption = False,
     ) -> None:
-        """Decide that a lead need not arrive; it stays in the database with the reason."""
+        """Decide that a lead need not arrive; it stays in the database with the reason.
+
+        Exits 0 when each is discarded, now or before, 1 when one is not: unknown, delivered, being delivered.
+        """
         if not ids:
             raise CannotRun("which lead?", "leadhub leads discard ID --why TEXT")
         if not why.strip():
@@ -233,7 +239,7 @@ def _retry(settings: "Settings", named: list[str], *, as_json: bool) -> None:
         "unrouted": "no route takes it: add one to the configuration",
         "claimed": "it is being delivered at this moment",
         "discarded": "it was discarded",
-        "delivered": "it is delivered",
+        "delivered": "it is delivered already",
     }
     bad = {**problems, **{one: reasons.get(why, why) for one, why in done.refused.items()}}
     fine = not problems and all(why in ("claimed", "delivered") for why in done.refused.values())
@@ -243,7 +249,7 @@ def _retry(settings: "Settings", named: list[str], *, as_json: bool) -> None:
 def _discard(settings: "Settings", named: list[str], why: str, *, as_json: bool) -> None:
     from cli.opened import actor
     from leads.clock import SystemClock
-    from store.operator import discard
+    from store.operator import DISCARDED, discard
 
     clock = SystemClock()
 
@@ -259,7 +265,7 @@ def _discard(settings: "Settings", named: list[str], why: str, *, as_json: bool)
         return changed, problems
 
     changed, problems = _read(settings, work)
-    _report(settings, changed, problems, ("discarded", "снято"), as_json=as_json, fine=not problems)
+    _report(settings, changed, problems, ("discarded", "снято"), as_json=as_json, fine=set(problems.values()) <= {DISCARDED})
 
 
 def _report(

@@ -14,6 +14,9 @@ from store.outbox import BACKLOG, free_lane, refresh_lead_status, tell_due
 from store.tables import t_audit_entry, t_delivery, t_lead
 
 
+DISCARDED = "it is discarded already"
+
+
 @dataclass(slots=True)
 class Done:
     """What became of the leads that were named.
@@ -90,6 +93,9 @@ def discard(conn: Connection, lead_id: str, *, why: str, actor: str, clock: Cloc
     states = {row.state for row in _deliveries(conn, lead_id) or []}
     if "claimed" in states:
         done.refused[lead_id] = "it is being delivered at this moment; try again in a few seconds"
+        return done
+    if conn.execute(select(t_lead.c.status).where(t_lead.c.id == lead_id)).scalar() == "discarded":
+        done.refused[lead_id] = DISCARDED
         return done
     if states and states <= {"delivered", "discarded"}:
         done.refused[lead_id] = "nothing of it is owed"

@@ -198,7 +198,7 @@ async def test_discard_asks_for_a_reason_and_keeps_it(quiet: QuietHub) -> None:
         lead = (await program.get(f"/api/v1/leads/{lead_id}")).json()
     assert done.json() == {"changed": [lead_id], "refused": {}}
     assert again.status_code == 409
-    assert again.json()["error"] == "nothing of it is owed"
+    assert again.json()["error"] == "it is discarded already"
     assert (lead["status"], lead["status_why"]) == ("discarded", "спам")
     assert await actions(quiet) == [("api:bi", "lead.discard", lead_id, "спам")]
 
