@@ -13,7 +13,6 @@ from store.intake import lanes_of, lock_persons
 from store.outbox import BACKLOG, free_lane, refresh_lead_status, tell_due
 from store.tables import t_audit_entry, t_delivery, t_lead
 
-
 DISCARDED = "it is discarded already"
 
 
