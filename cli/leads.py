@@ -265,7 +265,8 @@ def _discard(settings: "Settings", named: list[str], why: str, *, as_json: bool)
         return changed, problems
 
     changed, problems = _read(settings, work)
-    _report(settings, changed, problems, ("discarded", "снято"), as_json=as_json, fine=set(problems.values()) <= {DISCARDED})
+    fine = set(problems.values()) <= {DISCARDED}
+    _report(settings, changed, problems, ("discarded", "снято"), as_json=as_json, fine=fine)
 
 
 def _report(
