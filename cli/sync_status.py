@@ -76,12 +76,13 @@ def show_issues(settings: "Settings", names: Sequence[str], *, as_json: bool) ->
 
 
 def issue_line(words: Words, issue: Mapping[str, Any], sides: Mapping[str, str]) -> str:
-    """`conflict: position  sales 17: директор · hs 501: бухгалтер`."""
+    """`conflict: position  sales 17 Анна Орлова: директор · hs 501 Анна Орлова: бухгалтер`."""
     kind = words(*KINDS.get(issue["kind"], (issue["kind"],) * 2))
     what = f"{kind}: {issue['field']}" if issue["field"] else kind
     ends = []
     for side, connection in sides.items():
-        ids = ", ".join(issue[f"{side}_ids"]) or "—"
+        names = issue.get(f"{side}_names", {})
+        ids = ", ".join(f"{id} {names.get(id, '')}".strip() for id in issue[f"{side}_ids"]) or "—"
         value = f": {issue[side] or '—'}" if side in issue and issue["kind"] == "conflict" else ""
         by = f" ({issue[f'{side}_by']})" if issue.get(f"{side}_by") and value else ""
         ends.append(f"{connection} {ids}{value}{by}")

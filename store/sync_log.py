@@ -166,21 +166,34 @@ class Issue:
 
 
 def raise_issue(conn: Connection, sync: str, issue_id: str, one: Issue, now: datetime) -> bool:
-    """Opens it, or brings the open one of the same subject up to date; whether it is new."""
+    """Opens it, or brings the open one of the same subject up to date; whether it is new.
+
+    `data["names"]`: side -> record id -> how it is called; a name that was known before and is not now stays.
+    """
     where = (_I.sync == sync, _I.kind == one.kind, _I.subject == one.subject, _I.state == "open")
+    before = conn.execute(select(_I.data).where(*where)).scalar()
     values = {
         "pair_id": one.pair_id,
         "field": one.field,
         "left_ids": list(one.left_ids),
         "right_ids": list(one.right_ids),
-        "data": dict(one.data),
+        "data": {**one.data, "names": _names(one, before or {})},
         "changed_at": now,
     }
-    if conn.execute(update(t_sync_issue).where(*where).values(**values)).rowcount:
+    if before is not None:
+        conn.execute(update(t_sync_issue).where(*where).values(**values))
         return False
     head = {"id": issue_id, "sync": sync, "kind": one.kind, "subject": one.subject, "opened_at": now, "state": "open"}
     conn.execute(insert(t_sync_issue).values(**head, **values))
     return True
+
+
+def _names(one: Issue, before: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    told, old = one.data.get("names", {}), before.get("names", {})
+    return {
+        side: {id: name for id in ids if (name := told.get(side, {}).get(id) or old.get(side, {}).get(id))}
+        for side, ids in (("left", one.left_ids), ("right", one.right_ids))
+    }
 
 
 def close_issues(

@@ -72,6 +72,7 @@ class SyncWithPasses(Sync):
 
 class RecordPage(shapes.Shape):
     id: str
+    name: str = Field(description="as people call it; empty where it is not known")
     url: str = Field(description="in the CRM; empty where it is not known")
 
 
@@ -198,7 +199,7 @@ def _issue(hub: Hub, settings: Any, told: Any) -> dict[str, Any]:
     head = {name: about.pop(name) for name in ("id", "kind", "field", "since")}
     for side in ("left", "right"):
         connection = hub.connections.get(getattr(settings, side))
-        ids = about.pop(f"{side}_ids")
+        ids, names = about.pop(f"{side}_ids"), about.pop(f"{side}_names")
         urls = [record_page(connection.target, settings.object, id) if connection else "" for id in ids]
-        head[side] = [{"id": id, "url": url} for id, url in zip(ids, urls, strict=True)]
+        head[side] = [{"id": id, "name": names.get(id, ""), "url": url} for id, url in zip(ids, urls, strict=True)]
     return {**head, "about": about}

@@ -41,8 +41,11 @@ FIRST = ("conflict", "ambiguous", "loop")
 
 @dataclass(frozen=True, slots=True)
 class RecordView:
+    """`name`: as people call it, "" where nobody told."""
+
     id: str
     url: str
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,13 +188,13 @@ class SyncsPage:
     ) -> SideView:
         settings = found.settings
         connection = self._hub.connections.get(settings.left if side == "left" else settings.right)
-        ids = told[f"{side}_ids"]
+        ids, names = told[f"{side}_ids"], told[f"{side}_names"]
         urls = [record_page(connection.target, settings.object, id) if connection else "" for id in ids]
         at = told.get(f"{side}_at")
         return SideView(
             side,
             crms[side],
-            tuple(RecordView(id, url) for id, url in zip(ids, urls, strict=True)),
+            tuple(RecordView(id, url, names.get(id, "")) for id, url in zip(ids, urls, strict=True)),
             value=_shown(told.get(side), words) if told["kind"] == "conflict" else "",
             by=str(told.get(f"{side}_by") or ""),
             at=datetime.fromisoformat(at) if at else None,

@@ -11,7 +11,7 @@ from connectors.errors import PermanentError
 from connectors.records import NewRecord
 from jobs.sync.deciding import Draft, draft
 from jobs.sync.linking import Linked, links_for_new
-from jobs.sync.model import Sync
+from jobs.sync.model import Sync, title_of
 from jobs.sync.packing import pack, unpack
 from jobs.sync.pairing import partnered
 from jobs.sync.run import Run
@@ -134,7 +134,7 @@ def _drafts(run: Run, rows: Sequence[Row[Any]]) -> tuple[list[New], list[Settled
         if status:
             held.append(Settled(row.side, row.record_id, row.version, status=status))
             if why:
-                issues.append(_refused(row.side, row.record_id, why))
+                issues.append(_refused(row, values, why))
             continue
         new.append(New(row, values, made, _new_pair(run, row)))
     return new, held, issues
@@ -202,7 +202,7 @@ def _settle(conn: Connection, gathered: Gathered, run: Run, one: New, job: Job) 
         _undo(conn, sync, one)
         if isinstance(result.error, PermanentError):
             gathered.settled.append(Settled(row.side, row.record_id, row.version, status="refused"))
-            issue = _refused(row.side, row.record_id, str(result.error))
+            issue = _refused(row, one.values, str(result.error))
             sync_log.raise_issue(conn, sync.name, run.id(), issue, run.clock.now())
             run.counts["failed"] += 1
         return
@@ -269,7 +269,10 @@ def _meet(conn: Connection, run: Run, one: New, id: str) -> None:
         _undo(conn, sync, one)
         mine, theirs = (row.record_id,), (id,)
         ends = (mine, theirs) if row.side == "left" else (theirs, mine)
-        issue = Issue("ambiguous", f"{row.side}:{row.record_id}", left_ids=ends[0], right_ids=ends[1])
+        names = {row.side: {row.record_id: title_of(one.values)}}
+        issue = Issue(
+            "ambiguous", f"{row.side}:{row.record_id}", left_ids=ends[0], right_ids=ends[1], data={"names": names}
+        )
         sync_log.raise_issue(conn, sync.name, run.id(), issue, run.clock.now())
         sync_records.settle(conn, sync.name, [Settled(row.side, row.record_id, row.version, status="ambiguous")])
         run.counts["ambiguous"] += 1
@@ -284,6 +287,8 @@ def _meet(conn: Connection, run: Run, one: New, id: str) -> None:
     run.counts["matched"] += 1
 
 
-def _refused(side: str, id: str, why: str) -> Issue:
+def _refused(row: Row[Any], values: Mapping[str, Any], why: str) -> Issue:
+    side, id = row.side, row.record_id
     left, right = (id,) if side == "left" else (), (id,) if side == "right" else ()
-    return Issue("refused", f"{side}:{id}", left_ids=left, right_ids=right, data={"why": why})
+    data = {"why": why, "names": {side: {id: title_of(values)}}}
+    return Issue("refused", f"{side}:{id}", left_ids=left, right_ids=right, data=data)

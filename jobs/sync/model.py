@@ -22,6 +22,7 @@ SIDES: Final[tuple[Side, Side]] = ("left", "right")
 WEAK: Final = ("phone", "email", "url")
 """Types of keys that two people or firms may share."""
 WEAK_NAMES: Final = ("name", "first_name", "last_name", "title")
+LONGEST_TITLE: Final = 80
 OWN: Final = "own"
 """Kind of the key that leadhub itself wrote into a record: the same in both CRMs only for the same thing."""
 
@@ -145,6 +146,12 @@ class Sync:
             forms["?"] = _passes(self, side, values)
         text = json.dumps(forms, sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def title_of(values: Mapping[str, Any]) -> str:
+    """How people call the record, "" when that is not among its synced values."""
+    whole = " ".join(str(one) for name in ("first_name", "middle_name", "last_name") if (one := values.get(name)))
+    return str(values.get("title") or whole or values.get("name") or "")[:LONGEST_TITLE]
 
 
 def _passes(sync: Sync, side: Side, values: Mapping[str, Any]) -> str:

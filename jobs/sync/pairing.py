@@ -9,7 +9,8 @@ from sqlalchemy import Connection, Row
 
 from jobs.sync.known import Known, known_of
 from jobs.sync.matching import Group, Matches, Node, match
-from jobs.sync.model import SIDES, Sync
+from jobs.sync.model import SIDES, Sync, title_of
+from jobs.sync.packing import unpack
 from jobs.sync.run import Run
 from leads.merge import OTHER
 from store import sync_keys, sync_known, sync_log, sync_pairs, sync_records
@@ -207,6 +208,10 @@ def _only_about(matches: Matches, start: Collection[Node]) -> Matches:
     )
 
 
+def _title(row: Row[Any]) -> str:
+    return title_of(unpack(row.content)) if row.content is not None else ""
+
+
 def _list_unclear(
     conn: Connection, sync: Sync, groups: Sequence[Group], known: Mapping[Node, Row[Any]], ids: list[str], now: datetime
 ) -> None:
@@ -214,7 +219,9 @@ def _list_unclear(
         left, right = group.ids("left"), group.ids("right")
         subject = ":".join(min(group.free))
         taken = sorted(":".join(node) for node in group.taken)
-        issue = Issue("ambiguous", subject, left_ids=left, right_ids=right, data={"taken": taken})
+        names = {side: {id: _title(known[side, id]) for id in group.ids(side)} for side in SIDES}
+        data = {"taken": taken, "names": names}
+        issue = Issue("ambiguous", subject, left_ids=left, right_ids=right, data=data)
         sync_log.raise_issue(conn, sync.name, ids.pop(), issue, now)
         done = []
         for side, id in group.free:

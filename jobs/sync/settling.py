@@ -1,7 +1,6 @@
 """What is remembered of a pair after it was looked at: what is agreed, what a person decides, what came of writes."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Final
 
 from sqlalchemy import Connection
@@ -9,7 +8,7 @@ from sqlalchemy import Connection
 from connectors.errors import PermanentError
 from jobs.sync.deciding import LINK
 from jobs.sync.kept import Kept, record_now
-from jobs.sync.model import SIDES
+from jobs.sync.model import SIDES, title_of
 from jobs.sync.packing import pack
 from jobs.sync.run import Run
 from jobs.sync.writing import Job, outcomes
@@ -39,7 +38,7 @@ def settle_pair(
     if one.stopped:
         gathered.pair(one.pair.id, state="stopped")
         gathered.settled += clean(one, "stopped")
-        issue = replace(_issue(one, "loop", one.stopped), data={"flips": sync.settings.flips})
+        issue = _issue(one, "loop", one.stopped, flips=sync.settings.flips)
         sync_log.raise_issue(conn, sync.name, run.id(), issue, now)
         run.counts["stopped_pairs"] += 1
         return
@@ -121,7 +120,7 @@ def _remember(conn: Connection, gathered: Gathered, run: Run, one: Kept, side: S
         }
         modified_at = update.result.modified_at or modified_at
         for name, why in update.result.left_out.items():
-            issue = replace(_issue(one, "left_out", name), data={"why": why, "side": side})
+            issue = _issue(one, "left_out", name, why=why, side=side)
             sync_log.raise_issue(conn, run.sync.name, run.id(), issue, run.clock.now())
     written = update is not None and update.done
     seen = run.sync.digest(side, values)
@@ -174,10 +173,11 @@ def _flips(one: Kept, at: float) -> dict[str, list[tuple[str, float]]]:
     return {name: past for name, past in recent.items() if past}
 
 
-def _issue(one: Kept, kind: str, name: str) -> Issue:
-    return Issue(
-        kind, f"{one.pair.id}:{name}", one.pair.id, name, (one.left.row.record_id,), (one.right.row.record_id,)
-    )
+def _issue(one: Kept, kind: str, name: str, **data: Any) -> Issue:
+    ends = {side: one.end(side) for side in SIDES}
+    names = {side: {end.row.record_id: title_of(end.values or {})} for side, end in ends.items()}
+    left, right = (ends[side].row.record_id for side in SIDES)
+    return Issue(kind, f"{one.pair.id}:{name}", one.pair.id, name, (left,), (right,), {**data, "names": names})
 
 
 def _tell(conn: Connection, run: Run, one: Kept, known: Mapping[str, Sequence[tuple[str, str]]]) -> None:
@@ -199,10 +199,10 @@ def _tell(conn: Connection, run: Run, one: Kept, known: Mapping[str, Sequence[tu
             **{f"{side}_at": at.isoformat() for side in SIDES if (at := sides[side].edited_at) is not None},
             **{f"{side}_by": sides[side].edited_by for side in SIDES},
         }
-        sync_log.raise_issue(conn, sync.name, run.id(), replace(_issue(one, "conflict", asked.field), data=data), now)
+        sync_log.raise_issue(conn, sync.name, run.id(), _issue(one, "conflict", asked.field, **data), now)
         run.counts["conflicts"] += 1
     for name, why in one.decision.problems:
-        sync_log.raise_issue(conn, sync.name, run.id(), replace(_issue(one, "left_out", name), data={"why": why}), now)
+        sync_log.raise_issue(conn, sync.name, run.id(), _issue(one, "left_out", name, why=why), now)
 
 
 def _count(run: Run, one: Kept, jobs: Sequence[Job] | None = None) -> None:

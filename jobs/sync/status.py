@@ -159,14 +159,18 @@ def pass_json(row: Row[Any], now: datetime) -> dict[str, Any]:
 
 
 def issue_json(row: Row[Any]) -> dict[str, Any]:
+    """`left_names`, `right_names`: record id -> how it is called, of those whose name is known."""
+    names = row.data.get("names", {})
     return {
         "id": row.id,
         "kind": row.kind,
         "field": row.field,
         "left_ids": row.left_ids,
         "right_ids": row.right_ids,
+        "left_names": names.get("left", {}),
+        "right_names": names.get("right", {}),
         "since": row.opened_at.isoformat(),
-        **{name: plain(value) for name, value in row.data.items() if name != "marks"},
+        **{name: plain(value) for name, value in row.data.items() if name not in ("marks", "names")},
     }
 
 

@@ -81,6 +81,8 @@ def test_unclear_matches_and_conflicts_are_listed_with_the_ids_of_both_sides_and
     status, stands = scene.json("status", "contacts")
     (unclear,) = stands["ambiguous"]
     assert (status, unclear["left_ids"], unclear["right_ids"]) == (1, [one, two], [right])
+    assert (unclear["left_names"], unclear["right_names"]) == ({one: "Анна", two: "Игорь"}, {right: "Анна"})
+    assert f"sales {one} Анна, {two} Игорь · hs {right} Анна" in scene.sync("status").out
     wrong = scene.sync("conflicts", "resolve", unclear["id"], "--left")
     assert (wrong.status, "--pair" in wrong.err) == (2, True)
     assert scene.sync("conflicts", "resolve", unclear["id"], "--pair", one, right).status == 0
@@ -95,7 +97,7 @@ def test_unclear_matches_and_conflicts_are_listed_with_the_ids_of_both_sides_and
     status, (conflict,) = scene.json("conflicts", "list")
     assert (status, conflict["field"], conflict["left"], conflict["right"]) == (1, "position", "директор", "бухгалтер")
     assert (conflict["left_ids"], conflict["right_ids"]) == ([one], [right])
-    assert f"sales {one}: директор (person)" in scene.sync("conflicts", "list").out
+    assert f"sales {one} Анна: директор (person)" in scene.sync("conflicts", "list").out
     scene.sync("conflicts", "resolve", conflict["id"], "--right")
     scene.sync("run", "contacts")
     assert scene.left.records["contact", one].values["position"] == "бухгалтер"

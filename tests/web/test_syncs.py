@@ -67,6 +67,7 @@ async def a_conflict(quiet: QuietHub, right: str = "бухгалтер") -> str:
         "left_at": "2026-11-24T09:00:00+00:00",
         "left_by": "Анна Петрова",
         "right_by": "",
+        "names": {"left": {"17": "Игорь Лавров"}},
     }
     return await an_issue(quiet, Issue("conflict", "p1:position", "p1", "position", ("17",), ("501",), data))
 
@@ -164,8 +165,12 @@ async def test_unclear_matches_are_paired_by_their_ids_with_links_into_both_crms
             conn.execute(t_sync_record.insert().values(sync="contacts", side=side, record_id=id))
 
     await quiet.write(records)
-    issue_id = await an_issue(quiet, Issue("ambiguous", "left:17", left_ids=("17", "18"), right_ids=("501",)))
+    data = {"names": {"left": {"17": "Анна Орлова"}, "right": {"501": "Анна О."}}}
+    issue_id = await an_issue(
+        quiet, Issue("ambiguous", "left:17", left_ids=("17", "18"), right_ids=("501",), data=data)
+    )
     text = await told(quiet)
+    assert '<option value="17">17 Анна Орлова</option><option value="18">18</option>' in text
     assert text.count("/contacts/detail/1") == 2
     assert "/crm/contact/details/501/" in text
     wrong = await post(quiet, f"/syncs/issues/{issue_id}", choice="pair", left="99", right="501")
@@ -243,6 +248,7 @@ async def test_the_api_tells_the_same_and_takes_the_same_decisions(quiet: QuietH
         (issue,) = (await program.get("/api/v1/syncs/contacts/issues")).json()["issues"]
         assert (issue["kind"], issue["field"], issue["about"]["left"]) == ("conflict", "position", "директор")
         assert issue["left"][0]["url"].endswith("/contacts/detail/17")
+        assert (issue["left"][0]["name"], issue["right"][0]["name"]) == ("Игорь Лавров", "")
         wrong = await program.post(f"/api/v1/syncs/issues/{issue_id}", json={"choice": "pair"})
         assert (wrong.status_code, "--left" in wrong.json()["error"]) == (409, True)
         done = await program.post(f"/api/v1/syncs/issues/{issue_id}", json={"choice": "right"})
