@@ -116,6 +116,9 @@ def reasons(words: "Words", found: "DayStatus", owners: dict[str, bool]) -> "Ite
     """A line for everything that is owed, of whatever day, and what to do about it."""
     from rich.text import Text
 
+    from jobs.alert_parts import text_of
+    from jobs.alert_texts import access_todo
+
     by_connection: dict[str, list[OwedGroup]] = defaultdict(list)
     for group in found.groups:
         if group.state in PENDING:
@@ -127,6 +130,10 @@ def reasons(words: "Words", found: "DayStatus", owners: dict[str, bool]) -> "Ite
             yield Text(_waiting(words, connection, waiting, found, owned=owners.get(connection, False)), style="yellow")
         if held:
             yield Text(_until_morning(words, connection, held, found))
+    for incident in found.refused:
+        crm = words.crm(incident.connection)
+        told = words(f"{crm} refuses the token. ", f"{crm} не принимает токен. ")
+        yield Text(told + text_of(access_todo(incident, words.style)), style="red")
     stopped = [group for group in found.groups if group.state not in PENDING]
     for group in stopped[:SHOWN_REASONS]:
         yield Text(_stopped(words, group), style="red" if group.state == "dead" else "yellow")

@@ -89,8 +89,8 @@ RU: Mapping[str, Entry] = {
     "token_refused": "🔴 Токен {crm} отозван",
     "token_refused_rights": "🔴 {crm}: у токена не хватает прав",
     "token_refused_todo": "Нужен новый вход: {where}",
-    "token_refused_todo_key": "Выпустите в CRM новый токен, впишите его в настройки и перезапустите leadhub. Лиды "
-    "сохранены.",
+    "token_refused_todo_key": "Выпустите в CRM новый токен, впишите его в .env, перезапустите leadhub и проверьте: "
+    "{where}. Лиды сохранены.",
     "token_refused_todo_rights": "Дайте токену права из README и проверьте: {where}",
     "token_refused_over": "🟢 Доступ к {crm} снова есть",
     "token_refused_period": "Не было {first}–{last}.",
@@ -324,8 +324,8 @@ EN: Mapping[str, Entry] = {
     "token_refused": "🔴 {crm} refuses the token",
     "token_refused_rights": "🔴 {crm}: the token lacks rights",
     "token_refused_todo": "A new sign-in is needed: {where}",
-    "token_refused_todo_key": "Make a new token in the CRM, put it into the settings and restart leadhub. The leads "
-    "are safe.",
+    "token_refused_todo_key": "Make a new token in the CRM, put it into .env, restart leadhub and check: {where}. "
+    "The leads are safe.",
     "token_refused_todo_rights": "Give the token the rights listed in the README and check: {where}",
     "token_refused_over": "🟢 Access to {crm} is back",
     "token_refused_period": "It was missing {first}–{last}.",

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from html import escape
+from html import escape, unescape
 from typing import Any
 
 from connectors.notify import Button
@@ -14,6 +14,7 @@ from leads.incidents import Incident, button_token
 from leads.redact import redact
 
 SHOWN_PEOPLE = 5
+_TAG = re.compile(r"<[^>]+>")
 Lines = list[str]
 
 
@@ -122,6 +123,11 @@ def field_of(incident: Incident) -> str:
 
 def where_to(incident: Incident, style: Style, path: str, command: str) -> Raw:
     return style.where(str(incident.data.get("path", path)), command)
+
+
+def text_of(html: str) -> str:
+    """A short HTML text of ours as plain text."""
+    return unescape(_TAG.sub("", html))
 
 
 def as_code(text: str) -> Raw:

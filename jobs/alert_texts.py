@@ -90,19 +90,23 @@ def _connection_down(incident: Incident, style: Style, now: datetime) -> Lines:
 
 def _token_refused(incident: Incident, style: Style, now: datetime) -> Lines:
     rights = incident.cause == "rights"
-    if rights:
-        todo = style.say("token_refused_todo_rights", where=style.where("/", "leadhub check --live"))
-    elif incident.data.get("oauth") is False:
-        todo = style.say("token_refused_todo_key")
-    else:
-        login = f"leadhub auth {incident.connection}"
-        where = style.where(str(incident.data["path"]), login) if "path" in incident.data else as_code(login)
-        todo = style.say("token_refused_todo", where=where)
     return [
         style.say("token_refused_rights" if rights else "token_refused", crm=crm_of(incident, style)),
         f"{waiting_line(incident, style, now)}.",
-        todo,
+        access_todo(incident, style),
     ]
+
+
+def access_todo(incident: Incident, style: Style) -> str:
+    """What gives the access back, in one line with its command; HTML."""
+    check = as_code("leadhub check --live")
+    if incident.cause == "rights":
+        return style.say("token_refused_todo_rights", where=check)
+    if incident.data.get("oauth") is False:
+        return style.say("token_refused_todo_key", where=check)
+    login = f"leadhub auth {incident.connection}"
+    where = style.where(str(incident.data["path"]), login) if "path" in incident.data else as_code(login)
+    return style.say("token_refused_todo", where=where)
 
 
 def _lead_failed(incident: Incident, style: Style, now: datetime) -> Lines:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from connectors.body_text import readable
 from jobs.masking import Masks
 from jobs.spooled import SpooledLead
+from leads.incidents import Incident
 from leads.masking import Mask
 from store import errands, reading
 from store.errands import OwedErrands
@@ -76,6 +77,8 @@ class DayStatus:
     recovered: int = 0
     """Leads of `day` that never came by themselves and were found in the vendor's list."""
 
+    refused: Sequence[Incident] = ()
+    """Of connections that refuse their token now, with leads waiting or without."""
     notes: Work = field(default_factory=Work)
     """Notes of conversations: work of its own, not counted as leads."""
     replies: Work = field(default_factory=Work)
@@ -182,6 +185,7 @@ def day_status(
         unclaimed=errands.owed(conn, local=True),
         events=backlog(conn, since, until),
         recovered=sum(count_recovered(conn, since, until).values()),
+        refused=[one for one in open_incidents(conn) if one.kind == "token_refused" and one.recovered_at is None],
         notes=note_work(conn, since, until),
         replies=reply_work(conn, since, until),
     )

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Body, Depends, HTTPException, Path, Query
 from pydantic import AfterValidator
 
 from jobs import reports
+from jobs.alert_parts import text_of
 from jobs.alert_texts import render
 from jobs.alert_words import Style
 from jobs.app import Hub
@@ -28,7 +29,6 @@ from web.api_syncs import add_syncs
 from web.plain import plain_text
 from web.recordings import add_recordings
 from web.search import find_phone
-from web.words import text_of
 
 PREFIX = "/api/v1"
 PROBLEMS: dict[int | str, dict[str, Any]] = {

@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import Any
 
 from jobs.alert_causes import code_of
-from jobs.alert_parts import cause_text
-from web.words import Words, text_of
+from jobs.alert_parts import cause_text, text_of
+from web.words import Words
 
 PENDING = ("ready", "waiting", "claimed")
 

@@ -20,7 +20,8 @@ from web.today_groups import READ_AT_MOST, Facts, Grouping
 from web.today_parts import Alarm, ConnectionLine, Group, Today, Tone
 from web.words import Words, markup
 
-_SHOWN_ABOVE = ("connection_down", "token_refused", "lead_late", "lead_failed", "spam_held", "source_unrouted")
+_DOWN = ("connection_down", "token_refused")
+_SHOWN_ABOVE = ("lead_late", "lead_failed", "spam_held", "source_unrouted")
 """Kinds of incidents of which the groups tell everything: their headline is enough."""
 
 
@@ -62,6 +63,7 @@ class _Assembly:
         facts = self.facts
         grouping = Grouping(self.hub, facts, self.words)
         groups = grouping.groups()
+        told = {group.connection for group in groups if group.kind == "pending"}
         number = sum(facts.open_counts.values()) + facts.status.spooled if is_today else facts.status.not_arrived
         return Today(
             day=day,
@@ -72,7 +74,7 @@ class _Assembly:
             status=facts.status,
             groups=groups,
             connections=self._connections(grouping),
-            alarms=[self._alarm(one) for one in facts.incidents],
+            alarms=[self._alarm(one, told) for one in facts.incidents],
             failed_any=facts.open_counts.get("failed", 0) - len(facts.unrouted),
         )
 
@@ -128,14 +130,16 @@ class _Assembly:
         since = [one.since for one in self.facts.status.groups if one.connection == name and one.last_error]
         return min(since, default=None)
 
-    def _alarm(self, incident: Incident) -> Alarm:
+    def _alarm(self, incident: Incident, told: set[str]) -> Alarm:
+        """`told`: connections whose trouble a group tells already."""
         html = render(incident, self.words.style, self.words.now).html
         head, *lines = html.split("\n")
+        above = incident.kind in _SHOWN_ABOVE or (incident.kind in _DOWN and incident.connection in told)
         return Alarm(
             id=incident.id,
             level=incident.level,
             head=markup(head.removeprefix("<b>").removesuffix("</b>").lstrip("🔴🟡🟢🟠 ")),
-            lines=[] if incident.kind in _SHOWN_ABOVE else [markup(line) for line in lines],
+            lines=[] if above else [markup(line) for line in lines],
             acked_by=incident.acked_by,
             muted_until=incident.muted_until
             if incident.muted_until and incident.muted_until > self.words.now

@@ -9,11 +9,12 @@ from typing import Any
 
 from jobs import reports
 from jobs.alert_parts import crm_name
+from jobs.alert_texts import access_todo
 from jobs.app import Hub
 from leads.incidents import Incident
 from web.reasons import PENDING, Why, in_words, kind_of, next_try, why
 from web.today_parts import Group, Row
-from web.words import Words
+from web.words import Words, markup
 
 SHOWN = 50
 """Leads of one group that are listed; the rest are counted and linked."""
@@ -107,12 +108,10 @@ class Grouping:
         )
         if down is not None:
             reason = Why(in_words(down.cause, words), down.cause if not reason.detail else reason.detail)
-        todo, command = words("group.todo_pending"), ""
+        todo = words("group.todo_pending")
         if down is not None and down.kind == "token_refused":
-            oauth = down.data.get("oauth")
-            todo = words("group.todo_token")
-            command = f"leadhub auth {connection}" if oauth else "leadhub check --live"
-        if not self.facts.owners.get(connection, False):
+            todo = markup(access_todo(down, words.style))
+        elif not self.facts.owners.get(connection, False):
             todo = words("group.no_worker")
         fresh = words.now - group.oldest < self.hub.settings.hub.late_after
         quiet = down is None and not causes and fresh
@@ -122,7 +121,6 @@ class Grouping:
             why=reason,
             next_try=next_try(self._next_try(connection, rows), words),
             todo="" if quiet else todo,
-            command=command,
             quiet=quiet,
         )
 

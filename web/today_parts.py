@@ -38,7 +38,6 @@ class Group:
     oldest: datetime
     next_try: str = ""
     todo: str = ""
-    command: str = ""
     connection: str = ""
     quiet: bool = False
     """Nothing is wrong: they were taken in a moment ago."""

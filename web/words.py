@@ -1,12 +1,11 @@
 """The console's texts in Russian and English, with numbers, times and plural forms as the reader writes them."""
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, tzinfo
 from functools import lru_cache
-from html import escape, unescape
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,6 @@ from jobs.alert_words import Raw, Style
 
 FOLDER = Path(__file__).parent / "locale"
 LOCALES = ("ru", "en")
-_TAG = re.compile(r"<[^>]+>")
 _PLACES = {
     "leadhub leads list": "/leads?status=owed",
     "leadhub leads retry --all-failed": "/leads?status=failed",
@@ -118,11 +116,6 @@ class Words:
         """`вторник, 24 ноября`, `Tuesday, 24 November`."""
         pattern = "EEEE, d MMMM" if day.year == self.now.astimezone(self.zone).year else "EEEE, d MMMM y"
         return str(format_date(day, pattern, locale=self.locale))
-
-
-def text_of(html: str) -> str:
-    """A short HTML text of ours as plain text."""
-    return unescape(_TAG.sub("", html))
 
 
 def markup(html: str) -> Markup:

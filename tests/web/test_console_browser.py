@@ -102,7 +102,7 @@ async def test_a_refused_lead_waits_for_a_person_and_comes_through(hub: RunningH
     await anna.goto(hub.url)
     group = anna.get_by_role("region", name="Ждут amoCRM «sales»")
     await expect(group).to_contain_text("Токен не принят")
-    await expect(group).to_contain_text("Верните доступ")
+    await expect(group).to_contain_text("Выпустите в CRM новый токен")
     await expect(anna.get_by_text("нет доступа")).to_be_visible()
     await expect(anna.get_by_text("Токен amoCRM «sales» отозван")).to_be_visible()
     await anna.get_by_role("button", name="Беру на себя").first.click()

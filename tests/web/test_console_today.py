@@ -4,9 +4,12 @@ import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import pytest
 import pytest_asyncio
 from sqlalchemy import update
 
+from cli.status import reasons
+from cli.words import Words as TerminalWords
 from leads.incidents import Observation
 from store import incidents
 from store.tables import t_delivery
@@ -84,11 +87,32 @@ async def test_a_connection_that_is_down_says_so_once_for_all_its_leads(quiet: Q
     await quiet.write(lambda conn: incidents.observe(conn, seen, quiet.clock.now(), "incident-1"))
     shown = await today(quiet)
     (group,) = shown.groups
-    assert (group.count, group.why.text, group.command) == (2, "токен не принят", "leadhub auth sales")
+    assert (group.count, group.why.text) == (2, "токен не принят")
+    assert group.todo == "Нужен новый вход: <code>leadhub auth sales</code>"
     assert [row.next_try for row in group.rows] == ["", "после более раннего лида того же человека"]
     (alarm,) = shown.alarms
     assert "Токен amoCRM «sales» отозван" in alarm.head
     assert not re.search("[🔴🟡🟢]", alarm.head)
+    assert alarm.lines == []  # the group says it
+
+
+@pytest.mark.parametrize(
+    ("oauth", "cause", "todo"),
+    [
+        (True, "token", "<code>leadhub auth sales</code>"),
+        (False, "token", "впишите его в .env, перезапустите leadhub и проверьте: <code>leadhub check --live</code>"),
+        (False, "rights", "<code>leadhub check --live</code>"),
+    ],
+)
+async def test_a_refused_token_says_what_to_do_while_no_lead_waits(
+    quiet: QuietHub, oauth: bool, cause: str, todo: str
+) -> None:
+    seen = Observation("token_refused", "sales", cause, 0, quiet.clock.now(), {"vendor": "amoCRM", "oauth": oauth})
+    await quiet.write(lambda conn: incidents.observe(conn, seen, quiet.clock.now(), "incident-1"))
+    shown = await today(quiet)
+    assert todo in shown.alarms[0].lines[-1]
+    (line,) = reasons(TerminalWords.of(quiet.hub.settings), shown.status, {})
+    assert re.sub("</?code>", "", todo) in line.plain
 
 
 async def test_suspected_spam_and_working_hours_are_told_apart(quiet: QuietHub) -> None:
