@@ -276,13 +276,15 @@ def moment(value: Any, zone: tzinfo = UTC) -> datetime | None:
 # --- orders --------------------------------------------------------------------------------
 
 
-def order_line(name: Any, quantity: Any = "", total: Any = "", details: str = "") -> str:
-    """`Kit × 2 = 398.00`: one line of an order as a seller reads it; "" without a name."""
+def order_line(name: Any, quantity: Any = "", total: Any = "", details: str = "", *, price: Any = "") -> str:
+    """`Kit × 2 = 398.00`: one line of an order as a seller reads it; "" without a name. `price` is that of one."""
     title = text_of(name)
     if not title:
         return ""
     line = f"{title} ({details})" if details else title
     count, sum_ = text_of(quantity), text_of(total)
+    if not sum_ and (each := money(price)) is not None and (number := money(count or "1")) is not None:
+        sum_ = f"{each * number:f}"
     return line + (f" × {count}" if count else "") + (f" = {sum_}" if sum_ else "")
 
 

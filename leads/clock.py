@@ -15,6 +15,9 @@ _STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 class Clock(Protocol):
+    last_id: int
+    """The number of the id that was made last (`leads.ids`), 0 before the first."""
+
     def now(self) -> datetime:
         """Wall time, aware, UTC. May jump: never measure a delay with it."""
         ...
@@ -34,6 +37,8 @@ class Clock(Protocol):
 
 class SystemClock:
     """The machine's own clock and chance."""
+
+    last_id: int = 0
 
     def now(self) -> datetime:
         return datetime.now(UTC)

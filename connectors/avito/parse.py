@@ -61,7 +61,8 @@ def _content(kind: str, content: Tree) -> tuple[str, tuple[Media, ...]]:
             return "", (Media("audio", id=text(content, "voice", "voice_id")),)
         case "link":
             link = part(content, "link")
-            return text(link, "text") or text(link, "url"), ()
+            words, url = text(link, "text"), text(link, "url")
+            return " ".join(filter(None, (words, "" if url and url in words else url))), ()
         case "location":
             place = part(content, "location")
             where = f"{text(place, 'lat')},{text(place, 'lon')}"

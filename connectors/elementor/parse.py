@@ -10,6 +10,7 @@ from leads.normalize import clean_text
 
 _NOISE_TYPES = frozenset(("step", "html", "recaptcha", "recaptcha_v3", "honeypot", "password"))
 _OURS = {"tel": "phone", "email": "email"}
+_NO_LABEL = "No Label "
 _NOISE_OFF = ("powered by", "date", "time", "дата", "время")
 
 
@@ -43,10 +44,16 @@ def _plain(
     settings: ElementorSettings, inbound: Inbound, region: str, body: Body, flags: tuple[str, ...]
 ) -> ParsedLead:
     """Labels are the keys; `form_id` and `form_name` stand beside them."""
-    values = plain_values(body.pairs, _NOISE_OFF)
+    values = {_named(label): value for label, value in plain_values(body.pairs, _NOISE_OFF).items()}
     if values.get("form_name"):
         values.pop("form_id", None)
     return lead_of(settings, inbound, region, values, own_names=settings.fields, flags=flags)
+
+
+def _named(label: str) -> str:
+    """A field without a label is called `No Label name`; one that the builder numbered (`field_1`) has no name."""
+    ref = label.removeprefix(_NO_LABEL)
+    return label if ref.startswith("field_") else ref
 
 
 def _answers(fields: dict[str, dict[str, str]]) -> Iterator[Answer]:

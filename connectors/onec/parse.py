@@ -104,7 +104,7 @@ def _words(words: tuple[str, ...]) -> frozenset[str]:
 
 def _lead(settings: OnecSettings, inbound: Inbound, region: str, order: dict[str, Any], uid: str) -> ParsedLead:
     items = (
-        order_line(item.get("name"), item.get("quantity"), item.get("amount") or item.get("price"))
+        order_line(item.get("name"), item.get("quantity"), item.get("amount"), price=item.get("price"))
         for item in (_item(one) for one in dicts_of(order.get("items")))
     )
     extra = {

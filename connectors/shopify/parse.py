@@ -114,7 +114,9 @@ def _lead(settings: ShopifySettings, inbound: Inbound, region: str, order: dict[
         "referrer": text_of(order.get("referring_site")),
     }
     items = (
-        order_line(item.get("title") or item.get("name"), item.get("quantity"), item.get("price"), _details(item))
+        order_line(
+            item.get("title") or item.get("name"), item.get("quantity"), "", _details(item), price=item.get("price")
+        )
         for item in dicts_of(order.get("line_items"))
     )
     parts = ("address1", "address2", "city", "province", "zip", "country")

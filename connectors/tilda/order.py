@@ -59,8 +59,8 @@ def _item(item: dict[str, str]) -> str:
     details = [value for name, value in item.items() if name.startswith("options") and name.endswith("variant")]
     if item.get("sku"):
         details.append(item["sku"])
-    total = item.get("amount") or item.get("price", "")
-    return order_line(item.get("name") or item.get(""), item.get("quantity", ""), total, ", ".join(details))
+    name, count, total = item.get("name") or item.get(""), item.get("quantity", ""), item.get("amount", "")
+    return order_line(name, count, total, ", ".join(details), price=item.get("price", ""))
 
 
 def _from_json(text: str) -> Pairs:

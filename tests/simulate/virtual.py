@@ -44,6 +44,7 @@ class SimClock:
         self._loop = loop
         self._rng = rng
         self.skew = timedelta(0)
+        self.last_id = 0
 
     def now(self) -> datetime:
         return START + timedelta(seconds=self._loop.virtual_s) + self.skew

@@ -13,6 +13,7 @@ class ManualClock:
         self._monotonic = 1000.0
         self._random = random.Random(seed)
         self.slept: list[float] = []
+        self.last_id = 0
 
     def now(self) -> datetime:
         return self._now

@@ -62,7 +62,8 @@ def test_a_deletion_is_marked() -> None:
     ("kind", "content", "words", "media"),
     [
         ("voice", {"voice": {"voice_id": "v1"}}, "", Media("audio", id="v1")),
-        ("link", {"link": {"text": "a.test", "url": "https://a.test"}}, "a.test", None),
+        ("link", {"link": {"text": "a.test", "url": "https://a.test"}}, "a.test https://a.test", None),
+        ("link", {"link": {"text": "см. https://a.test", "url": "https://a.test"}}, "см. https://a.test", None),
         ("call", {"call": {"status": "missed"}}, "", Media("other", name="call")),
         (
             "location",

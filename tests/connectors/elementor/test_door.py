@@ -74,8 +74,9 @@ def test_the_layout_with_form_fields_is_read() -> None:
 
 def test_labels_as_keys_with_what_the_site_adds() -> None:
     fields = {
-        "Имя": "Аня", "Телефон": "+79991002030", "No Label field_1": "Да", "Date": "5 января", "Time": "12:00",
-        "Page URL": "https://a.example.test/?utm_source=vk", "Powered by": "Elementor", "form_name": "Замер",
+        "No Label name": "Аня", "Телефон": "+79991002030", "No Label field_1": "Да", "Date": "5 января",
+        "Time": "12:00", "Page URL": "https://a.example.test/?utm_source=vk", "Powered by": "Elementor",
+        "form_name": "Замер",
     }  # fmt: skip
     found = doors.lead_of("elementor", doors.posted("elementor", urlencode(fields)))
     assert (found.name, found.form, found.utm) == ("Аня", "Замер", {"utm_source": "vk"})

@@ -50,7 +50,7 @@ def test_notes_of_the_cart_and_addresses_are_read() -> None:
     found = doors.lead_of("shopify", signed(body))
     assert (found.name, found.company, found.phones) == ("Ann Lee", "Acme", ("+442071838750",))
     assert (found.comment, found.click_ids) == ("Leave at the door", {"roistat_visit": "77"})
-    assert found.extra == {"gift": "yes", "order_id": "1", "order_items": "Kit (Red, K-1) × 2 = 5.00"}
+    assert found.extra == {"gift": "yes", "order_id": "1", "order_items": "Kit (Red, K-1) × 2 = 10.00"}
 
 
 @pytest.mark.parametrize(
