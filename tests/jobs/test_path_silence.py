@@ -31,10 +31,12 @@ async def test_set_by_hand_a_silence_is_an_alert_and_the_next_lead_ends_it() -> 
 
 @virtual
 async def test_a_source_learns_its_hours_and_a_young_one_is_left_alone() -> None:
-    async with hub(config(sources=site()), pace=UNHURRIED) as h:
+    nowhere = "  - {from: [site], to: [amo], when: 'false'}"
+    async with hub(config(nowhere, sources=site()), pace=UNHURRIED) as h:
         for number in range(15 * 24):
             await h.post("site", {"phone": "+79160000001", "lead_uid": f"{number}"})
-            await h.wait(3600.0)
+            await h.wait(1.0 if number % 24 else 600.0)
+            h.jump(3600.0 if number % 24 else 3000.0)
         assert h.incidents("source_silent") == []
         await h.wait(12 * 3600.0)
         (told,) = h.incidents("source_silent")
