@@ -34,14 +34,17 @@ WHAT = {
     "notes": ("notes", "примечания"),
     "tasks": ("tasks", "задачи"),
     "calls": ("calls", "звонки"),
+    "messages": ("messages", "сообщения"),
+    "letters": ("e-mails", "письма"),
+    "meetings": ("meetings", "встречи"),
     "files": ("files", "файлы"),
     "contents of files": ("contents of files", "содержимое файлов"),
 }
 AS_NOTES = (
-    "Notes, tasks, calls and names of files go along as one note of history on each record; open tasks are not made "
-    "as tasks.",
-    "Примечания, задачи, звонки и имена файлов переходят одним примечанием с историей у каждой записи; открытые "
-    "задачи как задачи не создаются.",
+    "Notes, tasks, calls, messages and links of files go along as one note of history on each record; open tasks are "
+    "not made as tasks.",
+    "Примечания, задачи, звонки, сообщения и ссылки на файлы переходят одним примечанием с историей у каждой записи; "
+    "открытые задачи как задачи не создаются.",
 )
 HISTORY = {
     "before": ("written before", "записаны раньше"),

@@ -1,22 +1,30 @@
-"""What a CRM keeps beside a record's fields, read for a move: its notes, tasks, calls, messages and files."""
+"""What a CRM keeps beside a record's fields, read for a move: notes, tasks, calls, messages, meetings and files."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Any, Final, Literal, Protocol, TypeVar
 
+from connectors.errors import AuthError, ConnectorError, PermanentError, RateLimitedError
 from mappings.attributes import RecordObject
 
-EntryKind = Literal["note", "task", "call", "message", "file"]
+EntryKind = Literal["note", "task", "call", "message", "letter", "meeting", "file"]
+Direction = Literal["", "in", "out"]
+Part = Literal["notes", "tasks", "calls", "messages", "letters", "meetings", "files"]
+PARTS: Final[tuple[Part, ...]] = ("notes", "tasks", "calls", "messages", "letters", "meetings", "files")
+TRIES: Final = 3
+"""So often a list that was never read may end in the vendor's own error before it counts as not given."""
+Rows = TypeVar("Rows")
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One thing that happened. `at`: when it was made, None where the CRM does not say; users are the CRM's ids.
 
-    `text`: a note's or message's words, a task's with its result, a call's outcome, a file's name. `due_at`, `done`
-    and `responsible`: of a task. `direction`: of a call or message. `seconds`: of a call. `link`: of a recording or
-    file, "" where none is told.
+    `text`: a note's or message's words, a task's with its result, a call's outcome, a file's name. `id`, `due_at`,
+    `done` and `responsible`: of a task. `direction`: of a call, message or letter, `phone`: the other side's number or
+    address. `seconds`: of a call. `link`: of a recording or file, "" where none is told.
     """
 
     kind: EntryKind
@@ -26,19 +34,17 @@ class Entry:
     due_at: datetime | None = None
     done: bool = False
     responsible: str = ""
-    direction: Literal["", "in", "out"] = ""
+    direction: Direction = ""
     phone: str = ""
     seconds: int = 0
     link: str = ""
+    id: str = ""
 
 
 class Histories(Protocol):
     """Reads only. A list that the account does not give is named in `refused`, and the rest is read all the same."""
 
-    @property
-    def refused(self) -> Collection[str]:
-        """Of "notes" and "tasks", those that could not be read of all records so far."""
-        ...
+    given: "Given"
 
     async def of(self, object: RecordObject, ids: Sequence[str]) -> dict[str, tuple[Entry, ...]]:
         """Id -> its entries in no certain order; a record without any is left out. Raises ConnectorError."""
@@ -47,3 +53,39 @@ class Histories(Protocol):
 
 OpenHistories = Callable[[Any], Histories]
 """(the open Target) -> its histories; shares its client and limiter."""
+
+
+class Given:
+    """Which lists an account gives, and so what of a history cannot be read: `refused`."""
+
+    def __init__(self) -> None:
+        self.refused: set[Part] = set()
+        self._read: set[tuple[Part, ...]] = set()
+        self._broken: Counter[tuple[Part, ...]] = Counter()
+
+    async def ask(self, parts: tuple[Part, ...], read: Callable[[], Awaitable[Rows]]) -> Rows | None:
+        """What `read` of the list that holds `parts` gives; None where the account does not give that list at all.
+
+        Raises ConnectorError for what may pass.
+        """
+        if self.refused.issuperset(parts):
+            return None
+        try:
+            rows = await read()
+        except ConnectorError as error:
+            if not self._is_refusal(parts, error):
+                raise
+            self.refused.update(parts)
+            return None
+        self._read.add(parts)
+        return rows
+
+    def _is_refusal(self, parts: tuple[Part, ...], error: ConnectorError) -> bool:
+        """A refusal of what the records themselves are not refused: no such list, no rights for it. Also a list that
+        has only ever ended in the vendor's own error."""
+        if isinstance(error, PermanentError) or (isinstance(error, AuthError) and error.status != 401):
+            return True
+        if error.status < 500 or isinstance(error, RateLimitedError) or parts in self._read:
+            return False
+        self._broken[parts] += 1
+        return self._broken[parts] >= TRIES

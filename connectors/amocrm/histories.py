@@ -3,17 +3,20 @@
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, Final, Literal
 
 from connectors.amocrm.api import AmocrmApi, Params
 from connectors.amocrm.record_values import ENTITY
 from connectors.amocrm.records import Row, moment
-from connectors.errors import ConnectorError, PermanentError
-from connectors.histories import Entry
+from connectors.errors import PermanentError
+from connectors.histories import Entry, Given, Part
 from mappings.attributes import RecordObject
 
 MAX_PAGES: Final = 100_000
 OLDEST_FIRST: Final[Params] = [("order[id]", "asc")]
+NOTES: Final[tuple[Part, ...]] = ("notes", "calls", "messages", "files")
+TASKS: Final[tuple[Part, ...]] = ("tasks",)
 CALLS: Final[Mapping[str, Literal["in", "out"]]] = {"call_in": "in", "call_out": "out"}
 MESSAGES: Final[Mapping[str, Literal["in", "out"]]] = {"sms_in": "in", "sms_out": "out"}
 _OUR_MARK: Final = re.compile(r"\s*#lh-[0-9a-f]{10}\b")
@@ -25,32 +28,19 @@ class AmocrmHistories:
     """In bulk by the filter of the records' ids; one by one where rows that nobody asked for show it ignored."""
 
     def __init__(self, api: AmocrmApi) -> None:
+        self.given = Given()
         self._api = api
-        self._refused: set[str] = set()
         self._alone: set[str] = set()
         self._all_tasks: dict[tuple[str, str], list[Row]] | None = None
-
-    @property
-    def refused(self) -> frozenset[str]:
-        return frozenset(self._refused)
 
     async def of(self, object: RecordObject, ids: Sequence[str]) -> dict[str, tuple[Entry, ...]]:
         entity, wanted = ENTITY[object], list(dict.fromkeys(ids))
         found: dict[str, list[Entry]] = defaultdict(list)
-        for name, rows in (("notes", self._notes), ("tasks", self._tasks)):
-            if name in self._refused or not wanted:
-                continue
-            told = note_entry if name == "notes" else task_entry
-            try:
-                by_id = await rows(entity, wanted)
-            except ConnectorError as error:
-                if error.status not in (403, 404, 405):
-                    raise
-                self._refused.add(name)  # this token may not read them, or the account has no such list
-                continue
-            for id, some in by_id.items():
-                found[id] += [told(row) for row in some]
-        return {id: tuple(entries) for id, entries in found.items()}
+        for parts, read, told in ((NOTES, self._notes, note_entry), (TASKS, self._tasks, task_entry)):
+            if wanted and (by_id := await self.given.ask(parts, partial(read, entity, wanted))):
+                for id, some in by_id.items():
+                    found[id] += [told(row) for row in some]
+        return {id: tuple(entries) for id, entries in found.items() if entries}
 
     async def _notes(self, entity: str, ids: list[str]) -> dict[str, list[Row]]:
         if entity not in self._alone:
@@ -144,6 +134,7 @@ def task_entry(row: Row) -> Entry:
         due_at=moment(row.get("complete_till")),
         done=bool(row.get("is_completed")),
         responsible=_user(row.get("responsible_user_id")),
+        id=_user(row.get("id")),
     )
 
 

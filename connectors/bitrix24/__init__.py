@@ -15,6 +15,7 @@ CONNECTOR = Connector(
     capabilities=capabilities,
     attributes=ATTRIBUTES,
     records=Bitrix24Client.records,
+    histories=Bitrix24Client.histories,
     hooks=read_hook,
     hooks_proven_by="application_token",
     subscribe=Bitrix24Client.subscribe,

@@ -28,6 +28,7 @@ from connectors.bitrix24.answers import MethodMissingError, RefusedError
 from connectors.bitrix24.calls import Calls
 from connectors.bitrix24.contacts import Contacts
 from connectors.bitrix24.describe import Describer
+from connectors.bitrix24.histories import Bitrix24Histories
 from connectors.bitrix24.payloads import TYPE_IDS, Entity, entity_of, moment
 from connectors.bitrix24.persons import ORIGINATOR, number
 from connectors.bitrix24.portal import WRITE_S, Portal
@@ -125,6 +126,9 @@ class Bitrix24Client:
     def records(self) -> Bitrix24Records:
         """For record sync; shares the limiter, where leads go first."""
         return self._records
+
+    def histories(self) -> Bitrix24Histories:
+        return Bitrix24Histories(self.portal)
 
     async def subscribe(self, address: str, make: bool) -> Subscribed:
         return await subscribe(self.portal, address, make=make)

@@ -51,6 +51,7 @@ CONNECTOR = Connector(
     capabilities=_capabilities,
     attributes=ATTRIBUTES,
     records=HubSpotClient.records,
+    histories=HubSpotClient.histories,
     hooks=read_hook,
     hooks_proven_by="client_secret",
     subscribe=HubSpotClient.subscribe,

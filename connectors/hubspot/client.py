@@ -11,11 +11,13 @@ from connectors.hubspot.audit import DealReader
 from connectors.hubspot.contacts import Contacts
 from connectors.hubspot.creation import Creation
 from connectors.hubspot.deals import Deals
+from connectors.hubspot.histories import HubSpotHistories
 from connectors.hubspot.links import Links
 from connectors.hubspot.lookups import Lookups
 from connectors.hubspot.objects import Objects
 from connectors.hubspot.payloads import values
 from connectors.hubspot.properties import PropertyBook
+from connectors.hubspot.record_links import RecordLinks
 from connectors.hubspot.record_port import HubSpotRecords
 from connectors.hubspot.settings import HubSpotSettings
 from connectors.hubspot.subscribing import subscribed
@@ -98,6 +100,9 @@ class HubSpotClient:
     def records(self) -> HubSpotRecords:
         """For record sync; shares the limiter, where leads go first."""
         return self._records
+
+    def histories(self) -> HubSpotHistories:
+        return HubSpotHistories(self._api, self._objects, RecordLinks(self._api, self._links))
 
     async def subscribe(self, address: str, make: bool) -> Subscribed:
         return subscribed(address)

@@ -23,10 +23,15 @@ class Objects:
     async def read(
         self, kind: Kind, id_: str, names: Iterable[str], *, archived: bool = False
     ) -> dict[str, Any] | None:
+        return await self._read(TYPES[kind], f"read {kind}", id_, names, archived=archived)
+
+    async def _read(
+        self, type_: str, operation: str, id_: str, names: Iterable[str], *, archived: bool = False
+    ) -> dict[str, Any] | None:
         params = {"properties": ",".join(dict.fromkeys(names))} | ({"archived": "true"} if archived else {})
-        path = self._api.paths.record(TYPES[kind], id_)
+        path = self._api.paths.record(type_, id_)
         try:
-            return await self._api.call(f"read {kind}", "GET", path, writes=False, params=params)
+            return await self._api.call(operation, "GET", path, writes=False, params=params)
         except PermanentError as error:
             if error.status == 404:
                 return None
@@ -34,21 +39,25 @@ class Objects:
 
     async def read_many(self, kind: Kind, ids: Iterable[str], names: Iterable[str]) -> dict[str, dict[str, Any]]:
         """Id -> record, of those that are there; a merged one comes under its new id or not at all."""
+        return await self.read_typed(TYPES[kind], ids, names)
+
+    async def read_typed(self, type_: str, ids: Iterable[str], names: Iterable[str]) -> dict[str, dict[str, Any]]:
+        """The same by the vendor's name of a type."""
         wanted, properties = list(dict.fromkeys(ids)), list(dict.fromkeys(names))
         found: dict[str, dict[str, Any]] = {}
         for start in range(0, len(wanted), MAX_BATCH):
-            for record in await self._read_batch(kind, wanted[start : start + MAX_BATCH], properties):
+            for record in await self._read_batch(type_, wanted[start : start + MAX_BATCH], properties):
                 found[record_id(record)] = record
         return found
 
-    async def _read_batch(self, kind: Kind, ids: list[str], names: list[str]) -> list[dict[str, Any]]:
+    async def _read_batch(self, type_: str, ids: list[str], names: list[str]) -> list[dict[str, Any]]:
         body = {"properties": names, "propertiesWithHistory": [], "inputs": [{"id": id_} for id_ in ids]}
-        operation = f"read {TYPES[kind]}"
+        operation = f"read {type_}"
         try:
-            path = self._api.paths.batch(TYPES[kind], "read")
+            path = self._api.paths.batch(type_, "read")
             answer = await self._api.call(operation, "POST", path, writes=False, json=body)
         except PermanentError:
-            one_by_one = await asyncio.gather(*(self.read(kind, id_, names) for id_ in ids))
+            one_by_one = await asyncio.gather(*(self._read(type_, operation, id_, names) for id_ in ids))
             return [record for record in one_by_one if record is not None]
         if not whole(answer):
             raise RetryableError("the answer is not complete", operation, 207)

@@ -33,23 +33,30 @@ class RecordLinks:
         return {id: linked for id, linked in zip(ids, found, strict=True) if linked}
 
     async def _batch(self, object: RecordObject, ids: Sequence[str], to: RecordObject) -> dict[str, tuple[str, ...]]:
-        path = self._api.paths.associations_batch(TYPES[_kind(object)], TYPES[_kind(to)], "read")
-        operation, body = f"read links of {object}", {"inputs": [{"id": id} for id in ids]}
+        found: dict[str, tuple[str, ...]] = {}
+        for id, links in (await self.batch(TYPES[_kind(object)], ids, TYPES[_kind(to)])).items():
+            if links is None:  # the list of this record alone has all
+                found[id] = await self._links.of(_kind(object), id, _kind(to))
+            elif links:
+                links.sort(key=lambda one: not _is_primary(one))
+                found[id] = tuple(dict.fromkeys(str(one["toObjectId"]) for one in links))
+        return found
+
+    async def batch(self, type_: str, ids: Sequence[str], to: str) -> dict[str, list[dict[str, Any]] | None]:
+        """By the vendor's names of types: id -> its links, None where they are more than one page."""
+        path = self._api.paths.associations_batch(type_, to, "read")
+        operation, body = f"read {to} of {type_}", {"inputs": [{"id": id} for id in ids]}
         answer = await self._api.call(operation, "POST", path, writes=False, json=body)
         if not isinstance(answer.get("results"), list):
             raise RetryableError("no results in the answer", operation, 200)
         for error in answer.get("errors") or ():
             if isinstance(error, dict) and error.get("category") not in ("OBJECT_NOT_FOUND", "VALIDATION_ERROR"):
                 raise RetryableError("the answer is not complete", operation, 207)
-        found: dict[str, tuple[str, ...]] = {}
+        found: dict[str, list[dict[str, Any]] | None] = {}
         for item in results_of(answer):
             id = str((item.get("from") or {}).get("id") or "")
             links = [one for one in item.get("to") or () if isinstance(one, dict) and one.get("toObjectId")]
-            if next_page(item):  # more than one page of them: the list of this record alone has all
-                found[id] = await self._links.of(_kind(object), id, _kind(to))
-            elif links:
-                links.sort(key=lambda one: not _is_primary(one))
-                found[id] = tuple(dict.fromkeys(str(one["toObjectId"]) for one in links))
+            found[id] = None if next_page(item) else links
         return found
 
     async def change(self, object: RecordObject, changes: Sequence[LinkChange]) -> list[Written]:

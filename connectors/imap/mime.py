@@ -8,9 +8,9 @@ from email.errors import HeaderParseError
 from email.header import decode_header
 from email.message import Message
 from email.utils import getaddresses
-from html.parser import HTMLParser
 
 from connectors.bodies import decode
+from connectors.plaintext import html_text
 from leads.normalize import clean_text, person_name
 from leads.normalize import email as read_email
 
@@ -151,72 +151,3 @@ def clean_lines(text: str) -> str:
     plain = clean_text(text[: 2 * MAX_TEXT].replace("\xa0", " ").replace("\t", "\ue000"))
     lines = [line.strip(" \r") for line in plain.split("\n")[:MAX_LINES]]
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).replace("\ue000", "\t").strip()
-
-
-# --- HTML ----------------------------------------------------------------------------------
-
-_BREAKS = frozenset(
-    ("p", "div", "tr", "table", "ul", "ol", "li", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "hr")
-)
-_UNREAD = frozenset(("style", "script", "head", "title"))
-
-
-class _Text(HTMLParser):
-    """What a browser would show. Quotes become lines with `>`, so that they are known for quotes later."""
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.lines: list[str] = [""]
-        self._unread = 0
-        self._quotes = 0
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag in _UNREAD:
-            self._unread += 1
-        elif tag == "body":
-            self._unread = 0
-        elif tag == "br":
-            self._break(always=True)
-        elif tag in ("td", "th"):
-            if self.lines[-1].strip(" >"):
-                self.lines[-1] += "\t"
-        elif tag in _BREAKS:
-            self._break()
-        if tag == "blockquote":
-            self._quotes += 1
-            self._break()
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag in _UNREAD and self._unread:
-            self._unread -= 1
-        if tag == "blockquote" and self._quotes:
-            self._quotes -= 1
-        if tag in _BREAKS:
-            self._break()
-            if tag == "p":
-                self._break(always=True)
-
-    def handle_data(self, data: str) -> None:
-        if self._unread:
-            return
-        text = re.sub(r"[ \t\r\n\f]+", " ", data)
-        if text == " " and not self.lines[-1]:
-            return
-        if not self.lines[-1] and self._quotes:
-            self.lines[-1] = "> "
-        self.lines[-1] += text
-
-    def _break(self, *, always: bool = False) -> None:
-        if self.lines[-1] or always:
-            self.lines.append("")
-
-
-def html_text(html: str) -> str:
-    """HTML of a letter -> its lines."""
-    parser = _Text()
-    try:
-        parser.feed(html[: 4 * MAX_TEXT])
-        parser.close()
-    except (AssertionError, ValueError):
-        pass  # what was read before the fault still counts
-    return "\n".join(line.strip(" ") for line in parser.lines)

@@ -9,7 +9,7 @@ import phonenumbers
 
 from connectors.sandbox.hubspot_errors import RefusedError, bad_values, not_set
 
-TYPES = ("contacts", "companies", "deals", "notes", "tasks", "calls")
+TYPES = ("contacts", "companies", "deals", "notes", "tasks", "calls", "emails", "communications", "meetings")
 SINGULAR = {
     "contacts": "CONTACT",
     "companies": "COMPANY",
@@ -17,6 +17,9 @@ SINGULAR = {
     "notes": "NOTE",
     "tasks": "TASK",
     "calls": "CALL",
+    "emails": "EMAIL",
+    "communications": "COMMUNICATION",
+    "meetings": "MEETING_EVENT",
 }
 ALIASES = {
     "contact": "contacts",
@@ -31,18 +34,32 @@ ALIASES = {
     "0-27": "tasks",
     "call": "calls",
     "0-48": "calls",
+    "email": "emails",
+    "0-49": "emails",
+    "communication": "communications",
+    "0-18": "communications",
+    "meeting": "meetings",
+    "0-47": "meetings",
 }
 MODIFIED = {type_: "lastmodifieddate" if type_ == "contacts" else "hs_lastmodifieddate" for type_ in TYPES}
-SHOWN = {
+SHOWN: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(TYPES, ()),
     "contacts": ("email", "firstname", "lastname"),
     "companies": ("name", "domain"),
     "deals": ("dealname", "amount", "dealstage", "pipeline", "closedate"),
-    "notes": (),
-    "tasks": (),
-    "calls": (),
 }
 """Properties in an answer that was not asked for any."""
 
+_ACTIVITY_TO: Mapping[str, tuple[int, int, int]] = {
+    "notes": (202, 190, 214),
+    "tasks": (204, 192, 216),
+    "calls": (194, 182, 206),
+    "emails": (198, 186, 210),
+    "communications": (81, 87, 85),
+    "meetings": (200, 188, 212),
+}
+"""Association types from an activity to a contact, a company and a deal; the way back is the number before it, of
+communications the one after it."""
 ASSOCIATIONS: Mapping[tuple[str, str], tuple[int, int]] = {
     ("contacts", "companies"): (279, 1),
     ("companies", "contacts"): (280, 2),
@@ -50,24 +67,12 @@ ASSOCIATIONS: Mapping[tuple[str, str], tuple[int, int]] = {
     ("contacts", "deals"): (4, 0),
     ("deals", "companies"): (341, 5),
     ("companies", "deals"): (342, 6),
-    ("notes", "contacts"): (202, 0),
-    ("contacts", "notes"): (201, 0),
-    ("notes", "companies"): (190, 0),
-    ("companies", "notes"): (189, 0),
-    ("notes", "deals"): (214, 0),
-    ("deals", "notes"): (213, 0),
-    ("tasks", "contacts"): (204, 0),
-    ("contacts", "tasks"): (203, 0),
-    ("tasks", "companies"): (192, 0),
-    ("companies", "tasks"): (191, 0),
-    ("tasks", "deals"): (216, 0),
-    ("deals", "tasks"): (215, 0),
-    ("calls", "contacts"): (194, 0),
-    ("contacts", "calls"): (193, 0),
-    ("calls", "companies"): (182, 0),
-    ("companies", "calls"): (181, 0),
-    ("calls", "deals"): (206, 0),
-    ("deals", "calls"): (205, 0),
+    **{
+        ends: (number + (0 if ends[0] == activity else 1 if activity == "communications" else -1), 0)
+        for activity, numbers in _ACTIVITY_TO.items()
+        for other, number in zip(("contacts", "companies", "deals"), numbers, strict=True)
+        for ends in ((activity, other), (other, activity))
+    },
 }
 """(from, to) -> (unlabelled type, primary type or 0)."""
 
@@ -93,12 +98,10 @@ _NAMED_OPTIONS = {"LIFECYCLE": LIFECYCLE, "DISPOSITIONS": DISPOSITIONS}
 MAX_TEXT = 65_536
 MAX_UNIQUE = 10
 GROUPS = {
+    **dict.fromkeys(TYPES, "engagement_info"),
     "contacts": "contactinformation",
     "companies": "companyinformation",
     "deals": "dealinformation",
-    "notes": "engagement_info",
-    "tasks": "engagement_info",
-    "calls": "engagement_info",
 }
 
 _PHONE_NAMES = {
@@ -137,6 +140,17 @@ _DEFAULTS: Mapping[str, str] = {
         hs_call_status:enumeration=BUSY|CALLING_CRM_USER|CANCELED|COMPLETED|CONNECTING|FAILED|IN_PROGRESS|NO_ANSWER|QUEUED|RINGING
         hs_call_duration:number hs_call_from_number hs_call_to_number hs_call_recording_url
         hs_call_disposition:enumeration=DISPOSITIONS hubspot_owner_id:owner
+        hs_object_id:r hs_createdate:datetime:r hs_lastmodifieddate:datetime:r hs_merged_object_ids:r""",
+    "emails": """
+        hs_timestamp:datetime hs_email_direction:enumeration=EMAIL|INCOMING_EMAIL|FORWARDED_EMAIL hs_email_subject
+        hs_email_text hs_email_html hs_email_from_email:r hs_email_to_email:r hubspot_owner_id:owner
+        hs_object_id:r hs_createdate:datetime:r hs_lastmodifieddate:datetime:r hs_merged_object_ids:r""",
+    "communications": """
+        hs_timestamp:datetime hs_communication_channel_type:enumeration=WHATS_APP|SMS|LINKEDIN_MESSAGE
+        hs_communication_logged_from:enumeration=CRM hs_communication_body hubspot_owner_id:owner
+        hs_object_id:r hs_createdate:datetime:r hs_lastmodifieddate:datetime:r hs_merged_object_ids:r""",
+    "meetings": """
+        hs_timestamp:datetime hs_meeting_title hs_meeting_body hs_meeting_outcome hubspot_owner_id:owner
         hs_object_id:r hs_createdate:datetime:r hs_lastmodifieddate:datetime:r hs_merged_object_ids:r""",
 }
 """name[:type][=option|option][:r for read-only]"""

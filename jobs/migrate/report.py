@@ -5,15 +5,13 @@ from dataclasses import asdict
 from functools import partial
 from typing import Any
 
+from connectors.histories import PARTS
 from jobs.migrate.comparing import SHOWN, Tally
 from jobs.migrate.history import HistoryTally
 from jobs.migrate.moving import Moved
 from jobs.migrate.opening import Ready
 from jobs.sync.status import issue_json
 from store import sync_log
-
-NOT_MOVED = ("notes", "tasks", "calls", "files")
-"""Where the old CRM's history cannot be read; else what of it is refused, and the contents of files."""
 
 
 def plan_json(ready: Ready, tallies: Sequence[Tally]) -> dict[str, Any]:
@@ -95,11 +93,9 @@ def _history(one: HistoryTally) -> dict[str, Any]:
 
 
 def _not_moved(ready: Ready) -> tuple[str, ...]:
-    if ready.histories is None:
-        return NOT_MOVED
-    refused = ready.histories.refused
-    with_notes = ("notes", "calls", "files") if "notes" in refused else ("contents of files",)
-    return (*with_notes, *(("tasks",) if "tasks" in refused else ()))
+    """Of the history what the old CRM does not give, all of it where it cannot be read; and the contents of files."""
+    refused = PARTS if ready.histories is None else ready.histories.given.refused
+    return (*(part for part in PARTS if part in refused), *(() if "files" in refused else ("contents of files",)))
 
 
 def _head(ready: Ready) -> dict[str, Any]:

@@ -26,6 +26,10 @@ KINDS: Final[Mapping[tuple[str, str], tuple[str, str]]] = {
     ("message", "in"): ("incoming message", "входящее сообщение"),
     ("message", "out"): ("outgoing message", "исходящее сообщение"),
     ("message", ""): ("message", "сообщение"),
+    ("letter", "in"): ("incoming e-mail", "входящее письмо"),
+    ("letter", "out"): ("outgoing e-mail", "исходящее письмо"),
+    ("letter", ""): ("e-mail", "письмо"),
+    ("meeting", ""): ("meeting", "встреча"),
 }
 OBJECTS: Final[Mapping[RecordObject, tuple[str, str]]] = {
     "company": ("company", "компания"),

@@ -37,5 +37,5 @@ def test_a_note_of_any_kind_is_told(kind: str, params: Any, entry: Entry) -> Non
 def test_a_task_has_its_result_its_due_date_and_its_person() -> None:
     row = {**ROW, "text": "Перезвонить", "complete_till": ROW["created_at"], "is_completed": True}
     told = task_entry({**row, "result": {"text": "готово"}, "responsible_user_id": 8})
-    assert told == Entry("task", AT, "7", "Перезвонить → готово", due_at=AT, done=True, responsible="8")
-    assert task_entry({"id": 2, "result": [], "created_by": 0}) == Entry("task", None)
+    assert told == Entry("task", AT, "7", "Перезвонить → готово", due_at=AT, done=True, responsible="8", id="1")
+    assert task_entry({"id": 2, "result": [], "created_by": 0}) == Entry("task", None, id="2")
