@@ -4,6 +4,7 @@ Decided by the code in `error`, compared without regard to case, not by the stat
 documented statuses and those of the vendor's own source differ.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -53,6 +54,11 @@ NO_ACCESS = {
     "METHOD_CONFIRM_DENIED": "an administrator denied the method",
     "PORTAL_DELETED": "the portal does not exist any more",
 }
+ALIVE_S, ABSENT_S = 60.0, 3600.0
+"""A page instead of an answer, so shortly after an answer: it is this method that is not there, not the portal. So long
+that is believed."""
+_NEEDED = re.compile(r"crm\.(?:item\.(?:add|update)|(?:lead|deal|contact|company)\.(?:add|update|list|get))")
+"""Without these nothing can be written: a page instead of their answer is waited for, however alive the portal is."""
 GONE = {"NOT_FOUND", "OWNER_NOT_FOUND", "ENTITY_NOT_FOUND", "ERROR_NOT_FOUND"}
 BROKEN = {"INTERNAL_SERVER_ERROR", "ERROR_UNEXPECTED_ANSWER"}
 _SAYS_GONE = ("not found", "не найден")
@@ -98,6 +104,8 @@ class Interpreter:
         self._clock = clock
         self._refusals = 0
         self._free_at: dict[str, float] = {}
+        self._answered_at = float("-inf")
+        self._absent_until: dict[str, float] = {}
         self.busy = False
         """Some method has used most of its operating time; read and cleared by the caller."""
 
@@ -108,6 +116,8 @@ class Interpreter:
             body = parse_json(operation, response, writes=writes)
         except ConnectorError as error:
             raise self._without_json(error, operation, response) from None
+        if isinstance(body, dict):
+            self._answered_at = self._clock.monotonic()
         if isinstance(body, dict) and _has_error(body):
             self._note_time(operation, body.get("time"))
             raise self.refusal(operation, body, response.status_code, writes=writes, response=response)
@@ -170,9 +180,20 @@ class Interpreter:
         """No readable body. Only what cannot have done anything is told apart from "unknown"."""
         if response.status_code == 401:
             return AuthError("the authorization was refused", operation, 401)
-        if response.status_code == 404 and "html" not in response.headers.get("content-type", ""):
+        if response.status_code == 404 and self._is_absent(operation, response):
             return MethodMissingError("the portal does not know the method", operation, 404)
         return error
+
+    def _is_absent(self, operation: str, response: httpx.Response) -> bool:
+        """Whether 404 without a readable body means that the portal has no such method, and not that it is away."""
+        if "html" not in response.headers.get("content-type", ""):
+            return True
+        now = self._clock.monotonic()
+        if _NEEDED.fullmatch(operation):
+            return False
+        if now - self._answered_at <= ALIVE_S:
+            self._absent_until[operation] = now + ABSENT_S
+        return now < self._absent_until.get(operation, float("-inf"))
 
     def _moved(self, operation: str, response: httpx.Response, writes: bool) -> ConnectorError:
         location = response.headers.get("location", "")

@@ -39,7 +39,7 @@ from connectors.bitrix24.rows import PAGE, Rows
 from connectors.bitrix24.settings import Bitrix24Settings
 from connectors.bitrix24.subscribing import subscribe
 from connectors.bitrix24.writer import Writer
-from connectors.errors import PermanentError
+from connectors.errors import ConnectorError, PermanentError
 from connectors.records import RecordObject
 from connectors.recordvalues import same_name
 from connectors.webhooks import Subscribed
@@ -96,12 +96,21 @@ class Bitrix24Client:
     # --- the portal ---------------------------------------------------------------------------
 
     async def ping(self) -> None:
+        page: ConnectorError | None = None
         for method in PINGS:
             try:
                 await self.portal.call(method)
             except MethodMissingError:
+                page = None
                 continue  # an old portal; that it says so it owes to a good token
+            except ConnectorError as error:
+                if error.status != 404:
+                    raise
+                page = error
+                continue
             return
+        if page is not None:
+            raise page
 
     async def metadata(self) -> Metadata:
         return await self._describer.metadata()

@@ -167,10 +167,11 @@ class Portal:
         outcomes: list[Answer | ConnectorError]
         try:
             answer = await self._request("batch", {"halt": 0, "cmd": cmd}, writes=any(each.writes for each in commands))
-        except PermanentError as error:
-            self._alone_until = self._clock.monotonic() + ALONE_S
-            raise _NoBatchError("batch is not offered", "batch", error.status) from error
         except ConnectorError as error:
+            refused = isinstance(error, PermanentError)
+            if refused or error.status == 404:
+                self._alone_until = self._clock.monotonic() + (ALONE_S if refused else WITHOUT_S)
+                raise _NoBatchError("batch is not offered", "batch", error.status) from error
             self._note_broken(error)
             outcomes = [_shared(error, each) for each in commands]
         else:

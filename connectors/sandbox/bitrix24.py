@@ -23,6 +23,7 @@ BATCH = 50
 BASKETS = 10
 APP_ONLY = ("telephony.externalcall.register", "telephony.externalcall.finish", "telephony.externalcall.attachrecord")
 """Methods for applications: a webhook is refused."""
+PAGE = b"<html><body>404 Not Found</body></html>"
 PORTAL_ZONE = timezone(timedelta(hours=3))
 
 
@@ -33,8 +34,8 @@ class Bitrix24Sandbox:
     `simple`: without leads (mode 2), else classic (mode 1). `rate` None: no limit. `operating_limit_s`: seconds
     that a method may work in ten minutes, each call costing `call_cost_s`; None: no limit. `moved_to`: the
     address that the portal has moved to; every call is answered with 302. `without`: methods that an old box
-    or a narrow scope does not have, in lower case. `telephony`: whether tokens have that
-    scope. `crm` holds the rest, `crm.robots_fail` among it.
+    or a narrow scope does not have, in lower case; `missing_as_page`: its web server says so. `telephony`: whether
+    tokens have that scope. `crm` holds the rest, `crm.robots_fail` among it.
     """
 
     name = "bitrix24"
@@ -61,6 +62,7 @@ class Bitrix24Sandbox:
         self.call_cost_s = call_cost_s
         self.moved_to = ""
         self.without: set[str] = set()
+        self.missing_as_page = False
         self.telephony = True
         self.crm = Crm(clock, simple=simple, caller=str(user_id), zone=PORTAL_ZONE)
         self.authority = Authority(clock, client_id, client_secret, access_ttl_s, user_id)
@@ -116,7 +118,7 @@ class Bitrix24Sandbox:
         if self.moved_to:
             return SandboxResponse(302, b"", {"location": f"{self.moved_to}{request.path}"}, "text/html")
         if not request.path.startswith("/rest/"):
-            return SandboxResponse(404, b"<html><body>404 Not Found</body></html>", content_type="text/html")
+            return SandboxResponse(404, PAGE, content_type="text/html")
         if not self._admit():
             return _error(503, "QUERY_LIMIT_EXCEEDED", "Too many requests")
         try:
@@ -124,6 +126,8 @@ class Bitrix24Sandbox:
             method = self._authorized(request, params)
             result, following, total = self._run(method, params, webhook=_by_webhook(request))
         except Refused as refused:
+            if self.missing_as_page and refused.code == "ERROR_METHOD_NOT_FOUND":
+                return SandboxResponse(404, PAGE, content_type="text/html")
             return _error(refused.status, refused.code, refused.text)
         body: dict[str, Any] = {"result": result}
         if following is not None:

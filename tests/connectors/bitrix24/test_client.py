@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from connectors.base import ContactDraft, DealDraft, NoteDraft
+from connectors.base import ContactDraft, DealDraft, NoteDraft, TaskDraft
 from connectors.errors import AuthError, PermanentError
 from connectors.sandbox.base import FaultLayer
 from connectors.sandbox.bitrix24 import Bitrix24Sandbox
@@ -174,18 +174,23 @@ async def test_a_dead_webhook_is_an_auth_error_without_its_secret(portal: Portal
     assert "wrongsecret" not in str(caught.value)
 
 
-async def test_a_box_without_the_newer_methods_still_takes_leads(portal: Portal) -> None:
+@pytest.mark.parametrize("page", [False, True])
+async def test_a_box_without_the_newer_methods_still_takes_leads(portal: Portal, page: bool) -> None:
+    """It may say so with a page of its web server."""
+    portal.sandbox.missing_as_page = page
     newer = {"crm.item.list", "crm.item.update", "crm.activity.todo.add", "crm.settings.mode.get", "batch"}
     portal.sandbox.without |= {*newer, "profile", "crm.category.list", "crm.status.list", "user.get"}
     client = portal.open()
-    await client.ping()
     assert await client.find_contact(IVAN.phones, IVAN.emails, "p1") is None
+    await client.ping()
     contact = await client.create(IVAN)
     assert await client.find_contact(IVAN.phones, IVAN.emails, "p1") == contact
     deal = await client.create(DealDraft("l1:deal", "Окна", contact))
     now = portal.sandbox.clock.now()
     found = await client.read_back((deal,), now - timedelta(hours=1), now + timedelta(hours=1))
     assert [each.id for each in found] == [deal]
+    task = TaskDraft("l1:task", "Позвонить", now, deal)
+    assert await client.create(task) in portal.sandbox.activities
 
 
 async def test_a_portal_that_moved_is_followed_with_the_same_post(portal: Portal) -> None:
