@@ -86,6 +86,9 @@ def register(app: typer.Typer) -> None:
         known_source(settings, name)
         _rerun(settings, name, read_since(since, settings), ids or [], as_json=as_json)
 
+    from cli.stuck import add_stuck
+
+    add_stuck(group)
     app.add_typer(group, name="sources")
 
 

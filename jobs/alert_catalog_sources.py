@@ -38,7 +38,7 @@ RU: Mapping[str, Entry] = {
     },
     "events_stuck_why": "Старшее ждёт с {time}. {cause}",
     "events_stuck_todo": "Они сохранены, пробую дальше сам. Посмотрите, что записано в журнале рядом с inbox.failed, "
-    "обновите leadhub или напишите разработчикам; проверка: {where}",
+    "обновите leadhub или напишите разработчикам; посмотреть, снять: {where}",
     "events_stuck_over": "🟢 Все принятые события обработаны",
     "list_unread": "🟡 Сверка со списком не проходит: {source}",
     "list_unread_why": "С {time}. Ответ: {detail}",
@@ -132,7 +132,7 @@ EN: Mapping[str, Entry] = {
     },
     "events_stuck_why": "The oldest waits since {time}. {cause}",
     "events_stuck_todo": "They are stored and I keep trying. See what the log says beside inbox.failed, update leadhub "
-    "or write to its developers; to check: {where}",
+    "or write to its developers; to see them, to let one go: {where}",
     "events_stuck_over": "🟢 All accepted events are worked on",
     "list_unread": "🟡 The list cannot be compared: {source}",
     "list_unread_why": "Since {time}. The answer: {detail}",

@@ -72,7 +72,7 @@ def _events_stuck(incident: Incident, style: Style, now: datetime) -> Lines:
     return [
         style.say("events_stuck", n=max(1, incident.count)),
         style.say("events_stuck_why", time=since, cause=redact(incident.cause)).strip(),
-        style.say("events_stuck_todo", where=as_code("leadhub doctor")),
+        style.say("events_stuck_todo", where=as_code("leadhub sources stuck")),
     ]
 
 

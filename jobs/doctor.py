@@ -205,7 +205,8 @@ async def _database(settings: Settings, db: Database | None, clock: Clock, say: 
             f"не удаётся обработать принятые: {events.failed}; {events.error}",
         )
         advice = say(
-            "they are stored and tried again; update leadhub", "они сохранены и пробуются снова; обновите leadhub"
+            "they are stored and tried again; update leadhub, or see `leadhub sources stuck`",
+            "они сохранены и пробуются снова; обновите leadhub или посмотрите `leadhub sources stuck`",
         )
         yield Found("events", "problem", told, advice)
     owned = await db.read(lambda conn: owners(conn, now))

@@ -6,7 +6,9 @@ from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
+from leads.clock import Clock
 from store.inbox_tables import t_inbox_request
+from store.operator import Done, record_action
 
 ORDER_LOCK = 7_305_117
 """PostgreSQL's advisory lock of whoever works on the inbox: one at a time keeps the order."""
@@ -33,6 +35,19 @@ class Backlog:
     oldest_at: datetime | None = None
     failed: int = 0
     error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Stuck:
+    """An accepted request that was tried in vain: how often, why, and when it is tried again."""
+
+    id: str
+    source: str
+    received_at: datetime
+    tries: int
+    due_at: datetime
+    error: str
+    size_bytes: int
 
 
 # Built once: building a statement costs more than running it.
@@ -116,3 +131,33 @@ def backlog(conn: Connection, since: datetime | None = None, until: datetime | N
     tried = select(columns.last_error).where(columns.tries > 0, *of_day).order_by(columns.place)
     errors = list(conn.execute(tried).scalars())
     return Backlog(count, oldest_at, len(errors), errors[0] if errors else "")
+
+
+def stuck(conn: Connection, source: str = "", *, limit: int = 100) -> list[Stuck]:
+    """Oldest first; `source` "": of all."""
+    columns = t_inbox_request.c
+    told = (columns.id, columns.source, columns.received_at, columns.tries, columns.due_at)
+    more = (columns.last_error.label("error"), func.length(columns.record).label("size_bytes"))
+    query = select(*told, *more).where(columns.tries > 0)
+    if source:
+        query = query.where(columns.source == source)
+    return [Stuck(**row) for row in conn.execute(query.order_by(columns.place, columns.id).limit(limit)).mappings()]
+
+
+def discard(conn: Connection, ids: Sequence[str], *, why: str, actor: str, clock: Clock) -> Done:
+    """A person decides that these need not be worked on. What they held is gone; that they were is in the audit trail.
+
+    Only what was tried in vain: the turn of anything else comes at once.
+    """
+    done, columns = Done(), t_inbox_request.c
+    lock(conn, wait=True)
+    for one_id in dict.fromkeys(ids):
+        row = conn.execute(select(t_inbox_request).where(columns.id == one_id, columns.tries > 0)).first()
+        if row is None:
+            done.refused[one_id] = "no such request"
+            continue
+        conn.execute(delete(t_inbox_request).where(columns.place == row.place, columns.id == one_id))
+        about = {"received_at": row.received_at.isoformat(), "tries": row.tries, "error": row.last_error}
+        record_action(conn, clock, actor=actor, action="event.discard", subject=row.source, why=why, data=about)
+        done.changed.append(one_id)
+    return done

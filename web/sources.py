@@ -12,6 +12,7 @@ from jobs.secret import secret_keys
 from jobs.source_report import SourceLine, source_lines
 from jobs.source_texts import proof_text, vendor_text
 from jobs.try_source import NoSample, Tried, try_source
+from store.inbox import Stuck, discard, stuck
 from store.refused import refused_requests
 from web.entrance import Entrance
 from web.plain import plain_text
@@ -20,6 +21,7 @@ from web.words import Words
 
 SHOWN = 20
 """Refused requests that are listed for one source."""
+MAX_WHY_CHARS = 500
 KINDS = ("leads", "calls", "messages", "payments")
 
 
@@ -36,21 +38,23 @@ class SourcesPage:
             Route("/sources", show(self._page)),
             Route("/sources/{name}/rerun", change(self._rerun), methods=["POST"]),
             Route("/sources/{name}/test", change(self._test), methods=["POST"]),
+            Route("/sources/{name}/discard", change(self._discard), methods=["POST"]),
         ]
 
     async def _page(self, visit: Visit) -> Response:
         settings, now = self._hub.settings, visit.words.now
 
-        def read(conn: Any) -> tuple[list[SourceLine], dict[str, Sequence[Any]]]:
+        def read(conn: Any) -> tuple[list[SourceLine], dict[str, Sequence[Any]], list[Stuck]]:
             lines = source_lines(conn, settings, now)
             named = [line.name for line in lines if line.kept or line.refused]
-            return lines, {name: refused_requests(conn, source=name, limit=SHOWN) for name in named}
+            return lines, {name: refused_requests(conn, source=name, limit=SHOWN) for name in named}, stuck(conn)
 
-        lines, refused = await self._hub.db.read(read)
+        lines, refused, waiting = await self._hub.db.read(read)
         return visit.page(
             "sources.html",
             lines=lines,
             refused=refused,
+            stuck={line.name: [one for one in waiting if one.source == line.name] for line in lines},
             hints=lambda line: line.hints(visit.words.style, now),
             vendor=lambda line: vendor_text(visit.words.locale, line.vendor),
             proofs=lambda line: proof_text(visit.words.locale, tuple(one.kind for one in line.proofs)),
@@ -67,6 +71,15 @@ class SourcesPage:
         if not found:
             return visit.to("/sources", "done.nothing_to_rerun")
         return visit.to("/sources", "done.reran", n=let_in, of=len(found))
+
+    async def _discard(self, visit: Visit) -> Response:
+        """Accepted requests that cannot be worked on are let go, for a reason."""
+        ids, clock = [plain_text(one)[:64] for one in visit.form.get("id", ())], self._hub.clock
+        why = plain_text(visit.given("why"))[:MAX_WHY_CHARS]
+        if not why:
+            return visit.to("/sources", "done.why_missing")
+        done = await self._hub.db.write(lambda conn: discard(conn, ids, why=why, actor=visit.actor, clock=clock))
+        return visit.to("/sources", "done.let_go", n=len(done.changed))
 
     async def _test(self, visit: Visit) -> Response:
         """Of the source whose page asks; the lead is kept apart, whatever the page is asked."""

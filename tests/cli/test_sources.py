@@ -1,6 +1,7 @@
 """`leadhub sources` and `leadhub source test`, beside a hub that runs."""
 
 import json
+import sqlite3
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import pytest
 from cli.frame import CannotRun
 from cli.sources import read_since
 from jobs.config import load
+from store.inbox import Pending
 from store.tables import t_audit_entry
 from tests.cli.hubless import folder_with_database
 from tests.cli.inside import inside
@@ -146,6 +148,24 @@ def test_without_a_running_hub_nothing_arrives(tmp_path: Path) -> None:
     assert (told.status, "cannot be reached" in told.out) == (1, True)
     quiet = inside("sources", folder=folder)
     assert (quiet.status, "nothing came yet" in quiet.out) == (0, True)
+
+
+def test_what_cannot_be_worked_on_is_listed_and_let_go_for_a_reason(tmp_path: Path) -> None:
+    folder = folder_with_database(tmp_path, "hub: {listen: '127.0.0.1:9'}\nsources: {site: {type: webform}}\n")
+    one = Pending(1, "0192f0a0-0000-7000-8000-000000000001", "site", datetime(2026, 11, 24, tzinfo=UTC), b"broken")
+    with sqlite3.connect(folder / "var/leadhub.db") as db:
+        at = one.received_at.timestamp() * 1_000_000
+        row = (one.place, one.id, one.source, at, one.record, 3, at, "ValueError")
+        db.execute("INSERT INTO inbox_request VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+    listed = inside("sources", "stuck", folder=folder)
+    assert (listed.status, "ValueError  3 tries" in listed.out) == (1, True)
+    (told,) = json.loads(inside("sources", "stuck", "site", "--json", folder=folder).out)
+    assert (told["id"], told["received_at"], told["size_bytes"]) == (one.id, "2026-11-24T00:00:00+00:00", 6)
+    assert inside("sources", "discard", one.id, folder=folder).status == 2
+    done = inside("sources", "discard", one.id, "--why", "a broken test", folder=folder)
+    assert (done.status, done.out.strip()) == (0, "discarded: 1")
+    assert inside("sources", "discard", one.id, "--why", "again", folder=folder).status == 1
+    assert inside("sources", "stuck", folder=folder).status == 0
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,14 @@
 
 from datetime import timedelta
 
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 
 from leads.ids import new_id
 from store import cursors, inbox, recordings
 from store.call_tables import t_call_recording
 from store.inbox import Pending
 from store.incidents import open_incidents
+from store.tables import t_audit_entry
 from tests.support.hub_on_virtual_time import VirtualHub, config, hub, virtual
 
 SOURCES = "pbx: {type: asterisk}"
@@ -26,8 +27,25 @@ async def test_an_event_that_cannot_be_worked_on_is_kept_and_told_of() -> None:
         answer = await h.request("POST", "/in/pbx", data=_hangup("77.1"))
         assert answer.status_code == 200
         await h.until(lambda: [lead.lead_uid for lead in h.leads()] == ["call:77.1"], 10.0)
-        h.write(lambda conn: inbox.done(conn, [kept]))
+        (stuck,) = h.read(inbox.stuck)
+        assert (stuck.id, stuck.source, stuck.received_at, stuck.size_bytes) == (kept.id, "pbx", at, len(b"broken"))
+        assert h.read(lambda conn: inbox.stuck(conn, "another")) == []
+        for changed, refused in (([kept.id], {}), ([], {kept.id: "no such request"})):
+            done = h.write(lambda conn: inbox.discard(conn, [kept.id], why="a test", actor="anna", clock=h.clock))
+            assert (done.changed, done.refused) == (changed, refused)
+        (told,) = h.read(lambda conn: conn.execute(select(t_audit_entry).where(t_audit_entry.c.actor == "anna")).all())
+        assert (told.action, told.subject, told.why, told.data["error"]) == (
+            "event.discard", "pbx", "a test", stuck.error,
+        )  # fmt: skip
         await h.until(lambda: "events_stuck" not in h.open_incidents(), 60.0)
+
+
+@virtual
+async def test_what_was_never_tried_is_not_discarded() -> None:
+    async with hub(config(ALL, sources=SOURCES)) as h:
+        h.write(lambda conn: inbox.add(conn, [Pending(1, "of-now", "pbx", h.clock.now(), b"broken")]))
+        done = h.write(lambda conn: inbox.discard(conn, ["of-now"], why="x", actor="anna", clock=h.clock))
+        assert done.refused == {"of-now": "no such request"}
 
 
 @virtual

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from leads.ids import new_id
+from store import inbox
+from store.inbox import Pending
 from store.tables import t_audit_entry
 from tests.support.quiet_hub import QuietHub, form_token, quiet_hub
 
@@ -72,6 +75,22 @@ async def test_refused_requests_are_listed_and_run_again_by_the_api(hub: QuietHu
         (again,) = (await bi.post("/api/v1/sources/forms/rerun", json={"ids": [one["id"]]})).json()["requests"]
         assert (again["outcome"], again["reason"]) == ("refused", "the token in the address is wrong or missing")
         assert (await bi.post("/api/v1/sources/forms/rerun", json={"since": "tomorrow"})).status_code == 422
+
+
+async def test_the_page_lets_go_of_what_cannot_be_worked_on_for_a_reason(hub: QuietHub) -> None:
+    one = Pending(1, new_id(hub.clock), "calls", hub.clock.now(), b"broken")
+    await hub.write(lambda conn: inbox.add(conn, [one]))
+    await hub.write(lambda conn: inbox.failed(conn, one, "ValueError", hub.clock.now()))
+    async with hub.visitor() as anna:
+        page = await anna.get("/sources")
+        assert "ещё не обработано: ValueError, попыток: 1" in page.text
+        asked = {"token": form_token(page), "id": one.id}
+        answer = await anna.post("/sources/calls/discard", data=asked, follow_redirects=True)
+        assert "Напишите, почему" in answer.text
+        assert one.id in answer.text
+        answer = await anna.post("/sources/calls/discard", data={**asked, "why": "проба"}, follow_redirects=True)
+        assert "1 запрос снят." in answer.text
+        assert one.id not in answer.text
 
 
 async def test_the_page_shows_sources_and_runs_them_again(hub: QuietHub) -> None:
