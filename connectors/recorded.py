@@ -1,4 +1,4 @@
-"""What a CRM may offer for recordings that come after their call was written."""
+"""What a CRM may offer for what comes after a call was written: its recording, tags for its deal."""
 
 from typing import Protocol, runtime_checkable
 
@@ -12,4 +12,13 @@ class TakesRecordings(Protocol):
 
         False: this record has no place for it, so that a note has to tell.
         """
+        ...
+
+
+@runtime_checkable
+class TakesTags(Protocol):
+    """A `connectors.base.Target` whose deals have tags."""
+
+    async def tag_deal(self, deal_id: str, tags: tuple[str, ...]) -> None:
+        """Adds them to those that the deal has. Safe to repeat."""
         ...

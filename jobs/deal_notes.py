@@ -171,7 +171,10 @@ class DealNotes:
         if not deals:
             return NO_DEAL, "", ()
         text = insight_note(data, self.titles.get(source, source), self.locale)
-        names = deal_notes.tell(conn, self.clock, f"call:{known.lead_id}", f"{source}:{key}", text, deals, {})
+        subject, tags = f"call:{known.lead_id}", [tag.strip() for tag in str(data.get("tags", "")).split(",")]
+        names = deal_notes.tell(
+            conn, self.clock, subject, f"{source}:{key}", text, deals, {}, tags=[tag for tag in tags if tag]
+        )
         return "", known.lead_id, names
 
 

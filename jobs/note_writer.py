@@ -18,7 +18,7 @@ from connectors.errors import (
     UnknownOutcomeError,
 )
 from connectors.limits import PRIORITY, RETRY
-from connectors.recorded import TakesRecordings
+from connectors.recorded import TakesRecordings, TakesTags
 from jobs.checkpoints import Checkpoint, passed
 from jobs.metadata import MetadataCache
 from jobs.moving import move
@@ -127,6 +127,8 @@ class NoteWriter:
             return duty.call_record_id
         deal_id = duty.deal_id or await self._deal(held, duty)
         record_id = await self._note(held, duty, deal_id) if duty.text else MOVED
+        if duty.tags and isinstance(self.target, TakesTags):
+            await self._tag(self.target, duty, deal_id)
         if duty.stage and self.metadata is not None:
             await move(self.target, self.metadata, deal_id, duty.pipeline, duty.stage)
         return record_id
@@ -150,6 +152,14 @@ class NoteWriter:
             raise UnknownOutcomeError(type(error).__name__, "create note") from error
         await self.checkpoint("note written")
         return made
+
+    async def _tag(self, target: TakesTags, duty: Duty, deal_id: str) -> None:
+        """The note names them anyway: a CRM that does not take them is not asked again."""
+        try:
+            await target.tag_deal(deal_id, duty.tags)
+        except PermanentError as error:
+            fields = {"event": "deal.not_tagged", "lead_id": duty.lead_id, "error": str(error)}
+            log.info("tags stand in the note only", extra=fields)
 
     async def _attached(self, duty: Duty) -> bool:
         """A recording belongs to its call, where the CRM has such calls; else it is told in a note."""

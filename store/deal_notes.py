@@ -11,6 +11,7 @@ from leads.clock import Clock
 from leads.ids import new_id
 from leads.records import Touch
 from store.conversation_tables import t_conversation_note, t_note_duty
+from store.note_duties import TAG
 from store.outbox import tell_due
 from store.tables import t_call, t_delivery, t_identity, t_lead, t_touch
 
@@ -88,14 +89,20 @@ def tell(
     text: str,
     deals: Mapping[str, str],
     moves: Mapping[str, Move],
+    tags: Sequence[str] = (),
 ) -> tuple[str, ...]:
-    """Owes a note, and a move of the deal, to each connection of `deals`; returns them. `moves` by connection."""
+    """Owes a note, a move and tags of the deal to each connection of `deals`; returns them. `moves` by connection."""
     now, note_id = clock.now(), new_id(clock)
     last = select(func.max(t_conversation_note.c.number)).where(t_conversation_note.c.conversation_id == subject)
     number = (conn.execute(last).scalar() or 0) + 1
     conn.execute(
         insert(t_conversation_note).values(
-            id=note_id, conversation_id=subject, number=number, made_at=now, text=text, message_keys=[key]
+            id=note_id,
+            conversation_id=subject,
+            number=number,
+            made_at=now,
+            text=text,
+            message_keys=[key, *(f"{TAG}{tag}" for tag in tags)],
         )
     )
     names = [name for name in deals if text or moves.get(name, NOWHERE).stage]

@@ -12,6 +12,8 @@ from store.tables import t_delivery, t_lead, t_link
 
 OF_RECORDING = "recording:"
 """A recording's note stands in the line of the conversation of this name and the call's id; its key is the link."""
+TAG = "tag:"
+"""A key of a note that begins so is a tag for the deal."""
 LONGEST_WAIT = timedelta(seconds=700)
 """No retry and no second look is further ahead."""
 OWED = ("ready", "dead")
@@ -42,6 +44,10 @@ class Duty:
     recording_url: str = ""
     """The note tells of this recording of a call; `call_record_id` is the call in the CRM, where it is there as one."""
     call_record_id: str = ""
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        return tuple(key.removeprefix(TAG) for key in self.keys if key.startswith(TAG))
 
 
 def _due_statement() -> Select[Any]:

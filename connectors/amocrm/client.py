@@ -250,6 +250,10 @@ class AmocrmClient:
         path = f"/api/v4/leads/{number(deal_id, 'deal_id')}"
         await self._patch("update deal", path, "leads", update_body(fields, self._fields.of("leads")))
 
+    async def tag_deal(self, deal_id: str, tags: tuple[str, ...]) -> None:
+        added = Body({"tags_to_add": [{"name": tag} for tag in tags]})
+        await self._patch("tag deal", f"/api/v4/leads/{number(deal_id, 'deal_id')}", "leads", added)
+
     async def reopen_deal(self, deal_id: str, pipeline: str, stage: str) -> None:
         """Into `stage`, or where none is given, the first one of the pipeline that the deal is in."""
         if not stage:

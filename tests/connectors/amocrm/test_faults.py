@@ -39,6 +39,7 @@ READS: dict[str, Callable[[Connected, str, str], Awaitable[Any]]] = {
     "find created": lambda x, contact, deal_id: x.crm.find_created(deal(contact), x.hint(contact)),
     "read back": lambda x, contact, deal_id: x.crm.read_back((deal_id,), x.clock.now(), x.clock.now()),
     "update deal": lambda x, contact, deal_id: x.crm.update_deal(deal_id, {"620002": "ул. Ленина"}),
+    "tag deal": lambda x, contact, deal_id: x.crm.tag_deal(deal_id, ("счёт",)),
     "reopen deal": lambda x, contact, deal_id: x.crm.reopen_deal(deal_id, "7700001", "77000011"),
 }
 WRITES: dict[str, Callable[[Connected, str, str], Awaitable[Any]]] = {

@@ -142,6 +142,8 @@ async def test_update_and_reopen(vendor: Any, crm: AmocrmClient) -> None:
     }
     await crm.reopen_deal("77", "6", "61")
     assert sent(route) == {"status_id": 61, "pipeline_id": 6}
+    await crm.tag_deal("77", ("счёт", "жалоба"))
+    assert sent(route) == {"tags_to_add": [{"name": "счёт"}, {"name": "жалоба"}]}
 
 
 async def test_enrich_contact_sends_old_numbers_too(vendor: Any, crm: AmocrmClient) -> None:
