@@ -1,44 +1,57 @@
 """Users, pipelines and fields of one account, each part on its own."""
 
+import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
+from typing import TypeVar
 
 from connectors.amocrm.account import ENTITIES, AccountFields, list_field_rows
 from connectors.amocrm.api import AmocrmApi
 from connectors.amocrm.records import Row, field_info, pipelines, rows_of, user
-from connectors.base import CrmUser, FieldInfo, Kind, Metadata, Pipeline
+from connectors.base import CrmUser, FieldInfo, Kind, Metadata
 from connectors.errors import ConnectorError, RetryableError
 
 log = logging.getLogger(__name__)
 
 ENTITY_OF: Mapping[Kind, str] = {"deal": "leads", "contact": "contacts", "company": "companies"}
 USER_PAGES = 20
+Part = TypeVar("Part")
 
 
 async def read_metadata(api: AmocrmApi, account: AccountFields) -> Metadata:
-    """Users need an administrator's token, the rest does not; what cannot be read is left out of `known`."""
-    known: set[str] = set()
-    users: tuple[CrmUser, ...] = ()
-    found_pipelines: tuple[Pipeline, ...] = ()
-    fields: dict[Kind, tuple[FieldInfo, ...]] = {}
+    """Users need an administrator's token, the rest does not; what cannot be read is left out of `known`.
+
+    All at once: the first lead after a start waits for this.
+    """
+    users, found_pipelines, lists = await asyncio.gather(
+        _part("users", _users(api)),
+        _part("pipelines", pipeline_rows(api)),
+        asyncio.gather(
+            *(
+                _part("fields", account.rows(entity) if entity in ENTITIES else list_field_rows(api, entity))
+                for entity in ENTITY_OF.values()
+            )
+        ),
+    )
+    readable = {kind: rows for kind, rows in zip(ENTITY_OF, lists, strict=True) if rows is not None}
+    known = {
+        "users": users is not None,
+        "pipelines": found_pipelines is not None,
+        "fields": len(readable) == len(ENTITY_OF),
+    }
+    fields: dict[Kind, tuple[FieldInfo, ...]] = {kind: tuple(map(field_info, rows)) for kind, rows in readable.items()}
+    parts = frozenset(part for part, read in known.items() if read)
+    return Metadata(users or (), tuple(pipelines(found_pipelines or [])), fields, parts)
+
+
+async def _part(name: str, reading: Awaitable[Part]) -> Part | None:
+    """None for what cannot be read."""
     try:
-        users = await _users(api)
-        known.add("users")
+        return await reading
     except ConnectorError as error:
-        _missing("users", error)
-    try:
-        found_pipelines = tuple(pipelines(await pipeline_rows(api)))
-        known.add("pipelines")
-    except ConnectorError as error:
-        _missing("pipelines", error)
-    try:
-        for kind, entity in ENTITY_OF.items():
-            rows = await (account.rows(entity) if entity in ENTITIES else list_field_rows(api, entity))
-            fields[kind] = tuple(map(field_info, rows))
-        known.add("fields")
-    except ConnectorError as error:
-        _missing("fields", error)
-    return Metadata(users, found_pipelines, fields, frozenset(known))
+        extra = {"event": "metadata.missing", "part": name, "error": str(error)}
+        log.info("part of the metadata cannot be read", extra=extra)
+        return None
 
 
 async def pipeline_rows(api: AmocrmApi) -> list[Row]:
@@ -51,8 +64,3 @@ async def pipeline_rows(api: AmocrmApi) -> list[Row]:
 async def _users(api: AmocrmApi) -> tuple[CrmUser, ...]:
     pages = api.pages("list users", "/api/v4/users", "users", [("with", "role,group")], max_pages=USER_PAGES)
     return tuple([user(row) async for page in pages for row in page])
-
-
-def _missing(part: str, error: ConnectorError) -> None:
-    fields = {"event": "metadata.missing", "part": part, "error": str(error)}
-    log.info("part of the metadata cannot be read", extra=fields)
