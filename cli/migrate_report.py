@@ -41,16 +41,18 @@ WHAT = {
     "contents of files": ("contents of files", "содержимое файлов"),
 }
 AS_NOTES = (
-    "Notes, tasks, calls, messages and links of files go along as one note of history on each record; open tasks are "
-    "not made as tasks.",
+    "Notes, tasks, calls, messages and links of files go along as one note of history on each record; open tasks "
+    "also as tasks, where the dictionary says for whom and they have a due date.",
     "Примечания, задачи, звонки, сообщения и ссылки на файлы переходят одним примечанием с историей у каждой записи; "
-    "открытые задачи как задачи не создаются.",
+    "открытые задачи ещё и задачами, если у них есть срок, а в словаре — кому они достанутся.",
 )
 HISTORY = {
     "before": ("written before", "записаны раньше"),
     "changed": ("changed since in the old CRM, not written again", "изменились в прежней CRM, повторно не пишутся"),
     "cut": ("cut short", "сокращены"),
     "unknown": ("outcome unknown, the next run looks", "исход неизвестен, выяснит следующий запуск"),
+    "tasks": ("open tasks made", "открытых задач создано"),
+    "tasks_left": ("open tasks in the notes alone", "открытых задач только в примечаниях"),
     "refused": ("refused by the new CRM", "новая CRM не приняла"),
 }
 SHOWN = 10

@@ -75,8 +75,7 @@ class DealDraft:
 
 @dataclass(frozen=True, slots=True)
 class NoteDraft:
-    """Plain text with line breaks; the connector turns it into the vendor's form. `key` marks it as ours.
-    `on`: the one record that it is about, as `connectors.records` names it, in place of the others."""
+    """Plain text with line breaks, for the vendor's form. `on`: the one record it is about, in place of the others."""
 
     key: str
     text: str
@@ -93,6 +92,8 @@ class TaskDraft:
     deal_id: str
     contact_id: str = ""
     responsible: str = ""
+    on: tuple[RecordObject, str] | None = None
+    to_call: bool = True  # somebody, at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -383,9 +384,9 @@ class Connector:
     attributes: Mapping[RecordObject, tuple[AccountField, ...]] = field(default_factory=dict)
     """What each kind of record has of `mappings.attributes`, with the vendor's limits."""
     records: "Callable[[Any], RecordPort] | None" = None
-    """(the open Target) -> its records, for record sync; shares its client and limiter. None: cannot be synced."""
     histories: "OpenHistories | None" = None
-    """(the open Target) -> notes, tasks and calls of its records, for a move. None: not read."""
+    """(the open Target) -> its records, for record sync, and what happened around them, for a move; both share its
+    client and limiter. None: cannot be synced, cannot be read."""
     hooks: "Hooks | None" = None
     """Reads the CRM's own webhooks, `POST /hooks/{connection}`. None: it has none that we understand."""
     hooks_proven_by: str = ""

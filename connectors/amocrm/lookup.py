@@ -91,7 +91,7 @@ class Lookup:
         return await self._marked("find call", f"/api/v4/{entity}/{entity_id}/notes", "notes", NEWEST, matches)
 
     async def task(self, draft: TaskDraft) -> str | None:
-        entity, entity_id = ("leads", draft.deal_id) if draft.deal_id else ("contacts", draft.contact_id)
+        entity, entity_id = noted_on(draft)
         marker = text_marker(draft.key)
         asked = [("filter[entity_type]", entity), ("filter[entity_id]", entity_id), ("order[id]", "desc")]
 

@@ -211,8 +211,8 @@ def company_body(draft: CompanyDraft) -> Body:
     return Body(json, tuple(custom.origins))
 
 
-def noted_on(draft: NoteDraft) -> tuple[str, str]:
-    """(entity, id) that the note hangs on."""
+def noted_on(draft: NoteDraft | TaskDraft) -> tuple[str, str]:
+    """(entity, id) that the note or task hangs on."""
     if draft.on is not None:
         about, entity_id = draft.on
         return {"deal": "leads", "contact": "contacts", "company": "companies"}[about], entity_id
@@ -257,7 +257,7 @@ def call_body(draft: CallDraft) -> Body:
 
 
 def task_body(draft: TaskDraft) -> Body:
-    entity, entity_id = ("leads", draft.deal_id) if draft.deal_id else ("contacts", draft.contact_id)
+    entity, entity_id = noted_on(draft)
     json: dict[str, Any] = {
         "text": f"{draft.text.rstrip()} {text_marker(draft.key)}",
         "complete_till": int(draft.due_at.timestamp()),

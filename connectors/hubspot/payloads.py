@@ -56,6 +56,7 @@ OPTIONAL = frozenset(
 CONTACT_TO_COMPANY, DEAL_TO_CONTACT, DEAL_TO_COMPANY = 279, 3, 341
 NOTE_TO_CONTACT, NOTE_TO_DEAL, TASK_TO_CONTACT, TASK_TO_DEAL = 202, 214, 204, 216
 NOTE_TO: Mapping[str, int] = {"deal": NOTE_TO_DEAL, "contact": NOTE_TO_CONTACT, "company": 190}
+TASK_TO: Mapping[str, int] = {"deal": TASK_TO_DEAL, "contact": TASK_TO_CONTACT, "company": 192}
 CALL_TO_CONTACT, CALL_TO_DEAL = 194, 206
 
 CALL_STATUS: Mapping[Disposition, str] = {
@@ -146,6 +147,8 @@ def create_body(draft: Draft, *, now: datetime, taken: Taken, marked: bool, defa
         case TaskDraft():
             properties = _task(draft, marked=marked)
             links = [(draft.deal_id, TASK_TO_DEAL), (draft.contact_id, TASK_TO_CONTACT)]
+            if draft.on is not None:
+                links = [(draft.on[1], TASK_TO[draft.on[0]])]
         case CallDraft():
             properties = _call(draft, marked=marked)
             links = [(draft.deal_id, CALL_TO_DEAL), (draft.contact_id, CALL_TO_CONTACT)]
@@ -224,8 +227,8 @@ def _task(draft: TaskDraft, *, marked: bool) -> dict[str, str]:
         "hs_task_subject": subject[:MAX_SUBJECT],
         "hs_task_body": _html(draft.text, draft.key if marked else ""),
         "hs_task_status": "NOT_STARTED",
-        "hs_task_priority": "HIGH",
-        "hs_task_type": "CALL",
+        "hs_task_priority": "HIGH" if draft.to_call else "MEDIUM",
+        "hs_task_type": "CALL" if draft.to_call else "TODO",
         "hubspot_owner_id": draft.responsible,
     }
 

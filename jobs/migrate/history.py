@@ -1,26 +1,28 @@
-"""What happened around each moved record, as one note in the new CRM: written once, whatever is interrupted."""
+"""What happened around each moved record, as one note in the new CRM, and its open tasks: written once, whatever is
+interrupted."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from sqlalchemy import Connection
 
-from connectors.base import Hint, NoteDraft
+from connectors.base import Hint, NoteDraft, TaskDraft
 from connectors.errors import ConnectorError, PermanentError, TooEarlyError, UnknownOutcomeError
 from connectors.histories import Entry, Histories
 from connectors.records import RecordObject
 from jobs.migrate.model import Step
 from jobs.migrate.moving import LEASE_WAIT_S
 from jobs.migrate.opening import Ready
-from jobs.migrate.telling import Teller, in_order
+from jobs.migrate.telling import ENTRY_CHARS, Teller, in_order
 from jobs.opening import patiently
 from jobs.sync.beside import under_lease
 from jobs.sync.looking import gently
 from leads.merge import OTHER
+from mappings.pairs import NotCarried
 from store import cursors, sync_listing, sync_pairs
 from store.leases import Held, assert_held
 
@@ -31,7 +33,8 @@ SHOWN: Final = 10
 @dataclass(slots=True)
 class HistoryTally:
     """One kind of record. `before`: notes that an earlier run wrote; `changed`: of those, whose history is another by
-    now. `cut`: notes that do not hold all of it. `unknown`: the next run finds out. `error`: why it ended early."""
+    now. `cut`: notes that do not hold all of it. `tasks`: open ones made; `tasks_left`: open ones that stand in the
+    note alone. `unknown`: the next run finds out. `error`: why it ended early."""
 
     object: RecordObject
     written: int = 0
@@ -39,6 +42,8 @@ class HistoryTally:
     cut: int = 0
     before: int = 0
     changed: int = 0
+    tasks: int = 0
+    tasks_left: int = 0
     unknown: int = 0
     refused: int = 0
     examples: list[dict[str, str]] = field(default_factory=list)
@@ -50,14 +55,16 @@ class HistoryTally:
 
 
 @dataclass(frozen=True, slots=True)
-class _Note:
-    """What is to be written for one old record. `sent_at`: when an earlier try was sent, its outcome unknown."""
+class _Piece:
+    """A note or task that is to be written for one old record. `name`: where its state is kept. `sent_at`: when an
+    earlier try was sent, its outcome unknown."""
 
+    name: str
     id: str
-    draft: NoteDraft
+    draft: NoteDraft | TaskDraft
     digest: str
-    entries: int
-    cut: bool
+    entries: int = 0
+    cut: bool = False
     sent_at: datetime | None = None
 
 
@@ -83,6 +90,8 @@ class _Histories:
         self._ready, self._step, self._read, self._tally = ready, step, histories, tally
         self._new = ready.target(step)
         hub = ready.move.settings.hub
+        pairs = ready.sync(step).mapping.pairs
+        self._people = next((one for one in pairs if one.type == "user" and one.name == "responsible"), None)
         self._teller = Teller(ready.old_title, hub.locale, hub.zone, ready.old_users)
 
     async def work(self, held: Held) -> bool:
@@ -108,47 +117,83 @@ class _Histories:
         )
 
     async def _batch(self, held: Held, ids: Sequence[str], *, again: bool = False) -> list[str]:
-        """Returns the records of which it is not known whether their note was written."""
+        """Returns the records of which it is not known whether all was written."""
         ready, step = self._ready, self._step
         pairs = await ready.db.read(lambda conn: sync_pairs.partners(conn, step.sync, step.source, ids))
         moved = [id for id in ids if id in pairs and pairs[id].on(OTHER[step.source])]
         found = await patiently(lambda: self._read.of(step.object, moved), ready.clock)
-        kept = await ready.db.read(lambda conn: cursors.load_all(conn, [self._name(id) for id in moved]))
-        notes = []
+        open_tasks = {one.id for some in found.values() for one in some if one.kind == "task" and not one.done}
+        names = [*(self._name("history", id) for id in moved), *(self._name("task", id) for id in open_tasks)]
+        kept = await ready.db.read(lambda conn: cursors.load_all(conn, names))
+        pieces: list[_Piece] = []
         for id in moved:
-            entries, state = found.get(id, ()), kept.get(self._name(id), {})
+            entries, partner = found.get(id, ()), pairs[id].on(OTHER[step.source])
+            state = kept.get(self._name("history", id), {})
             if state.get("state") == "done":
                 if not again:
                     self._tally.before += 1
                     self._tally.changed += state.get("digest") != digest_of(entries)
             elif entries or state.get("state") == "sent":
-                notes.append(self._note(id, pairs[id].on(OTHER[step.source]), entries, state))
-        notes = [one for one in notes if not await self._found(held, one) and one.entries]
-        if not notes:
+                pieces.append(self._note(id, partner, entries, state))
+            pieces += self._tasks(id, partner, entries, kept, count=not again)
+        pieces = [
+            one
+            for one in pieces
+            if not await self._found(held, one) and (one.entries or isinstance(one.draft, TaskDraft))
+        ]
+        if not pieces:
             return []
         sent_at = ready.clock.now()
-        await self._keep(held, {one.id: _state("sent", one, at=sent_at) for one in notes})
+        await self._keep(held, {one.name: _state("sent", one, at=sent_at) for one in pieces})
         outcomes: dict[str, dict[str, Any]] = {}
         unknown: list[str] = []
         stopped: list[ConnectorError] = []
         try:
-            works = [partial(self._write, one, outcomes, unknown, stopped) for one in notes]
+            works = [partial(self._write, one, outcomes, unknown, stopped) for one in pieces]
             await gently(works, self._new.can.parallel)
         finally:
             await self._keep(held, outcomes)
         if stopped:
             raise stopped[0]
-        return unknown
+        return list(dict.fromkeys(unknown))
 
-    def _note(self, id: str, partner: str, entries: Sequence[Entry], state: Mapping[str, Any]) -> _Note:
-        about = self._step.object
+    def _note(self, id: str, partner: str, entries: Sequence[Entry], state: Mapping[str, Any]) -> _Piece:
+        about, name = self._step.object, self._name("history", id)
         told = self._teller.note(about, id, entries)
-        key = f"history-{self._ready.move.name}-{about}-{id}"
-        sent_at = datetime.fromisoformat(state["at"]) if state.get("state") == "sent" else None
-        draft = NoteDraft(key, told.text, "", on=(about, partner))
-        return _Note(id, draft, digest_of(entries), len(entries), told.left_out > 0, sent_at)
+        draft = NoteDraft(f"history-{self._ready.move.name}-{about}-{id}", told.text, "", on=(about, partner))
+        return _Piece(name, id, draft, digest_of(entries), len(entries), told.left_out > 0, _sent_at(state))
 
-    async def _found(self, held: Held, one: _Note) -> bool:
+    def _tasks(
+        self, id: str, partner: str, entries: Sequence[Entry], kept: Mapping[str, Mapping[str, Any]], *, count: bool
+    ) -> Iterator[_Piece]:
+        """Of the open ones those that have a due date and somebody to do them."""
+        about = self._step.object
+        for one in entries:
+            if one.kind != "task" or one.done:
+                continue
+            name, whose = self._name("task", one.id), self._whose(one.responsible)
+            state = kept.get(name, {})
+            if state.get("state") == "done":
+                continue
+            if one.due_at is None or not whose or not one.id or not one.text:
+                self._tally.tasks_left += count
+                continue
+            key, on = f"task-{self._ready.move.name}-{about}-{one.id}", (about, partner)
+            draft = TaskDraft(key, one.text[:ENTRY_CHARS], one.due_at, "", responsible=whose, on=on, to_call=False)
+            yield _Piece(name, id, draft, digest_of([one]), sent_at=_sent_at(state))
+
+    def _whose(self, user: str) -> str:
+        """The user of the new CRM, by the dictionary; "" where it names nobody."""
+        if self._people is None or not user:
+            return ""
+        step = self._step
+        try:
+            found = self._people.carry({self._people.end(step.source).key: user}, OTHER[step.source])
+        except NotCarried:
+            return ""
+        return str(found.get(self._people.end(OTHER[step.source]).key) or "")
+
+    async def _found(self, held: Held, one: _Piece) -> bool:
         """Whether a try of which nothing is known has written it. Waits until a look-up proves something."""
         if one.sent_at is None:
             return False
@@ -165,35 +210,35 @@ class _Histories:
             there = await patiently(look, clock)
         if there is None:
             return False
-        await self._keep(held, {one.id: _state("done", one, id=there)})
+        await self._keep(held, {one.name: _state("done", one, id=there)})
         self._count(one)
         return True
 
     async def _write(
-        self, one: _Note, outcomes: dict[str, dict[str, Any]], unknown: list[str], stopped: list[ConnectorError]
+        self, one: _Piece, outcomes: dict[str, dict[str, Any]], unknown: list[str], stopped: list[ConnectorError]
     ) -> None:
         if stopped:
-            outcomes[one.id] = {"state": ""}
+            outcomes[one.name] = {"state": ""}
             return
         try:
             made = await patiently(partial(self._create, one.draft), self._ready.clock)
         except PermanentError as error:
-            outcomes[one.id] = _state("refused", one)
+            outcomes[one.name] = _state("refused", one)
             self._tally.refused += 1
             if len(self._tally.examples) < SHOWN:
                 self._tally.examples.append({"id": one.id, "why": error.message})
         except ConnectorError as error:
-            outcomes[one.id] = {"state": ""}
+            outcomes[one.name] = {"state": ""}
             stopped.append(error)
         else:
             if made is None:
                 unknown.append(one.id)
                 self._tally.unknown += 1
                 return
-            outcomes[one.id] = _state("done", one, id=made)
+            outcomes[one.name] = _state("done", one, id=made)
             self._count(one)
 
-    async def _create(self, draft: NoteDraft) -> str | None:
+    async def _create(self, draft: NoteDraft | TaskDraft) -> str | None:
         """None: it may be there. What raises has written nothing."""
         try:
             made: str = await self._ready.new_target.create(draft)
@@ -201,19 +246,22 @@ class _Histories:
             return None
         return made
 
-    def _count(self, one: _Note) -> None:
+    def _count(self, one: _Piece) -> None:
+        if isinstance(one.draft, TaskDraft):
+            self._tally.tasks += 1
+            return
         self._tally.written += 1
         self._tally.entries += one.entries
         self._tally.cut += one.cut
 
-    def _name(self, id: str) -> str:
-        return f"migrate:{self._step.sync}:history:{id}"
+    def _name(self, what: Literal["history", "task"], id: str) -> str:
+        return f"migrate:{self._step.sync}:{what}:{id}"
 
     async def _keep(self, held: Held, states: Mapping[str, dict[str, Any]]) -> None:
         def work(conn: Connection) -> None:
             assert_held(conn, held)
-            for id, state in states.items():
-                cursors.save(conn, self._name(id), state)
+            for name, state in states.items():
+                cursors.save(conn, name, state)
 
         if states:
             await self._ready.db.write(work)
@@ -223,6 +271,10 @@ def digest_of(entries: Sequence[Entry]) -> str:
     return hashlib.sha256(repr(in_order(entries)).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
-def _state(state: str, one: _Note, *, at: datetime | None = None, id: str = "") -> dict[str, Any]:
+def _sent_at(state: Mapping[str, Any]) -> datetime | None:
+    return datetime.fromisoformat(state["at"]) if state.get("state") == "sent" else None
+
+
+def _state(state: str, one: _Piece, *, at: datetime | None = None, id: str = "") -> dict[str, Any]:
     found = {"state": state, "digest": one.digest, "id": id}
     return found if at is None else {**found, "at": at.isoformat()}

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, select
 
-from connectors.base import Hint, NoteDraft
+from connectors.base import Hint, NoteDraft, TaskDraft
 from connectors.records import RecordObject
 from connectors.sandbox.base import Fault, SandboxRequest, SandboxResponse
+from connectors.sandbox.bitrix24_saving import Refused
 from jobs.migrate.history import HistoryTally, move_histories
 from jobs.migrate.moving import move_all
 from jobs.migrate.telling import NOTE_CHARS
@@ -73,6 +74,20 @@ def notes(made: House, target: str) -> list[str]:
     return [row["COMMENT"] for row in box.comments.values()]
 
 
+def tasks(made: House, target: str) -> list[tuple[str, str, str]]:
+    """What, due when (UTC), for whom."""
+    box = made.scenes[target].box
+    if target == "bitrix24":
+        rows = [(row["SUBJECT"], row["DEADLINE"], row["RESPONSIBLE_ID"]) for row in box.activities.values()]
+        names = {id: f"{one['NAME']} {one['LAST_NAME']}" for id, one in box.crm.users.items()}
+    else:
+        found = [row["properties"] for row in box.records.live["tasks"].values()]
+        rows = [(one["hs_task_subject"], one["hs_timestamp"], one["hubspot_owner_id"]) for one in found]
+        names = {id: f"{one['firstName']} {one['lastName']}" for id, one in box.schema.owners.items()}
+    due = [datetime.fromisoformat(at).astimezone(UTC).isoformat()[:16] for _, at, _ in rows]
+    return [(what, at, names[whose]) for (what, _, whose), at in zip(rows, due, strict=True)]
+
+
 @pytest.mark.parametrize("target", ["hubspot", "bitrix24"])
 async def test_each_record_gets_one_note_with_all_that_happened_and_a_second_run_writes_nothing(
     target: str, tmp_path: Path
@@ -99,6 +114,8 @@ async def test_each_record_gets_one_note_with_all_that_happened_and_a_second_run
         assert "(due 2024-03-02 09:30, open, of Анна Петрова)" in text
         assert "done, of " in text
         assert "#lh-0123456789" not in text
+        assert [(one.tasks, one.tasks_left) for one in told.values()] == [(1, 0)] * 3
+        assert tasks(made, target) == [("Перезвонить", "2024-03-02T09:30", "Анна Петрова")] * 3
         before = made.stored(target)
         told = await run(made, target)
         assert [(one.written, one.before, one.changed) for one in told.values()] == [(0, 1, 0)] * 3
@@ -106,16 +123,17 @@ async def test_each_record_gets_one_note_with_all_that_happened_and_a_second_run
         assert made.stored("amocrm") == untouched
 
 
-async def test_a_lost_answer_writes_no_note_twice(tmp_path: Path) -> None:
+async def test_a_lost_answer_writes_no_note_and_no_task_twice(tmp_path: Path) -> None:
     async with house(tmp_path) as made:
         fill(made.scenes["amocrm"])
         layer = made.scenes["hubspot"].layer
-        losing = Fault("reset_after", "/notes", times=1)
+        losing = [Fault("reset_after", "/notes", times=1), Fault("reset_after", "/tasks", times=1)]
         async with made.ready("amocrm", "hubspot") as ready:
             await move_all(ready, nobody)
-            layer.faults.append(losing)
+            layer.faults += losing
             told = await move_histories(ready)
-        assert losing.hits == 1
+        assert [one.hits for one in losing] == [1, 1]
+        assert len(tasks(made, "hubspot")) == 3
         assert [(one.written, one.finished) for one in told] == [(1, True)] * 3
         assert len(notes(made, "hubspot")) == 3
 
@@ -142,22 +160,22 @@ async def test_what_a_killed_run_intended_is_looked_up_and_written_only_if_it_is
         assert made.stored("bitrix24") == before
 
 
+def refusing(_params: Any) -> Any:
+    raise Refused(400, "INVALID_ARG_VALUE", "no")
+
+
 async def test_a_refused_note_is_told_and_tried_again(tmp_path: Path) -> None:
     async with house(tmp_path) as made:
         fill(made.scenes["amocrm"])
         box = made.scenes["bitrix24"].box
         async with made.ready("amocrm", "bitrix24") as ready:
             await move_all(ready, nobody)
-            whole = box.handle
-            box.handle = lambda request: (
-                SandboxResponse(400, {"error": "INVALID_ARG_VALUE", "error_description": "no"})
-                if "timeline.comment.add" in request.path
-                else whole(request)
-            )
+            whole = box.crm.methods["crm.timeline.comment.add"]
+            box.crm.methods["crm.timeline.comment.add"] = refusing
             told = await move_histories(ready)
             assert [(one.written, one.refused) for one in told] == [(0, 1)] * 3
             assert told[0].examples
-            box.handle = whole
+            box.crm.methods["crm.timeline.comment.add"] = whole
             assert [one.written for one in await move_histories(ready)] == [1, 1, 1]
 
 
@@ -240,17 +258,21 @@ async def test_a_sample_moves_the_history_of_its_records_only(tmp_path: Path) ->
 
 @pytest.mark.parametrize("about", OBJECTS)
 @pytest.mark.parametrize("crm", ["amocrm", "bitrix24", "hubspot"])
-async def test_a_note_on_any_kind_of_record_is_written_and_found_again(
+async def test_a_note_and_a_task_on_any_kind_of_record_are_written_and_found_again(
     crm: str, about: RecordObject, tmp_path: Path
 ) -> None:
     async with house(tmp_path) as made:
         scene = made.scenes[crm]
         values = {"title": "Окна"} if about == "deal" else {"name": "ООО Окна"}
-        id = scene.put(about, **(values if about != "contact" else {"first_name": "Анна"}))
-        draft = NoteDraft("history-a-b-deal-1", "История", "", on=(about, id))
+        on = about, scene.put(about, **(values if about != "contact" else {"first_name": "Анна"}))
+        due_at = datetime(2024, 3, 2, tzinfo=UTC)
         hint = Hint(made.clock.now())
         made.clock.forward(LATER_S)
-        assert await scene.target.find_created(draft, hint) is None
-        written = await scene.target.create(draft)
-        made.clock.forward(LATER_S)
-        assert await scene.target.find_created(draft, hint) == written
+        for draft in (
+            NoteDraft("history-a-b-deal-1", "История", "", on=on),
+            TaskDraft("task-a-b-deal-1", "Смета", due_at, "", on=on, to_call=False),
+        ):
+            assert await scene.target.find_created(draft, hint) is None
+            written = await scene.target.create(draft)
+            made.clock.forward(LATER_S)
+            assert await scene.target.find_created(draft, hint) == written
