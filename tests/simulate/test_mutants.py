@@ -8,7 +8,7 @@ from tests.simulate import schedule
 from tests.simulate.mutants import MUTANTS
 
 SEEDS = range(1, 41)
-KNOWN = (5, 9, 13, 23, 115)
+KNOWN = (5, 14, 19)
 """These catch many; tried first, so that it does not take long."""
 
 

@@ -9,13 +9,18 @@ from tests.simulate import doors
 from tests.simulate.schedule import prepare, run_seed
 
 SEEDS = 100
-DOOR_SEEDS = 25
+DOOR_SEEDS = 10
 AT_ONCE = 5
 
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, Path]:
     return prepare(tmp_path_factory.mktemp("simulate"))
+
+
+@pytest.fixture(scope="module")
+def with_doors(tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, Path]:
+    return prepare(tmp_path_factory.mktemp("doors"), doors.WITH_DOORS)
 
 
 @pytest.mark.slow
@@ -30,14 +35,10 @@ def test_promises_hold_on_every_schedule(prepared: tuple[Settings, Path], first:
 
 
 @pytest.mark.slow
-def test_promises_hold_for_calls_and_messages(tmp_path: Path) -> None:
-    settings, template = prepare(tmp_path, doors.WITH_DOORS)
-    problems = {}
-    for seed in range(1, DOOR_SEEDS + 1):
-        report = doors.run_seed(seed, settings, template)
-        if report.problems:
-            problems[seed] = (report.problems, report.crashes)
-    assert not problems
+@pytest.mark.parametrize("seed", range(1, DOOR_SEEDS + 1))
+def test_promises_hold_for_calls_and_messages(with_doors: tuple[Settings, Path], seed: int) -> None:
+    report = doors.run_seed(seed, *with_doors)
+    assert not report.problems, report.crashes
 
 
 def test_a_seed_replays_exactly(prepared: tuple[Settings, Path]) -> None:
