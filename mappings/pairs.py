@@ -145,6 +145,28 @@ class FieldPair:
             return self._stage(text_of(value), stage_of(record, self.account(source)), to)
         return {self.end(to).key: self._typed(value, to)}
 
+    def carry_onto(self, record: Mapping[str, Any], source: Mapping[str, Any], to: Side) -> dict[str, Any]:
+        """As `carry` from `source`; of a list that has no room on this side, what `record` holds of it stays there."""
+        key, most = self.end(other(to)).key, self.room(to)
+        parts = _parts(source.get(key))
+        if 0 < most < len(parts):
+            held = set(self.comparable(record, to))
+            parts = tuple(sorted(parts, key=lambda one: not set(self.comparable({key: (one,)}, other(to))) <= held))
+            source = {**source, key: parts}
+        return self.carry(source, to)
+
+    def room(self, side: Side) -> int:
+        """How many values of a list this side can be told; 0 for as many as there are."""
+        return known.max_values if self.several and (known := self.end(side).field) else 0
+
+    def begins(self, record: Mapping[str, Any], made: Mapping[str, Any], to: Side) -> bool:
+        """Whether this side's list, which is longer than can be written, begins with what is to be written."""
+        key, most = self.end(to).key, self.room(to)
+        own = _parts(record.get(key))
+        if not (0 < most < len(own) and key in made):
+            return False
+        return set(self.comparable({key: own[:most]}, to)) == set(self.comparable(made, to))
+
     def same(self, left: Mapping[str, Any], right: Mapping[str, Any]) -> bool:
         """Whether the two records agree in this field, as far as each side can hold what the other has.
 
@@ -272,7 +294,7 @@ class FieldPair:
 
     def _cut(self, value: tuple[Any, ...], side: Side) -> tuple[Any, ...]:
         """As much of a list as this side can hold."""
-        most = known.max_values if (known := self.end(side).field) else 0
+        most = self.room(side)
         return value[:most] if most else value
 
     def _stage(self, name: str, near: AccountStage | None, to: Side) -> dict[str, Any]:

@@ -119,10 +119,8 @@ def draft(sync: Sync, to: Side, source: Mapping[str, Any]) -> Draft:
 
 def _agreed(pair: FieldPair, to: Side, source: Mapping[str, Any], made: Mapping[str, Any]) -> Agreed:
     had, got = mark(pair.comparable(source, OTHER[to])), mark(pair.comparable(made, to))
-    if (
-        pair.type == "user" and not got
-    ):  # whom the CRM makes responsible when nobody was named is no change of anybody's
-        got = UNSEEN
+    if not got and (pair.type == "user" or pair.right.key == "currency" or pair.left.key == "currency"):
+        got = UNSEEN  # whom the CRM makes responsible, and its own currency, where nothing was named: nobody's change
     return Agreed(had, got) if to == "right" else Agreed(got, had)
 
 
@@ -149,7 +147,7 @@ def _field(pair: FieldPair, flow: Flow, found: Decision, left: RecordNow, right:
     for side, values in written.items():
         record = left if side == "left" else right
         form = pair.comparable({**record.values, **values}, side)
-        if form != forms[side]:
+        if form != forms[side] and not pair.begins(record.values, values, side):
             forms[side] = form
             found.values[side] |= values
             found.before[side] |= {key: record.values.get(key) for key in values}
@@ -169,7 +167,20 @@ def _carried(
         gone = taken_away(now, base)
         kept = {side: _without(pair, side, records[side], gone) for side in SIDES}
         return {side: pair.appended(kept[side], kept[OTHER[side]], side) for side in verdict.to}
-    return {side: pair.carry(records[OTHER[side]], side) for side in verdict.to}
+    return {side: _copied(pair, side, base, records) for side in verdict.to}
+
+
+def _copied(
+    pair: FieldPair, to: Side, base: Agreed | None, records: Mapping[Side, Mapping[str, Any]]
+) -> dict[str, Any]:
+    """The other side's value. Of a list that has no room there, only what changed there since they agreed."""
+    source = OTHER[to]
+    before = (base.left if source == "left" else base.right) if base is not None else ""
+    if not pair.room(source) or not isinstance(before, tuple):
+        return pair.carry_onto(records[to], records[source], to)
+    gone = set(before) - {mark(part) for part in pair.comparable(records[source], source)}
+    new = _without(pair, source, records[source], before)
+    return pair.appended(_without(pair, to, records[to], gone), new, to)
 
 
 def _without(pair: FieldPair, side: Side, record: Mapping[str, Any], gone: Collection[Form]) -> Mapping[str, Any]:

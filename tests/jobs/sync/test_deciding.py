@@ -1,5 +1,10 @@
 """Decisions about pairs that need no database."""
 
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
 from jobs.config_syncs import SyncSettings
 from jobs.sync.deciding import RecordNow, decide, draft, unchanged
 from jobs.sync.model import End, Sync
@@ -51,3 +56,51 @@ def test_a_responsible_who_was_named_is_agreed_on_and_a_later_one_is_carried() -
     right = RecordNow("2", {"first_name": "Анна", "responsible": "72"})
     found = decide(sync, unnamed.base, RecordNow("1", {"first_name": "Анна", "responsible": "11"}), right)
     assert found.values == {"left": {"responsible": "12"}, "right": {}}
+
+
+def test_the_currency_that_a_crm_puts_into_a_new_deal_does_not_go_back() -> None:
+    text = b"object: deal\nmatch: []\nfields: {title: title, currency: currency}\n"
+    account = Account("crm", (AccountField("title", "title"), AccountField("currency", "currency")))
+    sync = replace(people(), mapping=parse_record_mapping(text, "deal.yaml").bound(account, account))
+    made = draft(sync, "right", {"title": "A", "currency": ""})
+    now = decide(sync, made.base, RecordNow("1", {"title": "A"}), RecordNow("2", {"title": "A", "currency": "RUB"}))
+    assert not now.writes
+    later = decide(sync, now.base, RecordNow("1", {"title": "A"}), RecordNow("2", {"title": "A", "currency": "USD"}))
+    assert later.values == {"left": {"currency": "USD"}, "right": {}}
+
+
+@pytest.mark.parametrize("rule", ["append", "newest"])
+@pytest.mark.parametrize(
+    ("left", "right", "written"),
+    [
+        ("zbcd", "cd", {}),  # "a" became "z": there is no room for it, "c" stays
+        ("abc", "cd", {}),  # "d" was taken out: what HubSpot itself keeps cannot be
+        ("abd", "cd", {"right": "d"}),  # "c" was taken out
+        ("abcd", "cde", {"left": "abcde"}),  # a merge in the CRM added one
+        ("abcd", "ed", {"left": "abde"}),  # somebody changed the one that is shown
+        ("zbcd", "ed", {"left": "zbde"}),
+    ],
+)
+def test_what_has_no_room_in_a_crm_is_neither_put_in_place_of_another_nor_taken_out_elsewhere(
+    rule: str, left: str, right: str, written: dict[str, str]
+) -> None:
+    """HubSpot writes one e-mail and shows more of them after a merge; the other CRM has as many as you like."""
+    text = f"object: contact\nmatch: []\nfields: {{emails: {{conflict: {rule}}}}}\n".encode()
+    several = AccountField("emails", "emails", type="email", several=True)
+    accounts = Account("left", (several,)), Account("right", (replace(several, max_values=1),))
+    sync = replace(people(), mapping=parse_record_mapping(text, "contact.yaml").bound(*accounts))
+
+    def record(names: str) -> dict[str, Any]:
+        return {"emails": tuple(f"{name}@x.ru" for name in names)}
+
+    agreed = Agreed(record("abcd")["emails"], record("cd")["emails"])
+    found = decide(sync, {"emails": agreed}, RecordNow("1", record(left)), RecordNow("2", record(right)))
+    told = {
+        side: "".join(sorted(one[0] for one in values["emails"])) for side, values in found.values.items() if values
+    }
+    if rule == "newest" and (left, right) == ("zbcd", "ed"):
+        assert told == {
+            "right": "d"
+        }  # both changed, and nobody knows who was later: the left one, as far as there is room
+    else:
+        assert told == {side: "".join(sorted(names)) for side, names in written.items()}
