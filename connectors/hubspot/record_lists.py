@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
-from connectors.errors import PermanentError
+from connectors.errors import AuthError, PermanentError
 from connectors.hubspot.api import HubSpotApi
 from connectors.hubspot.objects import Objects
 from connectors.hubspot.payloads import TYPES
@@ -18,6 +18,9 @@ SEARCHED: Final = 200
 BODY_CHARS: Final = 2_800
 """A search body of more than 3,000 characters is refused: then only ids are asked for, and the records by id."""
 ARCHIVE_PAGES: Final = 20
+NO_SEARCH: Final = (403, 404, 405)
+"""Answers of accounts and proxies that offer no search: then the plain list is read to its end."""
+SEARCH_AGAIN_S: Final = 900.0
 
 
 class Found(NamedTuple):
@@ -26,11 +29,15 @@ class Found(NamedTuple):
 
 
 class Lists:
-    """Cursors are text: "l:AFTER" of the plain list, "s:MS" of the search, "t:MS:ID" inside of one millisecond."""
+    """Cursors are text: "l:AFTER" of the plain list, "s:MS" of the search, "t:MS:ID" inside of one millisecond.
+
+    "w:MS:AFTER" of the plain list where there is no search.
+    """
 
     def __init__(self, api: HubSpotApi, objects: Objects) -> None:
         self._api = api
         self._objects = objects
+        self._searches_from = float("-inf")
 
     async def changed(
         self, object: RecordObject, since: datetime | None, cursor: str, properties: Sequence[str]
@@ -42,6 +49,8 @@ class Lists:
         if kind == "l":
             return await self.plain(object, rest, properties, with_links=True)
         numbers = rest.split(":")
+        if kind == "w" and len(numbers) == 2 and numbers[0].isdecimal():
+            return await self._walk(object, int(numbers[0]), numbers[1], properties)
         if not all(one.isdecimal() for one in numbers) or (kind, len(numbers)) not in (("s", 1), ("t", 2)):
             raise PermanentError("no such place in the list", f"list {TYPES[_kind(object)]}")
         if kind == "s":
@@ -76,16 +85,31 @@ class Lists:
 
     async def _since(self, object: RecordObject, ms: int, properties: Sequence[str]) -> Found:
         """Each page begins at the last one's time instead of an offset: what changes meanwhile would move them all."""
+        if self._api.clock.monotonic() < self._searches_from:
+            return await self._walk(object, ms, "", properties)
         name = MODIFIED[object]
         body = {
             "filterGroups": [{"filters": [{"propertyName": name, "operator": "GTE", "value": str(ms)}]}],
             "sorts": [{"propertyName": name, "direction": "ASCENDING"}],
         }
-        records = await self._search(object, body, properties)
+        try:
+            records = await self._search(object, body, properties)
+        except (AuthError, PermanentError) as error:
+            if error.status not in NO_SEARCH:
+                raise
+            found = await self._walk(object, ms, "", properties)  # the same refusal, if it is not only the search
+            self._searches_from = self._api.clock.monotonic() + SEARCH_AGAIN_S
+            return found
         if len(records) < SEARCHED:
             return Found(records, "")
         last = max((_ms(record, name) for record in records), default=ms)
         return Found(records, f"s:{last}" if last > ms else f"t:{ms}:0")
+
+    async def _walk(self, object: RecordObject, ms: int, after: str, properties: Sequence[str]) -> Found:
+        """Everything is listed, and what was modified since then is told."""
+        found = await self.plain(object, after, properties, with_links=True)
+        records = [one for one in found.records if _ms(one, MODIFIED[object]) >= ms]
+        return Found(records, f"w:{ms}:{found.cursor.removeprefix('l:')}" if found.cursor else "")
 
     async def _inside(self, object: RecordObject, ms: int, id: int, properties: Sequence[str]) -> Found:
         """An import gives thousands of records one time: those go by id."""

@@ -50,9 +50,13 @@ class CheckedSandbox(HubSpotSandbox):
         self.problems: list[str] = []
         self.requests: list[SandboxRequest] = []
         self.refused = 0
+        self.no_search = 0
+        """The status that every search is answered with; 0: it is there."""
 
     def handle(self, request: SandboxRequest) -> SandboxResponse:
         self.requests.append(request)
+        if self.no_search and request.path.endswith("/search"):
+            return SandboxResponse(self.no_search, {"status": "error", "message": "not for you"})
         response = super().handle(request)
         self.refused += response.status == 429
         self.problems += exchange_problems(request, response)

@@ -2,11 +2,14 @@
 
 from datetime import UTC, date, datetime, timedelta
 
+import pytest
+
 from connectors.base import FieldInfo
 from connectors.errors import PermanentError
 from connectors.hubspot.record_values import completed, to_properties, to_record
 from connectors.records import Change, LinkChange, NewRecord
 from connectors.sandbox.hubspot_schema import stamp
+from leads.identity import Key
 from tests.connectors.hubspot.conftest import Account
 
 INFOS = {
@@ -118,6 +121,27 @@ async def test_thousands_of_one_millisecond_are_all_read(account: Account) -> No
         if not cursor:
             break
     assert found == ids
+
+
+@pytest.mark.parametrize("status", [403, 404])
+async def test_where_there_is_no_search_changes_are_read_from_the_list(account: Account, status: int) -> None:
+    port, box = account.client().records(), account.sandbox
+    ids = [str(box.records.create("contacts", {"firstname": f"N{n}"}, [])["id"]) for n in range(220)]
+    for id in ids[:210]:
+        box.contacts[id]["properties"]["lastmodifieddate"] = stamp(box.clock.now() - timedelta(days=1))
+    box.no_search = status
+    for _ in range(2):
+        found, cursor = list[str](), ""
+        while True:
+            page = await port.changed("contact", box.clock.now() - timedelta(hours=1), ("first_name",), cursor)
+            found += [record.id for record in page.records]
+            cursor = page.cursor
+            if not cursor:
+                break
+        assert sorted(found) == sorted(ids[210:])
+    searches = [line for line in box.lines() if line.endswith("/search")]
+    assert len(searches) <= 2, "not each time anew"  # a path that is not there has another name
+    assert await port.find("contact", [Key("phone", "+79161234567")]) == {}
 
 
 async def test_a_question_too_long_for_the_search_is_asked_by_id(account: Account) -> None:

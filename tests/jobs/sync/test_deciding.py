@@ -10,7 +10,7 @@ from jobs.sync.deciding import RecordNow, decide, draft, unchanged
 from jobs.sync.model import End, Sync
 from leads.clock import SystemClock
 from leads.merge import UNSEEN, Agreed
-from mappings.accounts import Account, AccountField, AccountUser
+from mappings.accounts import Account, AccountField, AccountStage, AccountUser
 from mappings.records import parse_record_mapping
 from tests.support.memory_crm import MemoryCrm
 
@@ -104,3 +104,30 @@ def test_what_has_no_room_in_a_crm_is_neither_put_in_place_of_another_nor_taken_
         }  # both changed, and nobody knows who was later: the left one, as far as there is room
     else:
         assert told == {side: "".join(sorted(names)) for side, names in written.items()}
+
+
+def test_a_stage_that_cannot_be_carried_leaves_the_one_that_the_crm_chose_until_somebody_moves_it() -> None:
+    def account(*names: str) -> Account:
+        stages = tuple(AccountStage(f"{n}", name, "7", "Sales") for n, name in enumerate(names))
+        fields = (AccountField("title", "title"), AccountField("stage", "stage", type="stage"))
+        return Account("crm", fields, stages=stages)
+
+    text = b"object: deal\nmatch: []\nfields: {title: title, stage: stage}\n"
+    ends = account("New", "Talks"), account("New", "Signed")
+    sync = replace(people(), mapping=parse_record_mapping(text, "deal.yaml").bound(*ends))
+    source = {"title": "A", "stage": "1", "pipeline": "7"}  # Talks
+    made = draft(sync, "right", source)
+    assert (made.values, [name for name, _ in made.problems]) == ({"title": "A"}, ["stage"])
+    assert made.base["stage"].right == UNSEEN
+    left, right = (
+        RecordNow("1", source),
+        RecordNow("2", {"title": "A", "stage": "0", "pipeline": "7"}),
+    )  # New, by itself
+    first = decide(sync, made.base, left, right)
+    assert not first.writes
+    moved = decide(sync, first.base, left, RecordNow("2", {**right.values, "stage": "1"}))  # Signed: not there either
+    assert (moved.writes, [name for name, _ in moved.problems]) == (False, ["stage"])
+    back = decide(sync, first.base, RecordNow("1", {**source, "stage": "0"}), right)
+    assert not back.writes, "both are New now"
+    forth = decide(sync, back.base, RecordNow("1", {**source, "stage": "0"}), right)
+    assert not forth.writes

@@ -4,7 +4,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from jobs.checkpoints import passed
 from jobs.sync.model import Sibling
+from jobs.sync.rounds import SWEEPS
 from store import sync_log, sync_pairs, sync_records
 from tests.support.sync_stage import Stage
 
@@ -277,6 +279,27 @@ async def test_a_value_that_the_crm_writes_its_own_way_does_not_come_back_as_a_c
     stage.left.edit("contact", left, first_name="Аня")
     await stage.run(sync)
     assert stage.values(stage.left, "contact", "first_name") == ["Аня"]
+    await stage.quiet(sync)
+
+
+async def test_a_record_that_changes_as_fast_as_it_is_written_does_not_keep_a_pass_from_ending(stage: Stage) -> None:
+    sync = stage.sync()
+    left = stage.left.put("contact", first_name="0", phones=(PHONE,))
+    await stage.run(sync)
+    writes = len(stage.right.writes)
+
+    async def somebody_types_on(name: str) -> None:
+        if name == "written":
+            stage.left.edit("contact", left, first_name=str(len(stage.right.writes)))
+            await stage.db.write(lambda conn: sync_records.hint(conn, sync.name, "left", left))
+
+    stage.checkpoint = somebody_types_on
+    stage.left.edit("contact", left, first_name="1")
+    assert (await stage.run(sync)).state == "done"
+    assert len(stage.right.writes) == writes + SWEEPS
+    stage.checkpoint = passed
+    await stage.run(sync)
+    assert stage.values(stage.right, "contact", "first_name") == [str(writes + SWEEPS)], "what was left is done next"
     await stage.quiet(sync)
 
 
