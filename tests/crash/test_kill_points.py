@@ -25,7 +25,8 @@ async def test_another_worker_takes_over_from_one_killed_at_a_point_of_delivery(
     await scene.boot(roles="web")
     await scene.send(4, each=2)
     await worker.held(point)
-    await scene.boot(roles="worker,scheduler")  # not before: it would take the connection over from a worker that the machine made wait
+    # Not before: it would take the connection over from a worker that the machine made wait.
+    await scene.boot(roles="worker,scheduler")
     await worker.kill()
     await scene.send(4)
     await scene.every_lead_arrives_once(12)
