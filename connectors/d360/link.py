@@ -5,10 +5,14 @@ from connectors.links import LinkOpening
 from connectors.whatsapp.link import CloudLink
 
 
-def open_link(opening: LinkOpening) -> CloudLink | None:
+class D360Link(CloudLink):
+    files_here = True
+
+
+def open_link(opening: LinkOpening) -> D360Link | None:
     """With api_key."""
     settings = opening.settings
     if not isinstance(settings, D360Settings) or settings.api_key is None:
         return None
     key = settings.api_key.get_secret_value()
-    return CloudLink(opening, settings.api_url, "/messages", {"D360-API-KEY": key}, key)
+    return D360Link(opening, settings.api_url, "/messages", {"D360-API-KEY": key}, key)

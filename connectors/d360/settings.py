@@ -12,6 +12,7 @@ class D360Settings(TalkSettings):
     """A source of type `360dialog`."""
 
     SENDS_WITH: ClassVar = ("api_key",)
+    GIVES_FILES = True
     signed_with = ("platform_secret",)
     keyed_with = ("authorization",)
 
@@ -21,5 +22,5 @@ class D360Settings(TalkSettings):
     platform_secret: Secret | None = Field(
         None, description="secret of a partner's webhooks, which signs every request"
     )
-    api_key: Secret | None = Field(None, description="D360-API-KEY of the number, for answers")
+    api_key: Secret | None = Field(None, description="D360-API-KEY of the number, for answers and files")
     api_url: str = Field("https://waba-v2.360dialog.io", description="where the vendor's API is")

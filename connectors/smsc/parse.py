@@ -1,24 +1,34 @@
 """Incoming SMS of SMSC.ru -> messages. The proof stands among the fields, so it is checked here."""
 
 import hashlib
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from connectors.bodies import decode
 from connectors.chats import hints, link_touch, own_phone
 from connectors.doors import Inbound, Parsed, ParsedLead, Refused, same_secret
-from connectors.events import ParsedMessage
+from connectors.events import ParsedMessage, ParsedUndelivered
 from connectors.rawform import raw_fields
 from connectors.smsc.settings import SmscSettings
 from connectors.trees import moment
 from leads.normalize import clean_text, phones
 
 CHANNEL = "sms"
+LOST: Final = {
+    "3": "it ran out of time",
+    "20": "it cannot be delivered",
+    "22": "the number is wrong",
+    "23": "it is forbidden",
+    "24": "the account has no money",
+    "25": "the number cannot be reached",
+}
 RUSSIAN_TIME = "%d.%m.%Y %H:%M:%S"
 
 
 def parse(settings: SmscSettings, inbound: Inbound, region: str) -> Parsed:
-    """One SMS; reports about our own SMS make nothing. Raises Unreadable, and Refused without the right md5."""
+    """One SMS, or that one of ours did not arrive. Raises Unreadable, and Refused without the right md5."""
     region = settings.region or region
     fields = {name: value for name, value in raw_fields(inbound) if name}
     if not fields:
@@ -27,7 +37,9 @@ def parse(settings: SmscSettings, inbound: Inbound, region: str) -> Parsed:
     text, _ = decode(fields.get(b"mes", b""))
     told = {name.decode("ascii", "replace"): decode(value)[0] for name, value in fields.items()}
     sender = clean_text(told.get("phone", ""))
-    if b"mes" not in fields or not sender:
+    if b"mes" not in fields:
+        return Parsed(undelivered=tuple(_undelivered(told)))
+    if not sender:
         return Parsed()
     line = clean_text(told.get("to", ""))
     at = _moment(told.get("time", ""), inbound.received_at, ZoneInfo(settings.timezone))
@@ -52,6 +64,13 @@ def parse(settings: SmscSettings, inbound: Inbound, region: str) -> Parsed:
             ),
         )
     )
+
+
+def _undelivered(told: dict[str, str]) -> Iterator[ParsedUndelivered]:
+    """A report with a status by which an SMS of ours never arrives."""
+    status, message_id = told.get("status", "").strip(), clean_text(told.get("id", ""))
+    if status in LOST and message_id:
+        yield ParsedUndelivered(message_id, f"SMSC.ru could not deliver it: {LOST[status]} (status {status})")
 
 
 def _check(settings: SmscSettings, fields: dict[bytes, bytes]) -> None:

@@ -1,4 +1,4 @@
-"""The REST API of Twilio: the list of calls and recordings, calling, the sound of a recording."""
+"""The REST API of Twilio: the list of calls and recordings, calling, the sound of a recording, answers by SMS."""
 
 import base64
 from collections.abc import AsyncIterator
@@ -9,26 +9,34 @@ from xml.sax.saxutils import escape, quoteattr
 
 import httpx
 
-from connectors.apilink import PAGES_MAX, ApiLink, expected, given, needed, within
+from connectors.apilink import PAGES_MAX, expected, given, needed, within
 from connectors.base import Rate
 from connectors.doors import Parsed
 from connectors.errors import AuthError, ConnectorError, PermanentError, UnknownOutcomeError
 from connectors.limits import Limiter
-from connectors.links import LinkOpening
+from connectors.links import LinkOpening, Outgoing, Refusal
 from connectors.recordings import origin
+from connectors.replies import ReplyLink, object_of
 from connectors.trees import Tree, items, text
-from connectors.twilio import voice
+from connectors.twilio import sms, voice
 from connectors.twilio.settings import TwilioSettings
 
 LONGEST_CALL: Final = timedelta(hours=4)  # Twilio's own limit
+WHATSAPP_WINDOW: Final = timedelta(hours=24)
 PAGE: Final = "1000"
 PHONE_MIN: Final = 6  # digits; what is shorter is an extension
 _OVER: Final = frozenset(("completed", "busy", "failed", "no-answer", "canceled"))
 _WRONG_KEYS: Final = frozenset(("20003", "20403"))
 
 
-class TwilioLink(ApiLink):
-    """Reads share 10 requests a second (the vendor limits those at the same time); one call is started a second."""
+class TwilioLink(ReplyLink):
+    """Reads share 10 requests a second (the vendor limits those at the same time); one call is started a second.
+
+    WhatsApp takes free text for 24 h after the person's last message, SMS always.
+    """
+
+    operation = "twilio.send"
+    max_chars = 1_600
 
     def __init__(self, opening: LinkOpening, settings: TwilioSettings, token: str) -> None:
         super().__init__(opening, settings.api_url, Rate(10, 1.0), secrets=(token,))
@@ -107,7 +115,7 @@ class TwilioLink(ApiLink):
                 return
             path, wanted = f"{following.path}?{following.query}", None
 
-    # --- calls and recordings ----------------------------------------------------------------------
+    # --- calls -------------------------------------------------------------------------------------
 
     async def dial(self, extension: str, phone: str, key: str) -> str:
         """Rings the colleague, then the client. Returns the CallSid."""
@@ -129,6 +137,30 @@ class TwilioLink(ApiLink):
         if not isinstance(answer, dict) or not text(answer, "sid"):
             raise UnknownOutcomeError("Twilio gave no CallSid", "twilio.dial")
         return text(answer, "sid")
+
+    # --- answers -----------------------------------------------------------------------------------
+
+    def why_not(self, message: Outgoing) -> Refusal | None:
+        wrote_at = message.client_wrote_at
+        if message.channel == "whatsapp" and wrote_at is not None and self.clock.now() - wrote_at >= WHATSAPP_WINDOW:
+            return Refusal("window", round(WHATSAPP_WINDOW / timedelta(hours=1)))
+        return super().why_not(message)
+
+    async def hand_over(self, message: Outgoing) -> str:
+        """From the number that the person wrote to."""
+        to, ours = sms.ends_of(message.chat_id, message.channel)
+        body = {"To": to, "From": ours, "Body": message.text, "StatusCallback": self._settings.webhook_url}
+        answer = await self.http.call(
+            self.operation,
+            "POST",
+            f"{self._account}/Messages.json",
+            writes=True,
+            data={name: value for name, value in body.items() if value},
+            headers=self._headers,
+        )
+        return text(object_of(answer), "sid")
+
+    # --- recordings --------------------------------------------------------------------------------
 
     async def recording(self, recording_id: str, url: str) -> tuple[str, AsyncIterator[bytes]]:
         """As MP3. Twilio's own addresses want the password of the account."""

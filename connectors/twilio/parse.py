@@ -7,12 +7,12 @@ from connectors.twilio.settings import TwilioSettings
 
 
 def parse(settings: TwilioSettings, inbound: Inbound, region: str) -> Parsed:
-    """One event of a call or one incoming message; reports about our own messages make nothing. Raises Unreadable."""
+    """One event of a call, one incoming message, or that one of ours did not arrive. Raises Unreadable."""
     fields = fields_of(inbound)
     region, at = settings.region or region, inbound.received_at.replace(microsecond=0)
     if fields.get("MessageSid") or fields.get("SmsSid") or fields.get("SmsMessageSid"):
-        message = sms.message_of(fields, region, at)
-        return Parsed(messages=(message,)) if message else Parsed()
+        message, failed = sms.message_of(fields, region, at), sms.undelivered_of(fields)
+        return Parsed(messages=(message,) if message else (), undelivered=(failed,) if failed else ())
     if not fields.get("CallSid"):
         return Parsed()
     if fields.get("DialCallStatus"):

@@ -1,5 +1,7 @@
 """What config.yaml may say about an account of Twilio: its calls and its messages come by one door."""
 
+from typing import ClassVar
+
 from pydantic import Field, field_validator
 
 from connectors.chats import Secret
@@ -12,6 +14,7 @@ EMPTY_TWIML = '<?xml version="1.0" encoding="UTF-8"?><Response></Response>'
 class TwilioSettings(TalkSettings, PbxSettings):
     """A source of type `twilio`."""
 
+    SENDS_WITH: ClassVar = ("account_sid", "auth_token")
     signed_with = ("auth_token", "shared_keys")
 
     account_sid: str = Field("", description="Account SID, AC...")
@@ -26,7 +29,9 @@ class TwilioSettings(TalkSettings, PbxSettings):
     )
     api_url: str = Field("https://api.twilio.com", description="where the API lives")
     webhook_url: str = Field(
-        "", description="address as typed at Twilio, if not the hub's public one: the signature covers it"
+        "",
+        description="address as typed at Twilio, if not the hub's public one: the signature covers it; answers name it "
+        "for reports",
     )
     voice_twiml: str = Field(
         EMPTY_TWIML, description="TwiML for a call whose Voice URL is this source; as shipped it hangs up"

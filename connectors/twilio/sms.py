@@ -5,7 +5,7 @@ from typing import Final, Literal
 
 from connectors.chats import hints, link_touch
 from connectors.doors import ParsedLead
-from connectors.events import Media, ParsedMessage
+from connectors.events import Media, ParsedMessage, ParsedUndelivered
 from connectors.numbers import line_or_client
 from connectors.pbx import told, web_link, whole_seconds
 from leads.normalize import person_name
@@ -45,6 +45,24 @@ def message_of(fields: dict[str, str], region: str, received_at: datetime) -> Pa
         ),
         hints=tuple(hint for hint in hints(words, region) if hint != phone),
     )
+
+
+def undelivered_of(fields: dict[str, str]) -> ParsedUndelivered | None:
+    """A report that a message of ours did not arrive; None for any other."""
+    status = (fields.get("MessageStatus") or fields.get("SmsStatus", "")).lower()
+    message_id = fields.get("MessageSid") or fields.get("SmsSid", "")
+    if status not in ("failed", "undelivered") or not message_id:
+        return None
+    code = fields.get("ErrorCode", "")
+    known = code.isascii() and code.isdecimal() and code != "0"
+    return ParsedUndelivered(message_id, f"Twilio could not deliver it{f' (code {code})' if known else ''}")
+
+
+def ends_of(chat_id: str, channel: str) -> tuple[str, str]:
+    """(To, From) of an answer into this conversation."""
+    person, _, ours = chat_id.rpartition(":")
+    before = "" if channel == "sms" else f"{channel}:"
+    return before + person, before + ours
 
 
 def _channel(address: str) -> tuple[str, str]:

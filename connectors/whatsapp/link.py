@@ -2,7 +2,8 @@
 
 from collections.abc import AsyncIterator, Mapping
 from datetime import timedelta
-from typing import Final
+from typing import ClassVar, Final
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -26,6 +27,8 @@ class CloudLink(ReplyLink):
 
     operation = "whatsapp.send"
     window = timedelta(hours=24)
+    files_here: ClassVar[bool] = False
+    """Files are fetched from this API's own host, whatever host their address names."""
 
     def __init__(self, opening: LinkOpening, base_url: str, path: str, headers: Mapping[str, str], secret: str) -> None:
         super().__init__(opening, base_url, Rate(20, 1.0), secrets=(secret,))
@@ -48,6 +51,9 @@ class CloudLink(ReplyLink):
             raise PermanentError("Meta has no such file", "whatsapp.file", gone=True)
         found = await self.http.call("whatsapp.file", "GET", f"/{file_id}", writes=False, headers=self._headers)
         url = text(object_of(found), "url")
+        if url and self.files_here:
+            told = urlsplit(url)
+            url = f"{self.http.base_url.rstrip('/')}{told.path}{f'?{told.query}' if told.query else ''}"
         own = (origin(url),) if url else ()
         return await download(self.http, "whatsapp.file", url, own=own, headers=self._headers, clock=self.clock)
 

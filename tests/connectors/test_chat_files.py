@@ -66,3 +66,16 @@ async def test_meta_s_address_of_a_file_is_asked_with_the_token_again() -> None:
     assert (kind, await read(content)) == ("image/png", PNG)
     with pytest.raises(PermanentError):
         await whatsapp.file("../me")
+
+
+async def test_a_file_of_360dialog_comes_from_its_own_host_whatever_host_is_named() -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        assert (request.url.host, request.headers["d360-api-key"]) == ("d360.test", "key-1")
+        if request.url.path == "/1003383421387256":
+            return httpx.Response(200, json={"url": "https://lookaside.fbsbx.com/whatsapp/x?mid=1&ext=2"})
+        assert (request.url.path, request.url.query) == ("/whatsapp/x", b"mid=1&ext=2")
+        return httpx.Response(200, content=PNG, headers={"content-type": "image/png"})
+
+    d360 = link("360dialog", answer, api_key="key-1", api_url="https://d360.test", url_token="t")
+    kind, content = await d360.file("1003383421387256")
+    assert (kind, await read(content)) == ("image/png", PNG)

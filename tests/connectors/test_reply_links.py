@@ -1,5 +1,6 @@
 """Answers as each messenger takes them: the request to the letter, its id, its refusals, its limits."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -7,9 +8,9 @@ import pytest
 
 from connectors.errors import AuthError, PermanentError, RateLimitedError, RetryableError, UnknownOutcomeError
 from connectors.links import Outgoing, Replies
+from connectors.registry import SOURCES
 from connectors.vk.link import random_id
 from tests.support.hub_on_virtual_time import virtual
-from tests.support.messengers import DOORS
 from tests.support.vendor_api import Answer, Asked, FakeVendor, opened
 
 NOW = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
@@ -25,6 +26,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "vk": {"access_token": "vk-tok", "api_url": "https://vk.test"},
     "viber": {"auth_token": "vb-tok", "title": "Окна", "api_url": "https://vb.test"},
     "avito": {"client_id": "c", "client_secret": "s3", "user_id": "94", "api_url": "https://av.test"},
+    "twilio": {"account_sid": "AC1", "auth_token": "tw-tok", "api_url": "https://tw.test"},
+    "smsc": {"api_key": "smsc-key", "api_url": "https://smsc.test"},
 }
 CHATS = {
     "telegram": "5210001",
@@ -37,6 +40,8 @@ CHATS = {
     "vk": "301245",
     "viber": "v/1==",
     "avito": "u2i-1",
+    "twilio": "+14155550123:+14155550100",
+    "smsc": "+79161234567:79037672215",
 }
 GOOD: dict[str, Any] = {
     "telegram": {"ok": True, "result": {"message_id": 52}},
@@ -49,6 +54,8 @@ GOOD: dict[str, Any] = {
     "vk": {"response": 52},
     "viber": {"status": 0, "status_message": "ok", "message_token": 52},
     "avito": {"id": "52"},
+    "twilio": {"sid": "52", "status": "queued"},
+    "smsc": {"id": 52, "cnt": 1},
 }
 SENT: dict[str, tuple[str, str, str, Any]] = {
     "telegram": ("/bot7:tok/sendMessage", "", "", {"chat_id": 5210001, "text": "Добрый день"}),
@@ -125,7 +132,20 @@ SENT: dict[str, tuple[str, str, str, Any]] = {
         "Bearer av-tok",
         {"type": "text", "message": {"text": "Добрый день"}},
     ),
+    "twilio": (
+        "/2010-04-01/Accounts/AC1/Messages.json",
+        "authorization",
+        "Basic QUMxOnR3LXRvaw==",
+        {"To": "+14155550123", "From": "+14155550100", "Body": "Добрый день"},
+    ),
+    "smsc": (
+        "/sys/send.php",
+        "",
+        "",
+        {"apikey": "smsc-key", "phones": "79161234567", "mes": "Добрый день", "charset": "utf-8", "fmt": "3"},
+    ),
 }
+FORMS = ("vk", "twilio", "smsc")
 VENDORS = sorted(SETTINGS)
 
 
@@ -141,11 +161,11 @@ def fake(vendor: str, answer: Any) -> FakeVendor:
 
 
 def link_of(vendor: str, api: FakeVendor, **more: Any) -> Any:
-    return opened(DOORS[vendor], api, NOW, **{**SETTINGS[vendor], **more})
+    return opened(SOURCES[vendor], api, NOW, **{**SETTINGS[vendor], **more})
 
 
 def to(vendor: str, text: str = "Добрый день", **more: Any) -> Outgoing:
-    channel = {"wazzup": "whatsapp", "360dialog": "whatsapp"}.get(vendor, vendor)
+    channel = {"wazzup": "whatsapp", "360dialog": "whatsapp", "twilio": "sms", "smsc": "sms"}.get(vendor, vendor)
     return Outgoing(KEY, CHATS[vendor], channel, text, **{"client_wrote_at": NOW, **more})
 
 
@@ -160,7 +180,7 @@ def test_a_message_is_sent_as_the_vendor_takes_it(vendor: str) -> None:
         path, header, value, body = SENT[vendor]
         assert (api.last.method, api.last.path) == ("POST", path)
         assert api.last.headers.get(header, "") == value
-        assert (api.last.form if vendor == "vk" else api.last.json) == body
+        assert (api.last.form if vendor in FORMS else api.last.json) == body
         await link.close()
 
     test()
@@ -249,6 +269,12 @@ REFUSALS: list[tuple[str, Any, type[Exception], str]] = [
     ("viber", {"status": 12, "status_message": "tooMany"}, RateLimitedError, "slow down"),
     ("avito", Answer(403), AuthError, "key"),
     ("avito", Answer(404), PermanentError, "refuses"),
+    ("twilio", Answer(400, {"code": 21610, "message": "opted out", "status": 400}), PermanentError, "21610"),
+    ("twilio", Answer(401, {"code": 20003, "message": "x", "status": 401}), AuthError, "auth_token"),
+    ("twilio", Answer(429, {"code": 20429, "message": "x", "status": 429}), RateLimitedError, "slow down"),
+    ("smsc", {"error": "invalid number", "error_code": 7}, PermanentError, "the number is wrong"),
+    ("smsc", {"error": "authorise error", "error_code": 2}, AuthError, "api_key"),
+    ("smsc", {"error": "repeat", "error_code": 9}, RateLimitedError, "slow down"),
 ]
 
 
@@ -265,6 +291,21 @@ def test_a_refusal_means_what_the_vendor_s_code_says(
             assert secret not in str(caught.value)
 
     test()
+
+
+@virtual
+async def test_whatsapp_through_twilio_is_answered_within_its_window_and_reports_come_where_they_are_read() -> None:
+    api = fake("twilio", GOOD["twilio"])
+    link = link_of("twilio", api, webhook_url="https://hub.example.com/in/sms")
+    message = Outgoing(KEY, "+14155550123:+14155550100", "whatsapp", "Hi", NOW)
+    assert await link.send(message) == "52"
+    assert api.last.form == {
+        "To": "whatsapp:+14155550123",
+        "From": "whatsapp:+14155550100",
+        "Body": "Hi",
+        "StatusCallback": "https://hub.example.com/in/sms",
+    }
+    assert link.why_not(replace(message, client_wrote_at=NOW - timedelta(hours=24))).code == "window"
 
 
 @virtual
@@ -305,7 +346,7 @@ async def test_avito_s_token_is_asked_for_once_and_anew_when_it_is_taken_back() 
 def test_without_its_token_a_source_has_no_link(vendor: str) -> None:
     @virtual
     async def test() -> None:
-        assert opened(DOORS[vendor], FakeVendor(lambda _: {}), NOW) is None
+        assert opened(SOURCES[vendor], FakeVendor(lambda _: {}), NOW) is None
 
     test()
 

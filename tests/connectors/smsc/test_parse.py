@@ -88,10 +88,19 @@ def test_an_sms_without_an_id_is_known_by_its_content() -> None:
     assert first.message_id not in ("", third.message_id)
 
 
-def test_a_report_about_our_own_sms_makes_nothing_and_is_signed_too() -> None:
-    fields = {"id": "7", "phone": "79161234567", "status": "1", "time": "20.11.2026 11:00:00", "err": "0"}
-    proof = hashlib.md5(b"7:79161234567:1:fake-smsc-word").hexdigest()
+@pytest.mark.parametrize(
+    ("status", "lost"), [("1", ()), ("22", ("SMSC.ru could not deliver it: the number is wrong (status 22)",))]
+)
+def test_a_report_about_our_own_sms_tells_only_of_lost_ones_and_is_signed_too(
+    status: str, lost: tuple[str, ...]
+) -> None:
+    fields = {"id": "7", "phone": "79161234567", "status": status, "time": "20.11.2026 11:00:00", "err": "0"}
+    proof = hashlib.md5(f"7:79161234567:{status}:fake-smsc-word".encode()).hexdigest()
     report = inbound(urlencode({**fields, "md5": proof}), path_tail="tok-smsc-1")
-    assert taken("smsc", report).messages == ()
+    made = taken("smsc", report)
+    assert (made.messages, [(one.message_id, one.why) for one in made.undelivered]) == (
+        (),
+        [("7", one) for one in lost],
+    )
     with pytest.raises(Refused):
-        taken("smsc", with_body(report, report.body.replace(b"status=1", b"status=2")))
+        taken("smsc", with_body(report, report.body.replace(b"status=", b"status=2")))

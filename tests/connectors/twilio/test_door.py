@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from connectors.doors import Parsed, ParsedLead, Refused
-from connectors.events import Media, ParsedCall, ParsedMessage
+from connectors.events import Media, ParsedCall, ParsedMessage, ParsedUndelivered
 from connectors.twilio import SOURCE, TwilioSettings
 from leads.calls import CallEvent, call_of
 from leads.records import Touch
@@ -301,7 +301,14 @@ def message(**fields: str) -> Parsed:
     return form("twilio", {**base, **fields})
 
 
-@pytest.mark.parametrize("status", ["sent", "delivered", "failed", "queued"])
+def test_an_sms_of_ours_that_did_not_arrive_is_told_of() -> None:
+    report = {"MessageSid": "SM1", "From": "+14155550100", "To": "+14155550123"}
+    failed = form("twilio", {**report, "MessageStatus": "undelivered", "ErrorCode": "30003"})
+    assert failed == Parsed(undelivered=(ParsedUndelivered("SM1", "Twilio could not deliver it (code 30003)"),))
+    assert form("twilio", {**report, "SmsStatus": "failed"}).undelivered[0].why == "Twilio could not deliver it"
+
+
+@pytest.mark.parametrize("status", ["sent", "delivered", "queued"])
 def test_a_report_about_our_own_sms_makes_nothing(status: str) -> None:
     assert message(SmsStatus=status) == Parsed()
     assert (
