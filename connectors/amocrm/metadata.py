@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import TypeVar
 
 from connectors.amocrm.account import ENTITIES, AccountFields, list_field_rows
@@ -24,11 +25,14 @@ async def read_metadata(api: AmocrmApi, account: AccountFields) -> Metadata:
     All at once: the first lead after a start waits for this.
     """
     users, found_pipelines, lists = await asyncio.gather(
-        _part("users", _users(api)),
-        _part("pipelines", pipeline_rows(api)),
+        _part("users", partial(_users, api)),
+        _part("pipelines", partial(pipeline_rows, api)),
         asyncio.gather(
             *(
-                _part("fields", account.rows(entity) if entity in ENTITIES else list_field_rows(api, entity))
+                _part(
+                    "fields",
+                    partial(account.rows, entity) if entity in ENTITIES else partial(list_field_rows, api, entity),
+                )
                 for entity in ENTITY_OF.values()
             )
         ),
@@ -44,10 +48,10 @@ async def read_metadata(api: AmocrmApi, account: AccountFields) -> Metadata:
     return Metadata(users or (), tuple(pipelines(found_pipelines or [])), fields, parts)
 
 
-async def _part(name: str, reading: Awaitable[Part]) -> Part | None:
+async def _part(name: str, read: Callable[[], Awaitable[Part]]) -> Part | None:
     """None for what cannot be read."""
     try:
-        return await reading
+        return await read()
     except ConnectorError as error:
         extra = {"event": "metadata.missing", "part": name, "error": str(error)}
         log.info("part of the metadata cannot be read", extra=extra)
