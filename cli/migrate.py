@@ -80,6 +80,7 @@ def _moved(settings: "Settings") -> "Callable[[Ready], Awaitable[dict[str, Any]]
     from cli.sync_progress import Shown
     from jobs.migrate.comparing import survey
     from jobs.migrate.history import move_histories
+    from jobs.migrate.leads import move_leads
     from jobs.migrate.moving import move_all
     from jobs.migrate.report import issues_of, report_json
 
@@ -99,8 +100,9 @@ def _moved(settings: "Settings") -> "Callable[[Ready], Awaitable[dict[str, Any]]
             raise CannotRun(f"{passes[0].step.object}: {refused.error}", "leadhub check --live says more")
         moved = all(one.result.state == "done" for one in passes)
         histories = await move_histories(ready) if moved else []
+        leads = await move_leads(ready) if moved else None
         tallies = await survey(ready, both=True)
-        return report_json(ready, passes, tallies, await issues_of(ready), histories)
+        return report_json(ready, passes, tallies, await issues_of(ready), histories, leads)
 
     return work
 

@@ -55,6 +55,12 @@ HISTORY = {
     "tasks_left": ("open tasks in the notes alone", "открытых задач только в примечаниях"),
     "refused": ("refused by the new CRM", "новая CRM не приняла"),
 }
+LEADS = {
+    "before": ("moved before", "перенесены раньше"),
+    "closed": ("closed, they stay", "закрытых, остаются"),
+    "unknown": HISTORY["unknown"],
+    "refused": HISTORY["refused"],
+}
 SHOWN = 10
 
 
@@ -91,6 +97,8 @@ def report_lines(words: Words, report: Mapping[str, Any]) -> Iterator[Text]:
         yield from _object(words, name, one)
     for name, one in report["history"].items():
         yield from _history(words, name, one)
+    if report["leads"] is not None:
+        yield from _leads(words, report["leads"])
     yield from _issues(words, report["issues"])
     yield from _not_moved(words, report)
     if report["differences"]:
@@ -191,11 +199,25 @@ def _history(words: Words, name: str, one: Mapping[str, Any]) -> Iterator[Text]:
         if one[key]:
             line += f", {words(*told)}: {words.number(one[key])}"
     yield Text(line, style="yellow" if one["refused"] or one["unknown"] else "")
+    yield from _trouble(words, one)
+
+
+def _trouble(words: Words, one: Mapping[str, Any]) -> Iterator[Text]:
     for row in one["examples"]:
         yield Text(f"    {row['id']}: {row['why']}", style="yellow")
     if one["error"]:
         again = words("not finished, run it again", "не закончено, запустите ещё раз")
         yield Text(f"    {again}. {words.cause(one['error'])}", style="red")
+
+
+def _leads(words: Words, one: Mapping[str, Any]) -> Iterator[Text]:
+    moved = words(f"{words.number(one['moved'])} became deals", f"сделками стали {words.number(one['moved'])}")
+    line = f"  {words.leads(one['old'])}: {moved}"
+    for key, told in LEADS.items():
+        if one[key]:
+            line += f", {words(*told)}: {words.number(one[key])}"
+    yield Text(line, style="yellow" if one["refused"] or one["unknown"] else "")
+    yield from _trouble(words, one)
 
 
 def _sum(words: Words, money: Mapping[str, Any]) -> Iterator[Text]:
@@ -231,6 +253,14 @@ def _not_moved(words: Words, report: Mapping[str, Any]) -> Iterator[Text]:
     if report["leads_left"]:
         many = words.leads(report["leads_left"])
         yield Text(words(f"Not moved: {many} of the classic mode.", f"Не переносятся: {many} классического режима."))
+    elif report["old_leads"] and not report["moved"]:
+        many = words.leads(report["old_leads"])
+        yield Text(
+            words(
+                f"{many} of the classic mode: the open ones become deals of the first stage.",
+                f"{many} классического режима: открытые станут сделками на первой стадии.",
+            )
+        )
     for name, one in report["dictionary"].items():
         if one.get("created_at_kept") is False:
             yield Text(

@@ -18,6 +18,7 @@ for all else:
 | `price`, `currency` | deal, lead | decimal number as text, `1500` or `1500.5`; ISO 4217 |
 | `pipeline`, `stage` | deal, lead | the CRM's ids, together; a lead has no pipeline |
 | `company_name` | lead | text |
+| `closed` | lead | bool, only read: became a deal, or is junk |
 | `responsible` | all | the CRM's user id |
 | `comment`, `source`, `utm_source` … `utm_term` | all | text, where the CRM has such a field of its own |
 | `tags` | where the CRM has tags | tuple of texts |

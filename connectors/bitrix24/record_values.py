@@ -48,6 +48,8 @@ def selected(object: RecordObject, wanted: Iterable[str]) -> list[str]:
             names += PERSON
         elif key == "pipeline" and object == "lead":
             continue
+        elif key == "closed" and object == "lead":
+            names += ["STATUS_ID", "STATUS_SEMANTIC_ID"]
         else:
             names.append(CODES[object].get(key, key))
         if key in ("first_name", "name"):  # to know a stand-in when it is seen
@@ -77,6 +79,8 @@ def _read(row: Row, object: RecordObject, key: str, infos: Infos) -> Any:
         return "" if _stands_in(row, "NAME") else " ".join(filter(None, (text_of(row.get(one)) for one in PERSON)))
     if key == "pipeline":
         return "" if object == "lead" else str(row.get("CATEGORY_ID") or "0")
+    if key == "closed" and object == "lead":
+        return text(row.get("STATUS_SEMANTIC_ID")) in ("S", "F") or row.get("STATUS_ID") in ("CONVERTED", "JUNK")
     code = CODES[object].get(key, key)
     held, info = row.get(code), infos.get(code)
     if key in ("first_name", "name") and _stands_in(row, code):

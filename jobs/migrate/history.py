@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 
 from sqlalchemy import Connection
 
-from connectors.base import Hint, NoteDraft, TaskDraft
+from connectors.base import Draft, Hint, NoteDraft, TaskDraft
 from connectors.errors import ConnectorError, PermanentError, TooEarlyError, UnknownOutcomeError
 from connectors.histories import Entry, Histories
 from connectors.records import RecordObject
@@ -90,8 +90,6 @@ class _Histories:
         self._ready, self._step, self._read, self._tally = ready, step, histories, tally
         self._new = ready.target(step)
         hub = ready.move.settings.hub
-        pairs = ready.sync(step).mapping.pairs
-        self._people = next((one for one in pairs if one.type == "user" and one.name == "responsible"), None)
         self._teller = Teller(ready.old_title, hub.locale, hub.zone, ready.old_users)
 
     async def work(self, held: Held) -> bool:
@@ -171,7 +169,7 @@ class _Histories:
         for one in entries:
             if one.kind != "task" or one.done:
                 continue
-            name, whose = self._name("task", one.id), self._whose(one.responsible)
+            name, whose = self._name("task", one.id), same_user(self._ready, self._step, one.responsible)
             state = kept.get(name, {})
             if state.get("state") == "done":
                 continue
@@ -182,32 +180,9 @@ class _Histories:
             draft = TaskDraft(key, one.text[:ENTRY_CHARS], one.due_at, "", responsible=whose, on=on, to_call=False)
             yield _Piece(name, id, draft, digest_of([one]), sent_at=_sent_at(state))
 
-    def _whose(self, user: str) -> str:
-        """The user of the new CRM, by the dictionary; "" where it names nobody."""
-        if self._people is None or not user:
-            return ""
-        step = self._step
-        try:
-            found = self._people.carry({self._people.end(step.source).key: user}, OTHER[step.source])
-        except NotCarried:
-            return ""
-        return str(found.get(self._people.end(OTHER[step.source]).key) or "")
-
     async def _found(self, held: Held, one: _Piece) -> bool:
-        """Whether a try of which nothing is known has written it. Waits until a look-up proves something."""
-        if one.sent_at is None:
-            return False
-        clock, wait_s = self._ready.clock, max(self._new.look_again_s, default=0.0)
-        passed = (clock.now() - one.sent_at).total_seconds()
-        if 0 <= passed < wait_s:
-            await clock.sleep(wait_s - passed)
-        hint = Hint(one.sent_at)
-        look = partial(self._ready.new_target.find_created, one.draft, hint)
-        try:
-            there = await patiently(look, clock)
-        except TooEarlyError as error:
-            await clock.sleep(error.wait_s)
-            there = await patiently(look, clock)
+        """Whether a try of which nothing is known has written it."""
+        there = await look_up(self._ready, one.draft, one.sent_at) if one.sent_at else None
         if there is None:
             return False
         await self._keep(held, {one.name: _state("done", one, id=there)})
@@ -221,7 +196,7 @@ class _Histories:
             outcomes[one.name] = {"state": ""}
             return
         try:
-            made = await patiently(partial(self._create, one.draft), self._ready.clock)
+            made = await patiently(partial(create, self._ready, one.draft), self._ready.clock)
         except PermanentError as error:
             outcomes[one.name] = _state("refused", one)
             self._tally.refused += 1
@@ -237,14 +212,6 @@ class _Histories:
                 return
             outcomes[one.name] = _state("done", one, id=made)
             self._count(one)
-
-    async def _create(self, draft: NoteDraft | TaskDraft) -> str | None:
-        """None: it may be there. What raises has written nothing."""
-        try:
-            made: str = await self._ready.new_target.create(draft)
-        except UnknownOutcomeError:
-            return None
-        return made
 
     def _count(self, one: _Piece) -> None:
         if isinstance(one.draft, TaskDraft):
@@ -265,6 +232,43 @@ class _Histories:
 
         if states:
             await self._ready.db.write(work)
+
+
+def same_user(ready: Ready, step: Step, user: str) -> str:
+    """The user of the new CRM, by the dictionary; "" where it names nobody."""
+    pairs, to = ready.sync(step).mapping.pairs, OTHER[step.source]
+    pair = next((one for one in pairs if one.type == "user" and one.name == "responsible"), None)
+    if pair is None or not user:
+        return ""
+    try:
+        found = pair.carry({pair.end(step.source).key: user}, to)
+    except NotCarried:
+        return ""
+    return str(found.get(pair.end(to).key) or "")
+
+
+async def look_up(ready: Ready, draft: Draft, sent_at: datetime) -> str | None:
+    """Id of what a try of then has written, None for nothing. Waits until a look-up proves something."""
+    clock, wait_s = ready.clock, max(ready.look_again_s, default=0.0)
+    passed = (clock.now() - sent_at).total_seconds()
+    if 0 <= passed < wait_s:
+        await clock.sleep(wait_s - passed)
+    look = partial(ready.new_target.find_created, draft, Hint(sent_at))
+    try:
+        there: str | None = await patiently(look, clock)
+    except TooEarlyError as error:
+        await clock.sleep(error.wait_s)
+        there = await patiently(look, clock)
+    return there
+
+
+async def create(ready: Ready, draft: Draft) -> str | None:
+    """None: it may be there. What raises has written nothing."""
+    try:
+        made: str = await ready.new_target.create(draft)
+    except UnknownOutcomeError:
+        return None
+    return made
 
 
 def digest_of(entries: Sequence[Entry]) -> str:

@@ -28,13 +28,15 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """`settings` are the hub's with only the syncs of this move. `sample`: records of a kind, 0 for all."""
+    """`settings` are the hub's with only the syncs of this move. `sample`: records of a kind, 0 for all.
+    `leads_synced`: a sync of the configuration keeps the leads of both equal already."""
 
     settings: Settings
     source: str
     target: str
     steps: tuple[Step, ...]
     sample: int = 0
+    leads_synced: bool = False
 
     @property
     def name(self) -> str:
@@ -65,7 +67,8 @@ def plan_move(settings: Settings, source: str, target: str, sample: int = 0) -> 
         step, chosen = _step(settings.syncs, source, target, about)
         steps.append(step)
         syncs[step.sync] = chosen
-    return Move(replace(settings, syncs=syncs), source, target, tuple(steps), sample)
+    synced = any(one.object == "lead" and {one.left, one.right} == {source, target} for one in settings.syncs.values())
+    return Move(replace(settings, syncs=syncs), source, target, tuple(steps), sample, synced)
 
 
 def _step(

@@ -56,12 +56,23 @@ class Ready:
     made: list[Path] = field(default_factory=list)
     chosen: Mapping[RecordObject, Any] | None = None
     old_leads: int = 0
-    """Bitrix24's classic leads, which are not moved."""
+    """Bitrix24's classic leads. `jobs.migrate.leads` moves those that are open."""
+    old_port: RecordPort | None = None
     histories: Histories | None = None
     """Reads what happened around the old CRM's records; None: it cannot be read."""
     old_title: str = ""
     old_users: Mapping[str, str] = field(default_factory=dict)
     new_target: Any = None
+
+    @property
+    def look_again_s(self) -> tuple[float, ...]:
+        """How long after a write of unknown outcome the new CRM is looked into."""
+        return self.target(self.move.steps[0]).look_again_s
+
+    @property
+    def leads_stay(self) -> bool:
+        """A sample leaves leads for later; a sync that keeps them equal needs no move."""
+        return bool(self.old_leads) and (self.chosen is not None or self.move.leads_synced)
 
     def sync(self, step: Step) -> Sync:
         return self.syncs[step.sync]
@@ -110,6 +121,7 @@ async def opened_move(
         await _dictionaries(ready, ends)
         for step in move.steps:
             ready.syncs[step.sync] = await open_sync(move.settings, step.sync, ends)
+        ready.old_port = old.port()
         ready.old_leads = await _leads(ready, old.port())
         yield ready
 

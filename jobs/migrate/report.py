@@ -8,6 +8,7 @@ from typing import Any
 from connectors.histories import PARTS
 from jobs.migrate.comparing import SHOWN, Tally
 from jobs.migrate.history import HistoryTally
+from jobs.migrate.leads import LeadTally
 from jobs.migrate.moving import Moved
 from jobs.migrate.opening import Ready
 from jobs.sync.status import issue_json
@@ -38,16 +39,18 @@ def report_json(
     tallies: Sequence[Tally],
     issues: Sequence[dict[str, Any]],
     histories: Sequence[HistoryTally] = (),
+    leads: LeadTally | None = None,
 ) -> dict[str, Any]:
     """`differences`: how many things are not as they should be; 0 when the move is complete."""
     objects = _objects(tallies)
     finished = all(one.result.state == "done" for one in passes) and len(passes) == len(ready.move.steps)
-    finished = finished and all(one.finished for one in histories)
+    besides: list[HistoryTally | LeadTally] = [*histories, *([leads] if leads else [])]
+    finished = finished and all(one.finished for one in besides)
     return {
         **_head(ready),
         "moved": True,
         "finished": finished,
-        "differences": sum(sum(one.found.values()) for one in tallies) + sum(one.refused for one in histories),
+        "differences": sum(sum(one.found.values()) for one in tallies) + sum(one.refused for one in besides),
         "passes": [
             {
                 "object": one.step.object,
@@ -61,6 +64,7 @@ def report_json(
         "dictionary": dictionary_json(ready),
         "objects": objects,
         "history": {one.object: _history(one) for one in histories},
+        "leads": None if leads is None else asdict(leads),
         "issues": list(issues),
     }
 
@@ -105,8 +109,9 @@ def _head(ready: Ready) -> dict[str, Any]:
         "to": move.target,
         "sample": move.sample,
         "at": ready.clock.now().isoformat(),
-        "not_moved": [*_not_moved(ready), *(["leads"] if ready.old_leads else [])],
-        "leads_left": ready.old_leads,
+        "not_moved": [*_not_moved(ready), *(["leads"] if ready.leads_stay else [])],
+        "old_leads": ready.old_leads,
+        "leads_left": ready.old_leads if ready.leads_stay else 0,
         "history_as_notes": ready.histories is not None,
     }
 
