@@ -287,7 +287,11 @@ def _over_but(conn: Connection, kind: str, name: str, keep: Collection[str], tol
 
 
 def _held(conn: Connection) -> Owed:
-    query = select(func.count(), func.min(t_delivery.c.created_at, type_=t_delivery.c.created_at.type))
+    """Leads, not deliveries: one that is held for several CRMs is decided once."""
+    query = select(
+        func.count(t_delivery.c.lead_id.distinct()),
+        func.min(t_delivery.c.created_at, type_=t_delivery.c.created_at.type),
+    )
     row = conn.execute(query.where(t_delivery.c.state == "held")).one()
     return int(row[0]), row[1]
 

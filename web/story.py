@@ -185,14 +185,15 @@ def _event(event: Mapping[str, Any], hub: Hub, words: Words) -> EventView:
         case "attempt":
             outcome = event["outcome"]
             text = f"{crm(event['connection'], hub, words)}, {words('event.attempt', number=event['number'])}"
-            note = words.known("outcome", outcome)
+            note, took_ms = words.known("outcome", outcome), event["took_ms"]
             if "count" in event:
                 last = words.time(datetime.fromisoformat(event["until"]), seconds=True)
                 note = f"{note}, {words('event.times', n=event['count'], last=last)}"
+                took_ms = None
             tone = (
                 "good" if outcome in ("created", "joined") else "bad" if outcome in ("refused", "gave_up") else "warn"
             )
-            return EventView(at, text, note, event["error"], event["took_ms"], tone, event["calls"])
+            return EventView(at, text, note, event["error"], took_ms, tone, event["calls"])
         case "lead.sent_again":
             said = "; ".join(f"{field}: «{value}»" for field, value in event["data"].items())
             return EventView(at, words("event.lead.sent_again"), said, "", None, "warn", ())

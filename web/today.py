@@ -70,7 +70,7 @@ class _Assembly:
             is_today=is_today,
             number=number,
             tone=self._tone(number, groups),
-            parts=self._parts(groups, number, earlier=is_today),
+            parts=self._parts(grouping.leads_by_kind(groups), number, earlier=is_today),
             status=facts.status,
             groups=groups,
             connections=self._connections(grouping),
@@ -91,11 +91,9 @@ class _Assembly:
             return "bad"
         return "warn"
 
-    def _parts(self, groups: Sequence[Group], number: int, *, earlier: bool) -> list[str]:
-        """`2 failed`, `10 waiting`; nothing when there is only one kind of it."""
-        words, counts = self.words, Counter[str]()
-        for group in groups:
-            counts[group.kind] += group.count
+    def _parts(self, counts: Counter[str], number: int, *, earlier: bool) -> list[str]:
+        """`2 failed`, `10 waiting`."""
+        words = self.words
         if self.facts.status.spooled:
             counts["spooled"] = self.facts.status.spooled
         kinds = ("failed", "unrouted", "pending", "later", "held", "spooled")

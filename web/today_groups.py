@@ -49,6 +49,16 @@ class Grouping:
             if incident.kind in ("connection_down", "token_refused") and incident.recovered_at is None:
                 self.down[incident.connection] = incident
 
+    def leads_by_kind(self, groups: Sequence[Group]) -> Counter[str]:
+        """A lead that waits for two CRMs is one; exact as long as all that is owed was read."""
+        if len(self.facts.owed) < READ_AT_MOST:
+            leads = {(kind_of(row), row.lead_id) for row in self.facts.owed}
+            return Counter({**Counter(kind for kind, _ in leads), "unrouted": len(self.facts.unrouted)})
+        counts = Counter[str]()
+        for group in groups:
+            counts[group.kind] += group.count
+        return counts
+
     def groups(self) -> list[Group]:
         by_key: dict[tuple[str, str, str], list[Any]] = {}
         for row in self.facts.owed:
@@ -71,7 +81,7 @@ class Grouping:
             title=words(f"group.{kind}", crm=self.crm(connection)),
             why=Why(""),
             rows=shown[:SHOWN],
-            count=max(len(shown), self._counted(kind, connection, rows)),
+            count=len(shown) if kind == "held" else max(len(shown), self._counted(kind, connection, rows)),
             oldest=min(row.created_at for row in rows),
             connection=connection,
         )
