@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, tuple_, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
 
 from store.leases import Held, assert_held
 from store.sync_keys import chunks, drop_keys, keep_keys, keys_of, wake_ambiguous
@@ -111,14 +111,18 @@ def of_pairs(conn: Connection, sync: str, pair_ids: Collection[str]) -> dict[str
     return found
 
 
-def dirty(conn: Connection, sync: str, limit: int, after: tuple[str, str] = ("", "")) -> Sequence[Row[Any]]:
-    query = (
-        select(t_sync_record)
-        .where(_R.sync == sync, _R.dirty > 0, tuple_(_R.side, _R.record_id) > after)
-        .order_by(_R.side, _R.record_id)
-        .limit(limit)
-    )
-    return conn.execute(query).all()
+def dirty(conn: Connection, sync: str, limit: int, after: Mapping[str, str]) -> Sequence[Row[Any]]:
+    """Of both sides by halves while both have any, so that both CRMs have something to write. `after`: side -> id."""
+    left = _dirty_of(conn, sync, "left", limit // 2, after)
+    right = _dirty_of(conn, sync, "right", limit - len(left), after)
+    if len(left) == limit // 2 and len(left) + len(right) < limit:
+        left = _dirty_of(conn, sync, "left", limit - len(right), after)
+    return [*left, *right]
+
+
+def _dirty_of(conn: Connection, sync: str, side: str, limit: int, after: Mapping[str, str]) -> Sequence[Row[Any]]:
+    where = (_R.sync == sync, _R.side == side, _R.dirty > 0, _R.record_id > after.get(side, ""))
+    return conn.execute(select(t_sync_record).where(*where).order_by(_R.record_id).limit(limit)).all()
 
 
 def any_known(conn: Connection, sync: str, side: str) -> bool:

@@ -32,14 +32,14 @@ fill a limit of 10 calls/s with answers that take a second; so many batches of r
 async def work_off(run: Run) -> None:
     """Until nothing is due, or only what cannot be done now. Raises Stopped between two batches."""
     for _ in range(SWEEPS):
-        after, passed_over = ("", ""), list[Node]()
+        after, passed_over = dict[str, str](), list[Node]()
         async with Flight(IN_FLIGHT) as flight:
             while True:
                 run.check()
                 rows = await _due(run, after)
                 if not rows:
                     break
-                after = (rows[-1].side, rows[-1].record_id)
+                after |= {row.side: row.record_id for row in rows}  # those of a side come in order
                 # What is read while its pair is being written would be taken for somebody's change back.
                 busy = [row for row in rows if row.pair_id in flight.claimed]
                 passed_over += [(row.side, row.record_id) for row in busy]
@@ -51,11 +51,11 @@ async def work_off(run: Run) -> None:
                 run.check()
                 await _batch(run, flight, await _still_due(run, passed_over[start : start + run.batch]))
                 await flight.landed()
-        if after == ("", ""):
+        if not after:
             return
 
 
-async def _due(run: Run, after: Node) -> Sequence[Row[Any]]:
+async def _due(run: Run, after: Mapping[str, str]) -> Sequence[Row[Any]]:
     return await run.db.read(lambda conn: sync_records.dirty(conn, run.sync.name, run.batch, after))
 
 
