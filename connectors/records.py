@@ -33,13 +33,16 @@ What a CRM cannot write (`RecordField.read_only`) is read all the same.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, Literal, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
 from connectors.doors import Inbound
 from connectors.errors import ConnectorError
 from leads.identity import Key
+
+if TYPE_CHECKING:
+    from connectors.base import Pipeline
 
 RecordObject = Literal["contact", "company", "deal", "lead"]
 OBJECTS: Final[tuple[RecordObject, ...]] = ("contact", "company", "deal", "lead")
@@ -302,6 +305,15 @@ Hooks = Callable[[BaseModel, Inbound], tuple[RecordHint, ...]]
 
 Raises `connectors.doors.Refused` when the sender cannot prove who it is, `Unreadable` when nothing can be made of it.
 `Inbound.path_tail` is what follows the connection's name."""
+
+
+@runtime_checkable
+class RecordPipelines(Protocol):
+    """An open account of which `Target.metadata` tells the stages of what enquiries become there, deal or lead."""
+
+    async def record_pipelines(self, about: RecordObject) -> "tuple[Pipeline, ...] | None":
+        """The stages of that kind of record; None where `metadata` tells them. Raises ConnectorError."""
+        ...
 
 
 @runtime_checkable

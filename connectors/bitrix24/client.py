@@ -20,6 +20,7 @@ from connectors.base import (
     NeededField,
     NoteDraft,
     Opening,
+    Pipeline,
     Rate,
     TaskDraft,
 )
@@ -114,6 +115,9 @@ class Bitrix24Client:
 
     async def metadata(self) -> Metadata:
         return await self._describer.metadata()
+
+    async def record_pipelines(self, about: RecordObject) -> tuple[Pipeline, ...] | None:
+        return None if about == await self._account.record() else await self._describer.pipelines(about)
 
     async def ensure_fields(self, needed: tuple[NeededField, ...], *, create: bool) -> list[NeededField]:
         return await self._describer.missing(needed, create=create)

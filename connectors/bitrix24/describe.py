@@ -38,7 +38,7 @@ class Describer:
         kinds: dict[Kind, Entity] = {"deal": record, "contact": "contact", "company": "company"}
         users, pipelines, fields = await asyncio.gather(
             self._part(self._users()),
-            self._part(self._pipelines(record)),
+            self._part(self.pipelines(record)),
             asyncio.gather(*(self._part(self.fields(entity)) for entity in kinds.values())),
         )
         readable: dict[Kind, tuple[FieldInfo, ...]] = {
@@ -132,7 +132,7 @@ class Describer:
         users = {str(row["ID"]): _user(row) for row in rows if row.get("ID")}
         return tuple(users.values())
 
-    async def _pipelines(self, record: Entity) -> tuple[Pipeline, ...]:
+    async def pipelines(self, record: Entity) -> tuple[Pipeline, ...]:
         if record == "lead":
             await self._account.statuses()
             return (Pipeline(LEADS_PIPELINE, "Leads", self._stages("lead", ""), is_default=True),)

@@ -6,7 +6,7 @@ from typing import Any
 
 from connectors.base import Connector, Metadata
 from connectors.errors import AuthError, ConnectorError
-from connectors.records import RecordField, RecordObject, RecordPort
+from connectors.records import RecordField, RecordObject, RecordPipelines, RecordPort
 from jobs.accounts import account_of
 from jobs.config import Settings
 from jobs.config_syncs import SyncSettings
@@ -88,6 +88,8 @@ async def account_for(settings: Settings, about: RecordObject, opened: Opened, p
         raise
     except ConnectorError:
         metadata = Metadata()
+    if about in ("deal", "lead") and isinstance(opened.target, RecordPipelines):
+        metadata = await _with_stages(metadata, about, opened.target)
     known = account_of(
         opened.connector,
         opened.name,
@@ -103,6 +105,16 @@ async def account_for(settings: Settings, about: RecordObject, opened: Opened, p
     except ConnectorError:
         return known
     return replace(known, fields=tuple(_field(one) for one in fields)) if fields else known
+
+
+async def _with_stages(metadata: Metadata, about: RecordObject, target: RecordPipelines) -> Metadata:
+    try:
+        found = await target.record_pipelines(about)
+    except AuthError:
+        raise
+    except ConnectorError:
+        return metadata
+    return metadata if found is None else replace(metadata, pipelines=found, known=metadata.known | {"pipelines"})
 
 
 def _field(one: RecordField) -> AccountField:

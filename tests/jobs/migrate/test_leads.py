@@ -12,6 +12,8 @@ from tests.jobs.migrate.house import LATER_S, House, house, nobody
 def fill(scene: Any) -> str:
     """A lead of somebody new, one of a contact that moves, one linked to it, one closed."""
     scene.box.crm.simple = False
+    won = scene.put("deal", title="Крыша")
+    scene.box.crm.change("deal", won, {"STAGE_ID": "WON"}, pipeline_too=False)
     known = str(scene.put("contact", first_name="Анна", phones=("+79160000001",)))
     lead = scene.put("lead", title="Окна", first_name="Игорь", phones=("+79160000002",), price="100")
     scene.put("lead", title="Двери", first_name="Анна", phones=("8 916 000-00-01",))
@@ -45,6 +47,8 @@ async def test_open_leads_become_deals_with_their_people_once(tmp_path: Path) ->
         assert [one.hits for one in losing] == [1, 1]
         assert (first.old, first.closed, first.moved + second.moved, second.unknown) == (4, 1, 3, 0), (first, second)
         deals = {row["properties"]["dealname"]: id for id, row in box.records.live["deals"].items()}
+        roof = box.records.live["deals"][deals.pop("Крыша")]["properties"]
+        assert roof["dealstage"] == "closedwon", "the stages of deals are known beside those of leads"
         assert sorted(deals) == ["Двери", "Окна", "Полы"]
         people = {
             box.records.live["contacts"][who]["properties"]["firstname"]: what
