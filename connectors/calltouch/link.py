@@ -106,7 +106,7 @@ class CalltouchLink(ApiLink):
         path = "/calls-service/RestAPI/requests/"
         try:
             tree = await self.http.call("calltouch.requests", "GET", path, writes=False, params=wanted)
-        except PermanentError:
+        except (AuthError, PermanentError):
             return []
         return items({"requests": tree}, "requests") if isinstance(tree, list) else items(tree or {}, "records")
 

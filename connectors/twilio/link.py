@@ -72,8 +72,8 @@ class TwilioLink(ReplyLink):
             async for recording in self._pages("twilio.recordings", "Recordings.json", window, "recordings"):
                 if text(recording, "sid") and text(recording, "call_sid"):
                     yield Parsed(calls=(voice.recording(self._recording_fields(recording), until),))
-        except PermanentError:
-            return  # a subaccount without recordings
+        except (AuthError, PermanentError):
+            return  # a subaccount without recordings, or a key without the right to them
 
     def _call(self, call: Tree, legs: list[Tree], ended: datetime) -> Parsed:
         fields = _fields(call)

@@ -8,6 +8,7 @@ from typing import Any, Final
 from connectors.apilink import PAGES_MAX, ApiLink
 from connectors.base import Rate
 from connectors.doors import Inbound, Parsed
+from connectors.errors import ConnectorError
 from connectors.formfields import dict_of, dicts_of, moment, text_of
 from connectors.links import LinkOpening
 from connectors.typeform.parse import parse
@@ -43,7 +44,10 @@ class TypeformLink(ApiLink):
                 break
         if not found:
             return
-        definition = await self._ask("typeform.form", "", {})
+        try:
+            definition = await self._ask("typeform.form", "", {})
+        except ConnectorError:
+            definition = {}  # only the titles of the questions are missing then
         for response in reversed(found):
             at = moment(response.get("submitted_at"))
             if at is not None and since <= at < until:

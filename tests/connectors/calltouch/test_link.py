@@ -115,13 +115,14 @@ async def test_pages_are_read_to_the_end() -> None:
 
 @virtual
 async def test_an_old_answer_without_pages_and_an_account_without_requests_will_do() -> None:
-    calltouch = Calltouch([CALL], Answer(404, ""))
+    for no_requests in (Answer(404, ""), Answer(403, "")):
+        calltouch = Calltouch([CALL], no_requests)
 
-    def answers(asked: Asked) -> Any:
-        made = calltouch(asked)
-        return made["records"] if isinstance(made, dict) else made
+        def answers(asked: Asked, calltouch: Calltouch = calltouch) -> Any:
+            made = calltouch(asked)
+            return made["records"] if isinstance(made, dict) else made
 
-    assert len(await listed(link(answers), *DAY)) == 1
+        assert len(await listed(link(answers), *DAY)) == 1
     assert await listed(link(lambda _: []), *DAY) == []
 
 

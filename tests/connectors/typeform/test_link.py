@@ -9,7 +9,7 @@ from connectors.links import Lists
 from connectors.typeform import SOURCE
 from tests.support import form_doors as doors
 from tests.support.hub_on_virtual_time import virtual
-from tests.support.vendor_api import Asked, FakeVendor, opened, parsed_of
+from tests.support.vendor_api import Answer, Asked, FakeVendor, opened, parsed_of
 
 NOW = datetime(2026, 1, 5, 14, 0, tzinfo=UTC)
 SAMPLE = next((doors.SAMPLES / "typeform").glob("*.http")).name
@@ -37,6 +37,17 @@ async def test_a_response_of_the_list_is_the_lead_of_the_webhook() -> None:
     assert replace(lead, touch=None) == replace(told, touch=None)
     assert lead.touch is not None
     assert lead.touch.at == datetime(2026, 1, 5, 9, 1, tzinfo=UTC)
+
+
+@virtual
+async def test_titles_that_the_token_may_not_read_hold_up_no_response() -> None:
+    def refuses(asked: Asked) -> Any:
+        return answers(asked) if asked.path.endswith("/responses") else Answer(403, {"code": "FORBIDDEN"})
+
+    made = opened(SOURCE, FakeVendor(refuses), NOW, access_token="token-of-the-tests", form_id="abc12345")
+    (parsed,) = await parsed_of(made, NOW - timedelta(days=1), NOW)
+    (lead,) = parsed.leads
+    assert (lead.name, lead.phones, lead.lead_uid) == ("Octavia Chen", ("+12025550166",), RESPONSE["token"])
 
 
 @virtual
