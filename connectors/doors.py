@@ -220,6 +220,8 @@ class DoorSettings(BaseModel):
     signed_with: ClassVar[tuple[str, ...]] = ()
     keyed_with: ClassVar[tuple[str, ...]] = ()
     sent_from: ClassVar[tuple[str, ...]] = ()
+    reads_with: ClassVar[str] = ""
+    """The setting without which nothing can be read of what the requests merely name; "": they tell all themselves."""
     open_is_usual: ClassVar[bool] = False
     """Browsers send here, and what they could prove anybody could read."""
 

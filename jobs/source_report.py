@@ -13,7 +13,7 @@ from connectors.registry import SOURCES
 from jobs.alert_words import Style
 from jobs.config import Settings
 from jobs.reports import day_window
-from jobs.source_texts import OPEN, in_words, refusal_text, trouble_of
+from jobs.source_texts import OPEN, UNREAD, in_words, refusal_text, trouble_of
 from jobs.try_source import address_of
 from store import activity, refused
 
@@ -48,6 +48,8 @@ class SourceLine:
     refusals: tuple[Refusal, ...] = ()
     dropped: int = 0
     kept: int = 0
+    unread_without: str = ""
+    """The setting that is missing to read what its requests name."""
 
     @property
     def refused(self) -> int:
@@ -65,6 +67,8 @@ class SourceLine:
             refusal_text(style.locale, one.count, one.status, one.reason, style.time(one.first_at, now))
             for one in self.refusals
         ]
+        if self.unread_without:
+            found.append(in_words(style.locale, UNREAD).format(self.unread_without))
         return [*found, in_words(style.locale, OPEN)] if self.is_open else found
 
     def to_json(self, style: Style, now: datetime) -> dict[str, Any]:
@@ -148,4 +152,5 @@ def _line(
         refusals=tuple(Refusal(row.status, row.reason, row.count, row.first_at, row.last_at) for row in tallies),
         dropped=sum(row.dropped for row in tallies),
         kept=kept,
+        unread_without=own.reads_with if own.reads_with and not getattr(own, own.reads_with) else "",
     )

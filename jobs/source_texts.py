@@ -59,6 +59,11 @@ OPEN: Final = (
 )
 
 
+UNREAD: Final = (
+    "set {}: without it nothing can be read of what its requests name",
+    "задайте {}: без него не прочитать заявки, которые запросы только называют",
+)
+
 VENDORS_RU: Final = {
     "Web form": "Форма на сайте",
     "Any form or JSON": "Любая форма или JSON",

@@ -9,6 +9,7 @@ class MetaSettings(FormSettings):
     """A source of type `meta`. `fields` may name own questions of the form by their key."""
 
     signed_with = ("app_secret",)
+    reads_with = "page_token"
 
     app_secret: SecretStr = Field(min_length=1, description="secret of the Meta app: it signs the events")
     verify_token: SecretStr = Field(min_length=1, description="token typed when the webhook is subscribed")

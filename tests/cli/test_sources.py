@@ -24,6 +24,7 @@ SOURCES = f"""
   calls: {{type: mango, title: Линия, vpbx_api_key: key-of-mango-1, vpbx_api_salt: salt-of-mango-1}}
   forms: {{type: cf7, url_token: {OLD}}}
   quiet: {{type: telphin}}
+  ads: {{type: meta, app_secret: secret-of-meta-1, verify_token: word-of-meta-1}}
 """
 
 
@@ -59,6 +60,7 @@ def test_each_source_is_shown_with_address_proofs_and_what_is_wrong(hub: Running
     assert "checks: signature · nothing came yet · today: nothing" in fine.out
     assert "open to anybody who knows the address: set url_token" in fine.out
     assert "today: 1 lead" in fine.out
+    assert fine.out.count("set page_token: without it nothing can be read") == 1
     assert OLD not in fine.out
     assert f"{hub.url}/in/forms/{OLD}" in inside("sources", "--show-secrets", folder=hub.folder).out
     found = {one["name"]: one for one in json.loads(inside("sources", "--json", folder=hub.folder).out)}
