@@ -14,7 +14,6 @@ from connectors.doors import Inbound
 from connectors.sandbox.base import Fault
 from jobs.config import Settings, load
 from store import admin
-from store.inbox_tables import t_inbox_request
 from store.spool import SpoolUnavailable
 from store.tables import t_delivery, t_lead, t_person
 from tests.simulate.virtual import VirtualLoop
@@ -326,8 +325,9 @@ class Schedule:
     async def _until_quiet(self) -> None:
         waited = 0.0
         while waited < QUIET_LIMIT_S:
-            await asyncio.sleep(5.0)
-            waited += 5.0
+            pause = max(5.0, waited / 50)
+            await asyncio.sleep(pause)
+            waited += pause
             if self._is_quiet():
                 return
         self.report.problems.append(f"still owed after {waited} s: {self.world.owed()}")
@@ -335,7 +335,7 @@ class Schedule:
     def _is_quiet(self) -> bool:
         return (
             not self.world.owed()
-            and not self._rows(t_inbox_request)
+            and not self.world.count("inbox_request")
             and all(life.hub and life.hub.spool.waiting == 0 for life in self.workers.values())
         )
 

@@ -35,7 +35,8 @@ SLOW = Pace(
     look_s=60.0,
     mend_s=120.0,
     tidy_s=7200.0,
-    clock_s=5.0,
+    clock_s=15.0,
+    alerts_s=60.0,
 )
 """Looks cost real time, waiting does not: what wakes others at once does so here as well."""
 
@@ -239,6 +240,11 @@ class World:
         """amoCRM's pair as it is in the database, sealed."""
         row = self._watcher.execute("SELECT sealed FROM token WHERE connection = 'amo'").fetchone()
         return bytes(row[0]) if row else b""
+
+    def count(self, rows: str) -> int:
+        """Of `SELECT … FROM rows`."""
+        (found,) = self._watcher.execute(f"SELECT count(*) FROM {rows}").fetchone()
+        return int(found)
 
     def owed(self) -> list[tuple[str, str, str]]:
         """(lead, connection, state and last error) of deliveries that are not done."""
