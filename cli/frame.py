@@ -1,6 +1,7 @@
 """What every command shares: the options, how results are printed, how a failure ends the program."""
 
 import json
+import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 FINE, NOT_FINE, CANNOT_RUN = 0, 1, 2
 CONFIG_VARIABLE = "LEADHUB_CONFIG"
 DEBUG_VARIABLE = "LEADHUB_DEBUG"
+_QUIET = logging.NullHandler()
+"""`serve` writes a log. Of other commands the answer is all: events without their fields would only puzzle."""
 
 ConfigOption = Annotated[
     Path | None,
@@ -112,6 +115,7 @@ def run(command: Callable[[], Any]) -> int:
     """
     from jobs.config_errors import ConfigError
 
+    logging.getLogger().addHandler(_QUIET)
     try:
         command()
     except SystemExit as stop:

@@ -25,6 +25,8 @@ DayOption = Annotated[
 ]
 PENDING = ("ready", "waiting", "claimed")
 SHOWN_REASONS = 12
+FIRST_YEAR, LAST_YEAR = 2000, 2999
+"""Other years are slips of the pen, and near both ends of the calendar there is no day before or after."""
 
 
 def register(app: typer.Typer) -> None:
@@ -53,7 +55,10 @@ def read_day(text: str | None, settings: "Settings") -> date:
     if text is None or text == "today":
         return datetime.now(settings.hub.zone).date()
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
+        if not FIRST_YEAR <= day.year <= LAST_YEAR:
+            raise ValueError(text)
+        return day
     except ValueError:
         raise CannotRun(f"--day {text}: no such day", "write it like 2026-11-24") from None
 

@@ -135,7 +135,7 @@ def test_without_a_database_it_cannot_run(tmp_path: Path) -> None:
     assert not (tmp_path / "var").exists(), "looking makes nothing"
 
 
-@pytest.mark.parametrize("day", ["2026-13-01", "yesterday", "24.11.2026"])
+@pytest.mark.parametrize("day", ["2026-13-01", "yesterday", "24.11.2026", "9999-12-31", "0001-01-01"])
 def test_a_day_that_is_none_cannot_be_asked_for(tmp_path: Path, day: str) -> None:
     ran = inside("status", "--day", day, folder=folder_with_database(tmp_path))
     assert ran.status == 2
