@@ -150,7 +150,7 @@ class Watch:
     @staticmethod
     def _end_with_its_leads(conn: Connection, one: Incident, recovered_at: datetime, now: datetime) -> None:
         """The end is told once, with how many arrived; when that takes long, with how many are still coming."""
-        found = drained(conn, one.connection, recovered_at)
+        found = drained(conn, one.connection, one.opened_at, recovered_at)
         if found.left == 0 or not timedelta(0) <= now - recovered_at < DRAINED_WITHIN:
             data: dict[str, Any] = {"waiting": found.left}
             if found.left == 0 and found.arrived and found.last_at is not None:

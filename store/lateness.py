@@ -47,13 +47,14 @@ class Drained:
     last_at: datetime | None
 
 
-def drained(conn: Connection, connection: str, recovered_at: datetime) -> Drained:
+def drained(conn: Connection, connection: str, opened_at: datetime, recovered_at: datetime) -> Drained:
+    """The lead that showed that the connection is well was delivered a moment before that was known: it counts too."""
     left, _ = on_the_way(conn, connection, recovered_at)
     last = func.max(t_delivery.c.settled_at, type_=t_delivery.c.settled_at.type)
     query = select(func.count(), last).where(
         t_delivery.c.connection == connection,
         t_delivery.c.state == "delivered",
-        t_delivery.c.settled_at >= recovered_at,
+        t_delivery.c.settled_at >= opened_at,
         t_delivery.c.created_at < recovered_at,
     )
     row = conn.execute(query).one()
