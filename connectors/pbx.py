@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address, ip_network
+from math import ceil
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
@@ -198,15 +199,19 @@ def local_time(
 ) -> datetime | None:
     """A vendor's time without a zone -> UTC; None for what is no time.
 
-    Without a `zone` it is that in which the event happened `later_s` after this time, and came at once; if there is
-    none (a late event), it is `usual`.
+    Without a `zone` it is that in which the event happened `later_s` after this time, and came at once. If there is
+    none (a late event), it is `usual`, or where that lies ahead of the arrival, the zone that brings it nearest.
     """
     at = moment(written, NEVER, ZoneInfo(zone or usual))
     if at == NEVER:
         return None
     off = at + timedelta(seconds=later_s) - received_at
     zones = round(off / ZONE_STEP) * ZONE_STEP
-    return at if zone or abs(off) > ZONE_MAX or abs(off - zones) > ON_ITS_WAY else at - zones
+    if zone or abs(off) > ZONE_MAX:
+        return at
+    if abs(off - zones) <= ON_ITS_WAY:
+        return at - zones
+    return at - ceil(off / ZONE_STEP) * ZONE_STEP if off > ON_ITS_WAY else at
 
 
 def web_link(written: str) -> str:

@@ -299,6 +299,8 @@ def test_the_zone_of_the_account_is_found_by_the_clock_or_set() -> None:
     assert only(form("zadarma", fields, received_at=received)).started_at == at(8, 0)
     assert only(form("zadarma", fields, received_at=at(11, 0, 2))).started_at == at(11, 0)
     assert only(form("zadarma", fields, received_at=at(11, 12))).started_at == at(11, 0)
+    late = only(form("zadarma", fields, received_at=at(8, 9, 30)))  # no event tells of what has yet to happen
+    assert late.started_at == at(8, 0)
     assert only(form("zadarma", fields, received_at=received, timezone="Asia/Tokyo")).started_at == at(2, 0)
     ended = {**fields, "event": "NOTIFY_END", "duration": "64", "disposition": "answered"}
     assert only(form("zadarma", ended, received_at=received + timedelta(seconds=64))).started_at == at(8, 0)
