@@ -57,7 +57,7 @@ HISTORY = {
 }
 LEADS = {
     "before": ("moved before", "перенесены раньше"),
-    "closed": ("closed, they stay", "закрытых, остаются"),
+    "closed": ("closed ones, which stay", "закрытых, они остаются"),
     "unknown": HISTORY["unknown"],
     "refused": HISTORY["refused"],
 }

@@ -55,6 +55,11 @@ OpenHistories = Callable[[Any], Histories]
 """(the open Target) -> its histories; shares its client and limiter."""
 
 
+def is_refusal(error: ConnectorError) -> bool:
+    """Whether it is this one thing that the account refuses, and not everything."""
+    return isinstance(error, PermanentError) or (isinstance(error, AuthError) and error.status != 401)
+
+
 class Given:
     """Which lists an account gives, and so what of a history cannot be read: `refused`."""
 
@@ -83,7 +88,7 @@ class Given:
     def _is_refusal(self, parts: tuple[Part, ...], error: ConnectorError) -> bool:
         """A refusal of what the records themselves are not refused: no such list, no rights for it. Also a list that
         has only ever ended in the vendor's own error."""
-        if isinstance(error, PermanentError) or (isinstance(error, AuthError) and error.status != 401):
+        if is_refusal(error):
             return True
         if error.status < 500 or isinstance(error, RateLimitedError) or parts in self._read:
             return False

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from connectors.base import Draft, Hint, NoteDraft, TaskDraft
 from connectors.errors import ConnectorError, PermanentError, TooEarlyError, UnknownOutcomeError
-from connectors.histories import Entry, Histories
+from connectors.histories import Entry, Histories, is_refusal
 from connectors.records import RecordObject
 from jobs.migrate.model import Step
 from jobs.migrate.moving import LEASE_WAIT_S
@@ -197,14 +197,18 @@ class _Histories:
             return
         try:
             made = await patiently(partial(create, self._ready, one.draft), self._ready.clock)
-        except PermanentError as error:
-            outcomes[one.name] = _state("refused", one)
-            self._tally.refused += 1
-            if len(self._tally.examples) < SHOWN:
-                self._tally.examples.append({"id": one.id, "why": error.message})
         except ConnectorError as error:
-            outcomes[one.name] = {"state": ""}
-            stopped.append(error)
+            if isinstance(one.draft, TaskDraft) and is_refusal(error):  # it stands in the note all the same
+                outcomes[one.name] = _state("refused", one)
+                self._tally.tasks_left += 1
+            elif isinstance(error, PermanentError):
+                outcomes[one.name] = _state("refused", one)
+                self._tally.refused += 1
+                if len(self._tally.examples) < SHOWN:
+                    self._tally.examples.append({"id": one.id, "why": error.message})
+            else:
+                outcomes[one.name] = {"state": ""}
+                stopped.append(error)
         else:
             if made is None:
                 unknown.append(one.id)

@@ -164,19 +164,20 @@ def refusing(_params: Any) -> Any:
     raise Refused(400, "INVALID_ARG_VALUE", "no")
 
 
-async def test_a_refused_note_is_told_and_tried_again(tmp_path: Path) -> None:
+async def test_a_refused_note_or_task_is_told_and_tried_again(tmp_path: Path) -> None:
     async with house(tmp_path) as made:
         fill(made.scenes["amocrm"])
         box = made.scenes["bitrix24"].box
         async with made.ready("amocrm", "bitrix24") as ready:
             await move_all(ready, nobody)
-            whole = box.crm.methods["crm.timeline.comment.add"]
-            box.crm.methods["crm.timeline.comment.add"] = refusing
+            names = ("crm.timeline.comment.add", "crm.activity.todo.add")
+            whole = {name: box.crm.methods[name] for name in names}
+            box.crm.methods.update(dict.fromkeys(names, refusing))
             told = await move_histories(ready)
-            assert [(one.written, one.refused) for one in told] == [(0, 1)] * 3
+            assert [(one.written, one.refused, one.tasks_left) for one in told] == [(0, 1, 1)] * 3
             assert told[0].examples
-            box.crm.methods["crm.timeline.comment.add"] = whole
-            assert [one.written for one in await move_histories(ready)] == [1, 1, 1]
+            box.crm.methods.update(whole)
+            assert [(one.written, one.tasks) for one in await move_histories(ready)] == [(1, 1)] * 3
 
 
 def names(conn: Connection) -> list[str]:
