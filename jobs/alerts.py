@@ -74,12 +74,14 @@ class Alerts:
         *,
         local: MemoryIncidents | None = None,
         policy: Policy | None = None,
+        idle_s: float = IDLE_S,
     ) -> None:
         self.store = store
         self.local = local or MemoryIncidents(clock)
         self.channels = {one.name: one for one in channels}
         self.policy = policy or Policy()
         self._clock = clock
+        self._idle_s = idle_s
         self._unsaved: dict[tuple[str, str], Sent] = {}
         self._store_lost_at: float | None = None
         self.round_at = clock.monotonic()
@@ -105,7 +107,7 @@ class Alerts:
                 wait_s = await self.look(one.name)
             except Exception:  # the loop outlives whatever one round ran into
                 log.exception("alert round failed", extra={"event": "alert.round_failed", "channel": one.name})
-                wait_s = IDLE_S
+                wait_s = self._idle_s
             try:
                 async with asyncio.timeout(wait_s):
                     await one.awake.wait()
@@ -145,7 +147,7 @@ class Alerts:
         newest: dict[str, Incident] = {}
         for incident in incidents:
             newest[incident.key] = max(newest.get(incident.key, incident), incident, key=lambda i: i.opened_at)
-        wait_s = IDLE_S
+        wait_s = self._idle_s
         sends: list[tuple[Incident, Notice, Send]] = []
         edits: list[tuple[Incident, Notice, Edit]] = []
         for incident in incidents:

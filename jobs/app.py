@@ -260,7 +260,7 @@ def build_hub(
     spool = Spool(settings.hub.spool_dir, clock, inline=inline_spool)
     channels = alerting.open_channels(settings, clock, transport)
     incidents = StoredIncidents(db, clock)
-    alerts = Alerts(incidents, channels, clock)
+    alerts = Alerts(incidents, channels, clock, idle_s=pace.alerts_s)
     incidents.changed = alerts.wake
     about = {name: about_connection(name, settings) for name in settings.connections}
     reporter = IncidentReporter(incidents, db, clock, about)
