@@ -153,8 +153,16 @@ def _follow(
 
 
 def may_go(sync: Sync, pair: Pair, side: Side, partner: Record) -> bool:
-    """Whether the partner is still as it was agreed on: else somebody works with it, and a person decides."""
-    return unchanged(sync, side, pair.base or {}, partner.values)
+    """Whether the partner is still as it was agreed on: else somebody works with it, and a person decides.
+
+    What the CRM put there by itself when we made it is nobody's work.
+    """
+    base = dict(pair.base or {})
+    for fields in sync.mapping.pairs:
+        if fields.name in base:
+            form = fields.comparable(partner.values, side)
+            base[fields.name] = base[fields.name].seen(form, form)
+    return unchanged(sync, side, base, partner.values)
 
 
 def op_of(sync: Sync, side: Side) -> Removal | None:

@@ -154,6 +154,19 @@ async def test_a_removed_record_does_to_its_partner_what_the_policy_says(
     await stage.quiet(sync)
 
 
+async def test_what_a_crm_put_into_a_record_by_itself_does_not_keep_it_from_being_deleted(stage: Stage) -> None:
+    text = "object: deal\nmatch: []\nfields: {title: title, currency: currency}\n"
+    sync = stage.sync("deal", text=text, deletions="delete")
+    left = stage.left.put("deal", title="Окна")
+    await stage.run(sync)
+    (right,) = stage.right.alive("deal")
+    stage.right.records["deal", right].values["currency"] = "RUB"
+    stage.left.remove("deal", left)
+    await stage.run(sync, full=True)
+    assert not stage.right.alive("deal")
+    await stage.quiet(sync)
+
+
 async def test_a_partner_that_somebody_works_with_is_not_deleted(stage: Stage) -> None:
     sync = stage.sync(deletions="delete")
     left = stage.left.put("contact", first_name="Анна", phones=(PHONE,))
