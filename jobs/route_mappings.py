@@ -12,7 +12,9 @@ from mappings.texts import Locale
 
 def mappings_by_route(settings: Settings, router: Router, connection: str, crm: str) -> dict[str, LeadMapping]:
     """Route name -> mapping for one connection; "" the CRM's preset, for leads whose route is gone."""
-    folder = mappings_folder(settings)
+    folder: Path | None = mappings_folder(settings)
+    if folder is not None and not any(folder.glob("*.yaml")):
+        folder = None  # all are presets, whichever folder it is
     preset = _load_once(f"{crm}-leads", folder, settings.hub.locale)
     found = {"": preset}
     for route in router.routes:
@@ -23,7 +25,7 @@ def mappings_by_route(settings: Settings, router: Router, connection: str, crm: 
 
 
 @lru_cache(256)
-def _load_once(name: str, folder: Path, locale: Locale) -> LeadMapping:
+def _load_once(name: str, folder: Path | None, locale: Locale) -> LeadMapping:
     """Compiling a mapping takes a tenth of a second; a changed file is read at the next start."""
     return load_mapping(name, folder, locale=locale)
 

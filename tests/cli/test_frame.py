@@ -63,7 +63,7 @@ def test_ctrl_c_ends_without_a_traceback(tmp_path: Path) -> None:
     process = subprocess.Popen(command, cwd=tmp_path, env=environment(), stderr=subprocess.PIPE, text=True)
     with open(fifo, "wb"):  # opens when the command has begun to read its configuration
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=30)  # closed before: a signal between opening and reading wakes no reader
     assert process.returncode == 130
     assert "Traceback" not in err
 

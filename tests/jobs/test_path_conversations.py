@@ -190,7 +190,7 @@ async def test_a_hub_killed_while_it_writes_a_note_neither_loses_nor_doubles_it(
         await chat.say("Привет")
         await h.quiet()
         await chat.say("ещё вопрос")
-        h.fault("amocrm", "slow", "/notes", delay_s=5.0)
+        h.fault("amocrm", "slow", "/notes", delay_s=25.0)
         await h.until(lambda: any(row.sent_at for row in h.rows(t_note_duty)), 300.0)
         await h.kill()
         h.calm()

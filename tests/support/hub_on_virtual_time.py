@@ -263,6 +263,7 @@ class VirtualHub:
         assert life.hub is not None
         if to not in self._web:
             self._web[to] = WebApp(life.hub)
+        if not path.startswith("/in/"):
             self._web[to].make_pages()  # there is no other thread on virtual time
         token = LIFE.set(life)
         try:
