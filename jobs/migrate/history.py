@@ -1,5 +1,4 @@
-"""What happened around each moved record, as one note in the new CRM, and its open tasks: written once, whatever is
-interrupted."""
+"""What happened around each moved record as one note in the new CRM, and its open tasks; each written once."""
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
