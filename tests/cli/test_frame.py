@@ -59,7 +59,8 @@ def test_every_place_to_name_the_configuration_works_and_the_nearest_wins(tmp_pa
 def test_ctrl_c_ends_without_a_traceback(tmp_path: Path) -> None:
     fifo = tmp_path / "config.yaml"
     os.mkfifo(fifo)
-    command = [sys.executable, "-m", "cli.main", "check"]
+    heeding = ["env", "--default-signal=INT"]  # what starts the tests in the background may ignore it
+    command = [*heeding, sys.executable, "-m", "cli.main", "check"]
     process = subprocess.Popen(command, cwd=tmp_path, env=environment(), stderr=subprocess.PIPE, text=True)
     with open(fifo, "wb"):  # opens when the command has begun to read its configuration
         process.send_signal(signal.SIGINT)
