@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from connectors.base import Rate
@@ -25,12 +26,14 @@ from leads.clock import Clock
 FRESH, RETRY, BULK = 0, 1, 2
 PRIORITY: ContextVar[int] = ContextVar("priority", default=RETRY)
 
-WINDOW_MARGIN = 1.04
-"""We count when a call leaves, the vendor when it arrives: a wider window absorbs the jitter between."""
+WINDOW_MARGIN = 1.01
+"""A window is wider by this: clocks differ, and the quickest answer seen is seldom the quickest possible."""
+TRIPS_KEPT = 50
+"""Of so many answers the quickest tells how long the way there and back takes at least."""
 COLD_AFTER_S = 4.0
 """After so long without an answer the connections are closed, and the next calls have to open new ones."""
 COLD_START_S = 0.3
-"""That takes them up to so long, so that they arrive close to calls that leave later."""
+"""That takes them up to so long, so that they arrive close to calls that leave later; known when they are answered."""
 FRESH_RESERVE = 8
 """Calls of a bucket that are kept for fresh leads."""
 BURST_S = 0.5
@@ -38,6 +41,19 @@ BURST_S = 0.5
 SLOWEST_FACTOR = 0.1
 RECOVERY_S = 30.0
 """After a refusal the pace is cut, and is whole again after this long without another."""
+
+
+@dataclass(slots=True, eq=False)
+class Turn:
+    """One call that was let through.
+
+    The vendor counts it when it arrives, and only the moments of leaving and of the answer are known here.
+    `counts_at`: the latest moment at which it can have arrived, once it is answered; before that, an estimate.
+    """
+
+    left_at: float
+    counts_at: float
+    cold: bool
 
 
 class Limiter:
@@ -48,9 +64,11 @@ class Limiter:
         self._clock = clock
         self._max_in_flight = max_in_flight
         self._in_flight = 0
-        self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
+        self._waiting: list[tuple[int, int, asyncio.Future[Turn]]] = []
         self._order = itertools.count()
-        self._grants: deque[float] = deque()
+        self._turns: deque[Turn] = deque()
+        """Those of the last window, in the order of leaving."""
+        self._trips: deque[float] = deque(maxlen=TRIPS_KEPT)
         self._level = 0.0
         self._level_at = clock.monotonic()
         self._not_before = 0.0
@@ -63,34 +81,37 @@ class Limiter:
     @asynccontextmanager
     async def turn(self, priority: int | None = None) -> AsyncIterator[None]:
         """Waits for a turn; the call is in flight while the block runs."""
-        await self.acquire(PRIORITY.get() if priority is None else priority)
+        turn = await self.acquire(PRIORITY.get() if priority is None else priority)
         try:
             yield
         finally:
-            self.release()
+            self.release(turn)
 
-    async def acquire(self, priority: int) -> None:
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    async def acquire(self, priority: int) -> Turn:
+        future: asyncio.Future[Turn] = asyncio.get_running_loop().create_future()
         heapq.heappush(self._waiting, (priority, next(self._order), future))
         self._grant()
         try:
-            await future
+            return await future
         except asyncio.CancelledError:
             if future.done() and not future.cancelled():
-                self.release(used=False)
+                self.release(future.result(), used=False)
             raise
 
-    def release(self, *, used: bool = True) -> None:
+    def release(self, turn: Turn, *, used: bool = True) -> None:
         """The call is over; or nothing was called, and the turn is somebody else's."""
         self._in_flight -= 1
         if used:
-            self._answered_at = self._clock.monotonic()
+            now = self._answered_at = self._clock.monotonic()
+            if not turn.cold:  # opening a connection is no part of the way back
+                self._trips.append(now - turn.left_at)
+            turn.counts_at = max(turn.left_at, now - min(self._trips, default=0.0))
         else:
             self.granted -= 1
             if self.rate.leak_per_s:
                 self._level -= 1
-            elif self._grants:
-                self._grants.pop()
+            elif turn in self._turns:
+                self._turns.remove(turn)
         self._grant()
 
     def pause(self, seconds: float, *, slow_down: bool = True) -> None:
@@ -118,25 +139,27 @@ class Limiter:
             room = self.rate.calls - (0 if priority == FRESH else min(FRESH_RESERVE, self.rate.calls // 4))
             return max(wait, (self._level + 1 - room) / leak)
         window = self.rate.per_s * WINDOW_MARGIN / factor
-        while self._grants and self._grants[0] <= now - window:
-            self._grants.popleft()
-        if len(self._grants) >= self.rate.calls:
-            wait = max(wait, self._grants[-self.rate.calls] + window - now)
+        while self._turns and self._turns[0].counts_at <= now - window:
+            self._turns.popleft()
+        if len(self._turns) >= self.rate.calls:
+            counted = sorted(turn.counts_at for turn in self._turns)
+            wait = max(wait, counted[-self.rate.calls] + window - now)
         burst = self.rate.calls * min(0.5, BURST_S / window)
-        if priority != FRESH and len(self._grants) >= burst:
-            wait = max(wait, self._grants[-1] + window / self.rate.calls - now)
+        if priority != FRESH and len(self._turns) >= burst:
+            wait = max(wait, self._turns[-1].left_at + window / self.rate.calls - now)
         return wait
 
-    def _take(self, now: float) -> None:
+    def _take(self, now: float) -> Turn:
         """Counts a call that leaves now. On a cold connection it arrives later than those that follow it."""
+        cold = now - self._answered_at > COLD_AFTER_S
+        turn = Turn(now, now + COLD_START_S if cold else now, cold)
         if self.rate.leak_per_s:
             self._level += 1
         else:
-            cold = now - self._answered_at > COLD_AFTER_S
-            arrives = now + COLD_START_S if cold else now
-            self._grants.append(max(arrives, self._grants[-1]) if self._grants else arrives)
+            self._turns.append(turn)
         self._in_flight += 1
         self.granted += 1
+        return turn
 
     def _grant(self) -> None:
         if self._timer is not None:
@@ -155,8 +178,7 @@ class Limiter:
                 self._timer = loop.call_later(wait, self._grant)
                 return
             future = heapq.heappop(self._waiting)[2]
-            self._take(now)
-            future.set_result(None)
+            future.set_result(self._take(now))
 
 
 Item = TypeVar("Item")
@@ -204,13 +226,13 @@ class Batcher(Generic[Item, Answer]):
     async def _take_turn(self, priority: int) -> None:
         if not self._live():
             return
-        await self._limiter.acquire(priority)
+        turn = await self._limiter.acquire(priority)
         batch = self._take()
         try:
             if batch:
                 await self._run(batch)
         finally:
-            self._limiter.release(used=bool(batch))  # an earlier turn may have taken all items along
+            self._limiter.release(turn, used=bool(batch))  # an earlier turn may have taken all items along
 
     def _live(self) -> bool:
         while self._queue and self._queue[0][3].done():

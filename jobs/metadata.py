@@ -6,7 +6,7 @@ import logging
 
 from connectors.base import Metadata, Target
 from connectors.errors import ConnectorError
-from connectors.limits import FRESH, PRIORITY
+from connectors.limits import FRESH, PRIORITY, RETRY
 from jobs.resolve import Directory
 from leads.clock import Clock
 
@@ -65,7 +65,9 @@ class MetadataCache:
         await asyncio.wait({self._reading}, timeout=READ_WAIT_S)
 
     async def _read(self) -> None:
-        PRIORITY.set(FRESH)  # a few calls that every lead waits for: not behind a backlog
+        # The first time every lead waits for it. Later nobody does: in the middle of a backlog it must take
+        # no fresh lead's place in the limit.
+        PRIORITY.set(FRESH if self._read_at is None else RETRY)
         try:
             metadata = await self._target.metadata()
         except ConnectorError as error:

@@ -9,7 +9,7 @@ from connectors.amocrm.api import AmocrmApi
 from connectors.amocrm.payloads import KEY_FIELD, EntityFields, FieldRef
 from connectors.amocrm.records import Row, field_ref, fields_from, rows_of
 from connectors.errors import AuthError, ConnectorError, PermanentError
-from connectors.limits import FRESH, PRIORITY
+from connectors.limits import FRESH, PRIORITY, RETRY
 
 log = logging.getLogger(__name__)
 
@@ -106,15 +106,19 @@ class AccountFields:
     def _is_reading(self, entity: str) -> bool:
         return entity in self._reading and not self._reading[entity].done()
 
+    def _set_priority(self, entity: str) -> None:
+        """Of a task of its own. All leads wait for the first list; what is read again takes no fresh lead's turn."""
+        PRIORITY.set(RETRY if entity in self._listed else FRESH)
+
     async def _list(self, entity: str) -> list[Row]:
-        PRIORITY.set(FRESH)  # in a task of its own; all leads wait for it, so it does not queue behind a backlog
+        self._set_priority(entity)
         rows = await list_field_rows(self._api, entity)
         self._fields[entity] = fields_from(rows)
         self._listed[entity] = self._api.clock.monotonic()
         return rows
 
     async def _read(self, entity: str) -> None:
-        PRIORITY.set(FRESH)
+        self._set_priority(entity)
         wait_s = FRESH_S
         try:
             if self._api.clock.monotonic() - self._listed.get(entity, float("-inf")) > JUST_READ_S:
