@@ -56,8 +56,6 @@ LINKS: Final[Mapping[RecordObject, tuple[RecordObject, ...]]] = {
     "lead": ("contact", "company"),
 }
 """Which links a record owns; the other direction is the same link seen from the other end."""
-KEY_KINDS: Final = ("phone", "email", "external", "inn", "domain")
-"""What `find` may be asked for: `Key(kind, value)`, canonical (E.164, lower case, digits, bare domain)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +245,10 @@ class RecordPort(Protocol):
         ...
 
     async def find(self, object: RecordObject, keys: Sequence[Key]) -> dict[Key, tuple[str, ...]]:
-        """Ids of the records that have a key, compared after normalising. Keys without any are left out."""
+        """Ids of the records that have a key, compared after normalising. Keys without any are left out.
+
+        Kinds: phone (E.164), email (lower case), external, inn (digits), domain (bare).
+        """
         ...
 
     async def create(self, object: RecordObject, records: Sequence[NewRecord]) -> list[Written]:

@@ -49,7 +49,6 @@ NOTES_APART_S = 0.25
 """Between two looks for notes of conversations that are due."""
 STOP_WAIT_S = 8.0
 STORE_RETRY_S = 0.5
-RECHECK_GRACE_S = 5.0
 
 
 class FollowUps(Protocol):

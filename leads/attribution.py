@@ -17,7 +17,6 @@ __all__ = [
     "CHANNELS",
     "Channel",
     "channel",
-    "click_ids_of",
     "describe_touch",
     "first_touch",
     "last_touch",
@@ -59,13 +58,8 @@ def utm_of(fields: Mapping[str, str]) -> dict[str, str]:
     return _marks(fields.items())[0]
 
 
-def click_ids_of(fields: Mapping[str, str]) -> dict[str, str]:
-    """Click and visitor ids among `fields`, case kept (they are opaque). A `_ga` cookie gives its client id."""
-    return _marks(fields.items())[1]
-
-
 Marks = tuple[dict[str, str], dict[str, str]]
-"""UTM values and click ids."""
+"""UTM values, normalised; click and visitor ids, case kept (they are opaque)."""
 
 
 def _marks(fields: Iterable[tuple[str, str]]) -> Marks:

@@ -17,7 +17,6 @@ PAIR_PARTS: Final = (
     *("left", "right", "type", "several", "direction", "conflict", "on_missing", "required", "default", "when"),
     *("map", "to_left", "to_right", "optional", "decimals"),
 )
-END_PARTS: Final = ("field", "value", "transform")
 EXAMPLE: Final = 'for example: "Город": {left: "Город", right: city, conflict: newest}'
 
 

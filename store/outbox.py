@@ -17,7 +17,6 @@ FRESH_S = 15.0
 """A lead not claimed within this long has become backlog: newer ones go first."""
 
 OPEN_STATES = ("ready", "waiting", "claimed")
-OWED_STATES = (*OPEN_STATES, "held", "dead")
 
 
 # Statements of the hot path are built once: building one costs more than running it.

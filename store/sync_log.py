@@ -123,12 +123,6 @@ def writes_of(
     return conn.execute(query.where(_W.id > after).order_by(_W.id)).all()
 
 
-def count_writes(conn: Connection, pass_id: str) -> dict[tuple[str, str, str], int]:
-    """(op, side, state) -> how many."""
-    query = select(_W.op, _W.side, _W.state, func.count()).where(_W.pass_id == pass_id)
-    return {(op, side, state): n for op, side, state, n in conn.execute(query.group_by(_W.op, _W.side, _W.state))}
-
-
 def drop_writes(conn: Connection, sync: str, state: str, ids: Collection[tuple[str, str]] | None = None) -> None:
     """Of a state, all of the sync or those of some (side, record id)."""
     if ids is None:

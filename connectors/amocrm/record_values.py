@@ -12,7 +12,6 @@ from connectors.records import Record, RecordObject
 from connectors.recordvalues import day_of, is_nothing, moment_of, number_text, price_text, text_of, texts_of, truth_of
 
 ENTITY: Final[Mapping[RecordObject, str]] = {"contact": "contacts", "company": "companies", "deal": "leads"}
-OBJECT_OF: Final[Mapping[str, RecordObject]] = {entity: object for object, entity in ENTITY.items()}
 COLUMNS: Final[Mapping[str, str]] = {
     "name": "name",
     "title": "name",

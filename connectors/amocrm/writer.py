@@ -10,7 +10,6 @@ from connectors.errors import ConnectorError, PermanentError, UnknownOutcomeErro
 from connectors.http import CALL_LOG, CallRecord
 from connectors.limits import Batcher
 
-REFERENCES = frozenset({"contact_id", "deal_id", "company_id"})
 ROUNDS = 5
 """How often a record may be sent again because others in its request were refused; then it goes alone."""
 

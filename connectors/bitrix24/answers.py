@@ -32,7 +32,6 @@ OVERLOAD_S = 3600.0
 BUSY_S = 336.0
 """70 % of the 480 s of operating time that the cloud grants a method in ten minutes."""
 
-EXPIRED = "EXPIRED_TOKEN"
 NO_ACCESS = {
     "INVALID_TOKEN": "the token is not valid",
     "NO_AUTH_FOUND": "no or wrong authorization",

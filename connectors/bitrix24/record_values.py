@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from connectors.base import FieldInfo
 from connectors.bitrix24.fieldkinds import ATTRIBUTES
-from connectors.bitrix24.payloads import Entity, moment
+from connectors.bitrix24.payloads import moment
 from connectors.bitrix24.persons import ORIGINATOR, multifield, number, phone_digits, phone_item
 from connectors.bitrix24.records import text, when
 from connectors.records import Record, RecordObject
@@ -216,7 +216,3 @@ def keys_of(names: Iterable[str], values: Mapping[str, Any], object: RecordObjec
     if {"stage", "pipeline"} & set(found):
         found += [key for key in ("stage", "pipeline") if key in values]
     return tuple(dict.fromkeys(found))
-
-
-def entity_of_object(object: RecordObject) -> Entity:
-    return object

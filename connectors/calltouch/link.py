@@ -18,7 +18,6 @@ from connectors.trees import Tree, items, moment, part, text
 
 PAGE: Final = 1_000
 LONGEST: Final = timedelta(days=28)
-DAY: Final = timedelta(days=1)
 _RUNNING: Final = "callconnected"
 _DATE: Final = re.compile(r"(\d{2})/(\d{2})/(\d{4})(.*)", re.ASCII | re.DOTALL)
 _SAME: Final = (

@@ -28,11 +28,6 @@ class People(Account):
         self._seen(entity, record, is_deleted=True)
         self.happened("delete", entity, record)
 
-    def restore_record(self, entity: str, record_id: str) -> None:
-        record = self.stores[entity].records[record_id]
-        self._seen(entity, record, is_deleted=False)
-        self.happened("restore", entity, record)
-
     def merge(self, entity: str, kept_id: str, gone_id: str) -> None:
         """The kept one takes what it lacks, links included; the other is gone."""
         kept, gone = self.stores[entity].records[kept_id], self.stores[entity].records[gone_id]

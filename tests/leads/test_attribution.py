@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from leads.attribution import (
     CHANNELS,
     channel,
-    click_ids_of,
     describe_touch,
     first_touch,
     last_touch,
@@ -143,7 +142,8 @@ def test_click_ids_keep_their_case_and_ga_cookies_give_the_client_id() -> None:
         "roistat": "9",
         "yclid": "null",
     }
-    assert click_ids_of(fields) == {"gclid": "AbC_1", "client_id": "111.222", "_ym_uid": "176", "roistat_visit": "9"}
+    expected = {"gclid": "AbC_1", "client_id": "111.222", "_ym_uid": "176", "roistat_visit": "9"}
+    assert touch(fields).click_ids == expected
 
 
 @pytest.mark.parametrize(
