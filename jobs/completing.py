@@ -7,7 +7,8 @@ from typing import Any
 
 from connectors.base import KINDS, Target
 from connectors.errors import PermanentError
-from jobs.deliver import Drafts, Run
+from jobs.deliver import Run
+from jobs.drafts import Drafts
 
 UNTOUCHED = timedelta(minutes=2)
 """A deal that changed later than this after it was made is in somebody's hands: it is not moved any more."""
@@ -16,7 +17,7 @@ Entry = Mapping[str, str]
 
 @dataclass(slots=True)
 class Completing:
-    """One record. `incomplete`: entries as `jobs.deliver.Dropped.to_json` makes them."""
+    """One record. `incomplete`: entries as `jobs.drafts.Dropped.to_json` makes them."""
 
     run: Run
     target: Target

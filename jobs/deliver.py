@@ -1,25 +1,23 @@
 """One claimed delivery: look up or write each record in turn, and say how it ended.
 
 The order is contact, company, deal, note, task: what a manager needs to call comes first.
-Before the first byte of a write leaves, the intent is stored under our fence; so whoever
-takes over knows exactly which writes have an unknown outcome, and an owner that lost its
-lease cannot write at all. A write with unknown outcome is looked up by the vendor's recipe
-before it may be sent again.
+Before the first byte of a write leaves, the intent is stored under our fence, together with
+that of the write that follows it: contact and deal, then note and task. So whoever takes over
+knows which writes may have happened, and an owner that lost its lease cannot write at all.
+A write with unknown outcome is looked up by the vendor's recipe before it may be sent again.
 """
 
 import asyncio
 import contextlib
 import dataclasses
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Protocol
 
 from connectors.base import (
     Capabilities,
     CompanyDraft,
     ContactDraft,
-    DealDraft,
     DealState,
     Draft,
     Hint,
@@ -29,6 +27,7 @@ from connectors.base import (
 from connectors.errors import AuthError, ConnectorError, PermanentError, UnknownOutcomeError
 from jobs.checkpoints import Checkpoint
 from jobs.companies import Companies
+from jobs.drafts import Drafts, Dropped, Planner
 from jobs.lesser import leave_out
 from jobs.progress import Progress, SentTimes, kind_of, next_look
 from leads.clock import Clock
@@ -44,72 +43,6 @@ class LookLater(Exception):
     def __init__(self, at: datetime) -> None:
         super().__init__(at)
         self.at = at
-
-
-class Hold(Exception):
-    """Nobody is to get it before `until`."""
-
-    def __init__(self, until: datetime, why: str) -> None:
-        super().__init__(why)
-        self.until = until
-        self.why = why
-
-
-@dataclass(frozen=True, slots=True)
-class Dropped:
-    """A value that the CRM has no room for; the note carries it."""
-
-    field: str
-    value: str
-    why: str
-    where: str = ""
-    """File and line of the mapping that names the field."""
-    optional: bool = False
-
-    def to_json(self) -> dict[str, str]:
-        return {"field": self.field, "value": self.value, "why": self.why, "where": self.where}
-
-
-@dataclass(frozen=True, slots=True)
-class Drafts:
-    """Everything that is to be written for one lead, resolved for one CRM."""
-
-    contact: ContactDraft
-    deal: DealDraft
-    note: Callable[[str, tuple[Dropped, ...]], Draft]
-    """(deal id, what was dropped) -> the note."""
-    task: Callable[[str, str], Draft | None]
-    """(deal id, its responsible) -> the call task."""
-    call: Callable[[str, str], Draft] | None = None
-    """(deal id, its responsible) -> the phone call that the lead is; None where it is none, or the CRM logs none."""
-    company: CompanyDraft | None = None
-    company_id: str = ""
-    """The company's record, when it is known already."""
-    dropped: tuple[Dropped, ...] = ()
-    labels: Mapping[str, str] = field(default_factory=dict)
-    """Field id -> as the mapping calls it."""
-
-
-class Planner(Protocol):
-    """Knows mapping, assignment and repeat policy of the route; `jobs.planning` is the real one."""
-
-    async def user_for(self, deal: DealState | None) -> tuple[str, str]:
-        """(user id, reason) for a new deal; decided once, stored. Raises Hold."""
-        ...
-
-    def repeat_mode(self, deal: DealState | None) -> str:
-        """ "new", "note" or "reopen"."""
-        ...
-
-    async def drafts(self, progress: Progress) -> Drafts: ...
-
-    def without(self, draft: Draft, refused: tuple[str, ...], *, bare: bool) -> tuple[Draft, tuple[Dropped, ...]]:
-        """The draft without the refused fields, or the bare minimum; and what was left out."""
-        ...
-
-    def reopen_to(self) -> tuple[str, str]:
-        """Pipeline and stage of a reopened deal."""
-        ...
 
 
 @dataclass(slots=True)
@@ -145,9 +78,16 @@ class Run:
     arrived_at: datetime | None = None
     _dropped: list[Dropped] = field(default_factory=list)
     _links: list[tuple[str, str, str]] = field(default_factory=list)
+    _next: tuple[Kind, ...] = ()
+    """What is going to be sent soon: said together with what is sent now, so that one commit does for all."""
+    _said: set[Kind] = field(default_factory=set)
+    """Of these it is stored already that they may have been sent."""
 
     def __post_init__(self) -> None:
         self.progress = Progress.from_json(self.claimed.progress)
+        for kind, step in self.progress.steps.items():
+            if step.unknown and step.sent_at is not None:  # they were sent together: their waits run together
+                self.sent_times.elapsed_s(self.claimed.id, kind, step.sent_at)
 
     async def deliver(self) -> Result:
         try:
@@ -169,6 +109,7 @@ class Run:
                 progress.user, progress.user_reason = await self.planner.user_for(existing)
         drafts = await self.planner.drafts(progress)
         self._drop(drafts.dropped)
+        self._next = ("deal",) if progress.mode == "new" else ()
         if not contact_id:
             contact_id = await self._contact(drafts.contact)
         self._link("contact", self.claimed.person.id, contact_id)
@@ -232,12 +173,14 @@ class Run:
 
     async def _extras(self, drafts: Drafts, deal_id: str) -> bool:
         """Call, note and task; False when the deal shows nothing of this lead. A call on an open deal needs no note."""
+        task = drafts.task(deal_id, self.progress.user)
+        self._next = ("note",) if task is None else ("note", "task")
         told = await self._ensure_extra(drafts.call(deal_id, self.progress.user)) if drafts.call else ""
         if not told or self.progress.mode == "new" or self._dropped:
             told = await self._ensure_extra(drafts.note(deal_id, tuple(self._dropped))) or told
         if told:
             self.arrived_at = self.arrived_at or self.clock.now()
-        if (task := drafts.task(deal_id, self.progress.user)) is not None:
+        if task is not None:
             await self._ensure_extra(task)
         return bool(told)
 
@@ -364,7 +307,7 @@ class Run:
         step = self.progress.step(kind)
         step.sent_at = self.clock.now()
         try:
-            await self.intend(self.progress)
+            await self._say(kind, step.sent_at)
         except Exception:
             step.sent_at = None  # not one byte left
             raise
@@ -382,6 +325,17 @@ class Run:
         await self.checkpoint("written")
         step.sent_at = None
         return made
+
+    async def _say(self, kind: Kind, now: datetime) -> None:
+        """Stores that `kind` may be sent from now on, and so may what comes next; once for each sending."""
+        if kind in self._said:
+            self._said.discard(kind)
+            return
+        steps = self.progress.steps
+        soon = {one: steps[one] for one in self._next if one != kind and not steps[one].id and not steps[one].unknown}
+        sent = {one: dataclasses.replace(step, sent_at=now) for one, step in soon.items()}
+        await self.intend(dataclasses.replace(self.progress, steps={**steps, **sent}))
+        self._said |= soon.keys()
 
     async def _enrich(self, contact_id: str, draft: ContactDraft) -> None:
         """New phones and e-mails go to the contact that was there; a failure here never costs the lead."""

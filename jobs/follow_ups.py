@@ -12,7 +12,8 @@ from connectors.errors import AuthError, ConnectorError
 from connectors.limits import BULK, PRIORITY
 from jobs.checkpoints import passed
 from jobs.completing import Completing
-from jobs.deliver import LookLater, Planner, Run
+from jobs.deliver import LookLater, Run
+from jobs.drafts import Planner
 from jobs.metadata import MetadataCache
 from jobs.progress import Progress, SentTimes
 from leads.clock import Clock

@@ -18,7 +18,7 @@ LAST_RESORT: Mapping[type, tuple[tuple[str, ...], ...]] = {
 
 
 class Without(Protocol):
-    """The draft as it would be sent, and what that leaves out: `jobs.deliver.Planner.without`."""
+    """The draft as it would be sent, and what that leaves out: `jobs.drafts.Planner.without`."""
 
     def __call__(self, draft: Draft, refused: tuple[str, ...], *, bare: bool) -> tuple[Draft, Any]: ...
 

@@ -14,7 +14,8 @@ from connectors.errors import (
     TooEarlyError,
 )
 from jobs.breaker import Breaker
-from jobs.deliver import Hold, LookLater, Result, Run
+from jobs.deliver import LookLater, Result, Run
+from jobs.drafts import Hold
 from jobs.progress import earliest_look
 from jobs.reporting import Reporter
 from leads import retry

@@ -24,7 +24,8 @@ from connectors.limits import BULK, FRESH, PRIORITY, RETRY
 from jobs.breaker import Breaker
 from jobs.checkpoints import Checkpoint, passed
 from jobs.companies import Companies
-from jobs.deliver import Planner, Run
+from jobs.deliver import Run
+from jobs.drafts import Planner
 from jobs.leasing import LeaseKeeper
 from jobs.outcomes import Outcomes
 from jobs.pace import NORMAL, Pace

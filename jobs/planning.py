@@ -10,7 +10,7 @@ from typing import Any, cast
 from sqlalchemy import Connection, select
 
 from connectors.base import CallDraft, DealState, Disposition, Draft, Kind, Metadata, NoteDraft, TaskDraft
-from jobs.deliver import Drafts, Dropped, Hold
+from jobs.drafts import Drafts, Dropped, Hold
 from jobs.metadata import MetadataCache
 from jobs.progress import Progress
 from jobs.resolve import Resolved, resolve
@@ -72,7 +72,7 @@ class Planning:
 
 
 class LeadPlan:
-    """Keeps `jobs.deliver.Planner` for one claimed delivery."""
+    """Keeps `jobs.drafts.Planner` for one claimed delivery."""
 
     def __init__(self, shared: Planning, held: Held, claimed: Claimed) -> None:
         self._shared = shared

@@ -19,7 +19,7 @@ from connectors.base import (
     Stage,
     TaskDraft,
 )
-from jobs.deliver import Dropped
+from jobs.drafts import Dropped
 from jobs.typed_values import typed
 from leads.assignment import CrmUserRef, resolve_user
 from mappings.engine import Drafted, DraftedRecord, DraftedTask, Drawn, one_line

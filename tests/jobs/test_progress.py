@@ -3,8 +3,7 @@
 from datetime import UTC, datetime
 
 from connectors.base import KINDS, CallDraft
-from jobs.deliver import kind_of
-from jobs.progress import Progress, Step
+from jobs.progress import Progress, Step, kind_of
 from store.tables import to_us
 
 AT = datetime(2026, 11, 24, 11, 17, tzinfo=UTC)

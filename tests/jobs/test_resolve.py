@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.base import DealDraft, FieldInfo, Kind, Metadata, NoteDraft, Pipeline, Stage, TaskDraft
-from jobs.deliver import Dropped
+from jobs.drafts import Dropped
 from jobs.mapping_check import check_mapping
 from jobs.resolve import Directory, Resolved, resolve
 from mappings.engine import build
