@@ -396,6 +396,23 @@ async def test_a_restart_with_leads_owed_is_told_of_and_over_when_they_have_arri
 
 
 @virtual
+async def test_what_was_said_to_be_sent_together_waits_together_after_a_kill() -> None:
+    async with hub() as h:
+        await warm(h)
+        h.fault("amocrm", "hang", match="POST /api/v4/contacts", delay_s=60.0)
+        lead = await h.post("site", guest(1))
+        await h.until(lambda: "contact" in h.delivery(lead).progress, 5.0)
+        assert {"contact", "deal"} <= h.delivery(lead).progress.keys()
+        assert "task" not in h.delivery(lead).progress
+        await h.kill()
+        h.calm()
+        await h.wait(60.0)
+        await h.start()
+        assert await h.until(lambda: h.delivery(lead).state == "delivered", 120.0) < 45.0  # amoCRM's recipe: 35 s
+        assert len(h.amocrm.contacts) == len(h.amocrm.deals) == 2
+
+
+@virtual
 async def test_a_double_that_shows_later_is_told_of_until_a_person_removes_one() -> None:
     capabilities = AMOCRM.capabilities(AMOCRM.settings(base_url="http://amo.test", access_token="x"))
     assert capabilities.recheck_s, "amoCRM's recipe looks once more after a repeated write"
