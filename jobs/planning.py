@@ -156,8 +156,9 @@ class LeadPlan:
     def _answered_by(self) -> str:
         """The colleague who took the call: as the source's `extensions` name him, else the vendor's own word."""
         call = self._claimed.lead.call
-        if call is None or not call.answered:
-            return ""
+        return self._colleague(call) if call is not None and call.answered else ""
+
+    def _colleague(self, call: Call) -> str:
         known = self._shared.calls.get(self._claimed.lead.source, NO_CALLS).extensions
         return known.get(call.extension) or known.get(call.employee) or call.employee
 
@@ -171,12 +172,9 @@ class LeadPlan:
 
     def _decide(self, settings: AssignSettings, metadata: Metadata, loads: LoadFacts, now: datetime) -> Decision:
         lead = self._claimed.lead
-        users = None
-        if "users" in metadata.known:
-            users = [CrmUserRef(user.id, user.name, user.email, user.active) for user in metadata.users]
         facts = AssignFacts(
             now=now,
-            users=users,
+            users=_users(metadata),
             load=loads.load,
             previous_user=loads.previous_user,
             answered_by=self._answered_by(),
@@ -199,7 +197,7 @@ class LeadPlan:
     async def drafts(self, progress: Progress) -> Drafts:
         shared, lead = self._shared, self._claimed.lead
         now = shared.clock.now()
-        _, directory = await shared.metadata.get()
+        metadata, directory = await shared.metadata.get()
         mapping = shared.mappings.get(self._claimed.route) or shared.mappings[""]
         number, company_id = 1, ""
         company_key = _company_key(lead.company)
@@ -226,7 +224,7 @@ class LeadPlan:
             deal=resolved.deal,
             note=partial(self._note, resolved, progress),
             task=partial(self._task, drafted.task if with_task else None, due_at, progress),
-            call=partial(self._call, call, progress) if call and self._logs_calls else None,
+            call=partial(self._call, call, progress, metadata) if call and self._logs_calls else None,
             company=resolved.company,
             company_id=company_id,
             dropped=resolved.dropped,
@@ -241,8 +239,11 @@ class LeadPlan:
     def _logs_calls(self) -> bool:
         return "call" in self._shared.creates
 
-    def _call(self, call: Call, progress: Progress, deal_id: str, user: str) -> Draft:
+    def _call(self, call: Call, progress: Progress, metadata: Metadata, deal_id: str, user: str) -> Draft:
+        """Of the colleague who talked, or dialled, whoever the deal belongs to."""
         lead = self._claimed.lead
+        spoke = call.answered or call.direction == "out"
+        colleague = assignment.resolve_user(self._colleague(call), _users(metadata)) if spoke else None
         return CallDraft(
             key=f"{lead.id}-call",
             deal_id=deal_id,
@@ -255,7 +256,7 @@ class LeadPlan:
             ring_s=call.ring_s or 0,
             disposition=cast(Disposition, call.disposition),
             recording_url=call.recording_url,
-            responsible=user,
+            responsible=colleague.id if colleague is not None and colleague.active else user,
             employee=call.employee or call.extension,
             text=call_line(call, self._shared.hub.locale),
         )
@@ -308,6 +309,13 @@ class LeadPlan:
             first_touch=first,
             last_touch=lead.touch,
         )
+
+
+def _users(metadata: Metadata) -> list[CrmUserRef] | None:
+    """None where they could not be read."""
+    if "users" not in metadata.known:
+        return None
+    return [CrmUserRef(user.id, user.name, user.email, user.active) for user in metadata.users]
 
 
 def _only(user: str) -> AssignSettings:

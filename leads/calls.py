@@ -97,7 +97,6 @@ def call_of(events: Iterable[CallEvent]) -> Call:
     by_trust = [*reversed(telling), *others]
     talked = [one for one in by_trust if one.disposition == "answered" or one.state == "talking"]
     answered_at = min((one.answered_at for one in known if one.answered_at), default=None)
-    started_at = min((at for one in known if (at := one.started_at or one.at)), default=None)
     who = talked if disposition in ("answered", "") and talked else by_trust
     return Call(
         state=max((one.state for one in known), key=RANKS.__getitem__, default=""),
@@ -106,7 +105,7 @@ def call_of(events: Iterable[CallEvent]) -> Call:
         line=_number(one.line for one in by_trust),
         extension=_first(one.extension for one in who) or _first(one.extension for one in by_trust),
         employee=_first(one.employee for one in who) or _first(one.employee for one in by_trust),
-        started_at=started_at,
+        started_at=_started(known),
         answered_at=answered_at,
         ended_at=max((one.ended_at for one in known if one.ended_at), default=None),
         ring_s=max((one.ring_s for one in known if one.ring_s is not None), default=None),
@@ -139,6 +138,18 @@ def _place(event: CallEvent) -> tuple[Any, ...]:
     """A total order by content alone: time of the vendor, then state, then whatever tells two apart."""
     at = event.at or event.ended_at or event.answered_at or event.started_at
     return (at is None, at.timestamp() if at else 0.0, RANKS[event.state], event.event_id, str(event.to_json()))
+
+
+def _started(known: Sequence[CallEvent]) -> datetime | None:
+    """As told, else reckoned back from the talk and the hang-up: they may be all that came yet."""
+    told = [at for one in known if (at := one.started_at or (one.at if one.state == "ringing" else None))]
+    return min(told or [at for one in known if (at := _reckoned(one))], default=None)
+
+
+def _reckoned(one: CallEvent) -> datetime | None:
+    if one.state != "ended" or not (end := one.ended_at or one.at):
+        return one.answered_at or one.at
+    return end - timedelta(seconds=(one.talk_s or 0) + (one.ring_s or 0))
 
 
 def _direction(by_trust: Sequence[CallEvent]) -> str:

@@ -53,6 +53,18 @@ NO_ACCESS = {
     "METHOD_CONFIRM_DENIED": "an administrator denied the method",
     "PORTAL_DELETED": "the portal does not exist any more",
 }
+RIGHTS = {
+    "ACCESS_DENIED",
+    "ALLOWED_ONLY_INTRANET_USER",
+    "INSUFFICIENT_SCOPE",
+    "INVALID_SCOPE",
+    "METHOD_CONFIRM_DENIED",
+    "METHOD_CONFIRM_WAITING",
+    "USER_ACCESS_ERROR",
+    "WRONG_AUTH_TYPE",
+    "WRONG_LICENSE",
+}
+"""The token is good and may not do this: told as 403 by the documents and as 401 by the vendor's source; 403 to us."""
 ALIVE_S, ABSENT_S = 60.0, 3600.0
 """A page instead of an answer, so shortly after an answer: it is this method that is not there, not the portal. So long
 that is believed."""
@@ -155,7 +167,8 @@ class Interpreter:
             case "ERROR_METHOD_NOT_FOUND":
                 return MethodMissingError("the portal does not know the method", operation, status)
         if code in NO_ACCESS or (code == "ACCESS_DENIED" and status in (401, 403)):
-            return AuthError(f"{NO_ACCESS.get(code, 'access denied')} ({code})", operation, status)
+            counted = 403 if code in RIGHTS else status
+            return AuthError(f"{NO_ACCESS.get(code, 'access denied')} ({code})", operation, counted)
         if not code and any(part in text.lower() for part in _SAYS_NO_ACCESS):
             return AuthError("access denied", operation, status)
         if code in BROKEN or status >= 500 or "sql query error" in text.lower():

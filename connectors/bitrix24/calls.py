@@ -1,4 +1,4 @@
-"""A call in the portal: by telephony where an application may, else as an activity, else as a comment."""
+"""A call in the portal: by telephony where the portal lets us, else as an activity, else as a comment."""
 
 import asyncio
 import logging
@@ -66,7 +66,7 @@ class Calls:
     async def create(self, draft: CallDraft) -> str:
         """Id of the activity; `C_5` for comment 5 where the portal takes no call activities."""
         await self._account.record()  # whose ids are plain ones
-        if draft.responsible and not self._portal.by_webhook and self._clock.monotonic() >= self._without_until:
+        if draft.responsible and self._clock.monotonic() >= self._without_until:
             try:
                 return await self._by_telephony(draft)
             except NoTelephonyError as error:
@@ -77,9 +77,7 @@ class Calls:
     async def find(self, draft: CallDraft) -> str | None:
         """By each way that `create` may have taken."""
         await self._account.record()
-        asked = [self._writer.find_activity(draft), self._find_comment(draft)]
-        if not self._portal.by_webhook:
-            asked.insert(0, self._find_finished(draft))
+        asked = (self._find_finished(draft), self._writer.find_activity(draft), self._find_comment(draft))
         for found in await asyncio.gather(*asked):
             if found:
                 return found
@@ -87,8 +85,6 @@ class Calls:
 
     async def attach(self, key: str, url: str) -> bool:
         """Only telephony's own calls take a recording; attaching once more replaces it."""
-        if self._portal.by_webhook:
-            return False
         await self._account.record()
         try:
             found = await self._finished(key)

@@ -85,7 +85,7 @@ def call_of(kind: Kind | None, fields: Fields, settings: UisSettings, region: st
         direction=direction,
         client=_client(fields, direction, region),
         line=_line(fields, direction, region).outside,
-        extension=employee.extension,
+        extension=employee.extension or fields.get("employee_id", ""),
         employee=fields.get("employee_full_name", ""),
         at=at,
         started_at=started,

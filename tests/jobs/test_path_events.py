@@ -159,8 +159,10 @@ async def test_who_answered_is_responsible_and_needs_no_task() -> None:
 
 
 @virtual
-async def test_calls_of_and_to_somebody_known_are_logged_on_his_open_deal() -> None:
-    async with hub(config(ALL, sources=f"{MANGO}, site: {{type: webform}}")) as h:
+async def test_calls_of_and_to_somebody_known_are_logged_on_his_open_deal_as_of_who_talked() -> None:
+    pbx = MANGO.replace('"type": "mango"', '"type": "mango", "extensions": {"101": "1010102"}')
+    route = "  - {from: ['*'], to: [amo], assign: {strategy: fixed, users: [1010101]}}"
+    async with hub(config(route, sources=f"{pbx}, site: {{type: webform}}")) as h:
         await h.post("site", {"phone": "+79990001122", "comment": "жду звонка"})
         await h.post("site", {"phone": "+79990005566", "comment": "и я"})
         await h.quiet()
@@ -170,6 +172,8 @@ async def test_calls_of_and_to_somebody_known_are_logged_on_his_open_deal() -> N
         assert (len(h.amocrm.deals), len(h.amocrm.contacts)) == (2, 2)
         assert sorted(call["note_type"] for call in h.amocrm.calls.values()) == ["call_in", "call_out"]
         assert {call["entity_id"] for call in h.amocrm.calls.values()} == {int(one) for one in h.amocrm.deals}
+        assert {deal["responsible_user_id"] for deal in h.amocrm.deals.values()} == {1010101}
+        assert {call["params"]["call_responsible"] for call in h.amocrm.calls.values()} == {1010102}
 
 
 @virtual

@@ -48,6 +48,23 @@ def test_who_answered_how_long_and_where_the_recording_is() -> None:
     assert call.final
 
 
+@pytest.mark.parametrize(
+    ("events", "started"),
+    [
+        ((HANGUP, SUMMARY), 9),
+        ((SUMMARY, RECORD), 9),
+        ((ANSWER, SUMMARY, RECORD), 9),
+        ((DESK, SUMMARY), 3),
+        ((CallEvent("cdr", "8", "ended", talk_s=0, ring_s=20, disposition="missed", ended_at=at(60)),), 40),
+        ((HANGUP,), 60),
+    ],
+)
+def test_a_call_whose_beginning_has_not_come_did_not_begin_at_its_end(
+    events: tuple[CallEvent, ...], started: float
+) -> None:
+    assert call_of(events).started_at == at(started)
+
+
 @given(st.lists(EVENTS, max_size=7).flatmap(lambda one: st.tuples(st.just(one), st.permutations(one))))
 def test_order_means_nothing(both: tuple[list[CallEvent], list[CallEvent]]) -> None:
     assert call_of(both[0]) == call_of(both[1])

@@ -51,7 +51,7 @@ class Vendor:
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
         method, body = request.url.path.rpartition("/")[2], json.loads(request.content)
-        assert body.pop("auth") == "access"
+        assert body.pop("auth", "access") == "access"
         self.asked.append((method, body))
         answer = self.answers.get(method, MISSING)
         answer = next(answer) if isinstance(answer, Iterator) else answer
@@ -146,6 +146,7 @@ async def test_a_call_stays_logged_when_its_belongings_are_refused(vendor: Vendo
 
 NO_TELEPHONY = [
     {"error": "insufficient_scope", "error_description": "higher privileges", "status": 403},
+    {"error": "insufficient_scope", "error_description": "higher privileges", "status": 401},
     {"error": "WRONG_AUTH_TYPE", "error_description": "denied", "status": 403},
     {"error": "ACCESS_DENIED", "error_description": "Access denied", "status": 403},
     MISSING,
@@ -239,13 +240,23 @@ async def on_a_deal(client: Bitrix24Client) -> CallDraft:
     return replace(CALL, deal_id=deal_id, contact_id=contact_id, started_at=SystemClock().now())
 
 
-async def test_a_webhook_never_asks_for_telephony(portal: Portal) -> None:
+async def test_a_webhook_asks_for_telephony_once_and_is_refused_it(portal: Portal) -> None:
     client = portal.open()
     draft = await on_a_deal(client)
     made = await client.create(draft)
     assert portal.sandbox.activities[made]["ORIGIN_ID"] == draft.key
+    await client.create(replace(draft, key="other"))
+    assert portal.methods().count(STATISTIC) == 1
+    assert portal.methods().count(REGISTER) == 1
     assert await client.find_created(draft, HINT) == made
-    assert not any("telephony" in method or "voximplant" in method for method in portal.methods())
+
+
+async def test_a_webhook_that_is_let_in_uses_telephony(vendor: Vendor) -> None:
+    vendor.answers |= {REGISTER: {"CALL_ID": "a1"}, FINISH: {"CRM_ACTIVITY_ID": 99}}
+    given = Bitrix24Settings.model_validate({"webhook_url": f"{SITE}/rest/1/s/", "record": "deal", "max_batch": 1})
+    client = Bitrix24Client(Opening("b24", given, SystemClock(), MemoryTokens({})))
+    assert await client.create(CALL) == "99"
+    assert vendor.methods()[:3] == [STATISTIC, REGISTER, FINISH]
 
 
 @pytest.mark.parametrize("kind", ["reset", "reset_after", "500_after", "truncated"])

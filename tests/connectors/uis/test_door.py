@@ -41,6 +41,7 @@ EXPECTED = {
         employee="Анна Орлова",
         at=at(9, 0, 9),
         answered_at=at(9, 0, 9),
+        extension="55001",
         extra={"employee_id": "55001", "call_source": "va"},
     ),
     "in-answered-3-finished": ParsedCall(
@@ -59,6 +60,7 @@ EXPECTED = {
         ring_s=9,
         talk_s=71,
         disposition="answered",
+        extension="55001",
         extra={"employee_id": "55001", "scenario": "Основной", "call_source": "va"},
     ),
     "in-answered-4-record": ParsedCall(
@@ -71,6 +73,7 @@ EXPECTED = {
         employee="Анна Орлова",
         at=at(9, 1, 40),
         recording_url="https://app.example.test/system/media/talk/3100000001/abc/",
+        extension="55001",
         extra={"employee_id": "55001"},
     ),
     "in-lost": ParsedCall(
@@ -184,8 +187,9 @@ def test_an_outgoing_call_is_of_the_one_who_was_called() -> None:
     assert (made.direction, made.client, made.line) == ("out", "+79990002211", "+74950000303")
 
 
-def test_the_extension_is_the_employees_short_number() -> None:
-    assert event(event="talk_start", employee_phone_number="101").extension == "101"
+def test_the_extension_is_the_employees_short_number_else_his_id() -> None:
+    assert event(event="talk_start", employee_phone_number="101", employee_id="7").extension == "101"
+    assert event(event="talk_start", employee_id="7").extension == "7"
     assert event(event="talk_start", employee_phone_number="79990000001").extension == ""
 
 
