@@ -1,8 +1,10 @@
 """Fetches the recording of a call: from the vendor's own hosts, or from a public address that it named."""
 
 import asyncio
+import re
 import socket
-from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection, Mapping
+from functools import partial
 from ipaddress import IPv6Address, IPv6Network, ip_address
 from typing import Final
 from urllib.parse import urljoin, urlsplit
@@ -14,8 +16,11 @@ from connectors.http import VendorHttp, retry_after_s
 from leads.clock import Clock
 
 REDIRECTS_MAX: Final = 4
+CONTINUED_MAX: Final = 20
+"""So often the rest of one recording is asked for, each time only if more of it came."""
 NOT_READY: Final = frozenset((202, 204, 425))
 _REDIRECTS: Final = frozenset((301, 302, 303, 307, 308))
+_RANGE: Final = re.compile(r"bytes (\d+)-\d+/(\d+)")
 _NAT64: Final = IPv6Network("64:ff9b::/96")
 
 
@@ -61,7 +66,8 @@ async def download(
 
     `own` are the vendor's origins: they alone get `headers` and `data`, and they alone may be private addresses (a PBX
     in the house). Redirects are followed, each target checked anew. Raises RetryableError while there is no recording
-    yet (`not_ready`: statuses by which this vendor says so), PermanentError when there is none (any more).
+    yet (`not_ready`: statuses by which this vendor says so), PermanentError when there is none (any more). The
+    bytes are all of them, or end with a RetryableError: what breaks off is continued where the vendor can do so.
     """
     target = urljoin(http.base_url, url)
     async with http.limiter.turn():
@@ -73,7 +79,10 @@ async def download(
             if not ours:
                 await _check_peer(operation, response)
             if response.status_code not in _REDIRECTS:
-                return await _recording(operation, response, ours=ours, not_ready=not_ready, clock=clock)
+                kind, total = await _recording(operation, response, ours=ours, not_ready=not_ready, clock=clock)
+                whose = headers if ours else None
+                rest = partial(_rest, http, operation, target, whose, total=total, ours=ours)
+                return kind, _bytes(response, operation, total, rest if total is not None and method == "GET" else None)
             await response.aclose()
             target = urljoin(target, response.headers.get("location", ""))
             if response.status_code != 307 and response.status_code != 308:
@@ -89,7 +98,8 @@ async def _send(
     headers: Mapping[str, str] | None,
     data: Mapping[str, str] | None,
 ) -> httpx.Response:
-    request = http.client.build_request(method, url, headers={"Accept": "*/*", **(headers or {})}, data=data)
+    said = {"Accept": "*/*", "Accept-Encoding": "identity", **(headers or {})}
+    request = http.client.build_request(method, url, headers=said, data=data)
     try:
         return await http.client.send(request, stream=True, auth=None)
     except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
@@ -103,11 +113,12 @@ async def _recording(
     ours: bool,
     not_ready: Collection[int],
     clock: Clock,
-) -> tuple[str, AsyncIterator[bytes]]:
+) -> tuple[str, int | None]:
+    """Content type, and of how many bytes it is where that is told. Raises ConnectorError for what is no recording."""
     status = response.status_code
     kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     if status in (200, 206) and kind not in ("text/html", "application/json", "text/plain"):
-        return kind or "application/octet-stream", _bytes(response, operation)
+        return kind or "application/octet-stream", _total(response)
     await response.aclose()
     if status in not_ready or status in NOT_READY or (status == 200 and kind in ("application/json", "text/plain")):
         raise RetryableError("the recording is not there yet", operation, status)
@@ -123,14 +134,62 @@ async def _recording(
     raise PermanentError("there is no recording at this address", operation, status, gone=status in (404, 410))
 
 
-async def _bytes(response: httpx.Response, operation: str) -> AsyncGenerator[bytes]:
-    try:
-        async for chunk in response.aiter_bytes():
-            yield chunk
-    except (httpx.HTTPError, OSError) as error:
-        raise RetryableError(f"the recording broke off: {type(error).__name__}", operation) from error
-    finally:
+def _total(response: httpx.Response) -> int | None:
+    """The length of the whole; None where nobody tells, or where it is sent in another form."""
+    if response.headers.get("content-encoding", "identity") != "identity":
+        return None
+    part = _RANGE.match(response.headers.get("content-range", ""))
+    length = part[2] if part else response.headers.get("content-length", "")
+    return int(length) if length.isdecimal() else None
+
+
+async def _bytes(
+    response: httpx.Response,
+    operation: str,
+    total: int | None,
+    rest: Callable[[int], Awaitable[httpx.Response]] | None,
+) -> AsyncGenerator[bytes]:
+    """`rest`: asks for what follows after so many bytes. Half of a recording never looks like all of it."""
+    count = 0
+    for _ in range(CONTINUED_MAX):
+        before, why = count, "too short"
+        try:
+            async for chunk in response.aiter_bytes():
+                count += len(chunk)
+                yield chunk
+        except (httpx.HTTPError, OSError) as error:
+            why = type(error).__name__
+        else:
+            if count and (total is None or count >= total):
+                return
+        finally:
+            await response.aclose()
+        if rest is None or count == before:
+            break
+        response = await rest(count)
+    raise RetryableError(f"the recording broke off: {why}" if count else "the recording is still empty", operation)
+
+
+async def _rest(
+    http: VendorHttp,
+    operation: str,
+    url: str,
+    headers: Mapping[str, str] | None,
+    start: int,
+    *,
+    total: int | None,
+    ours: bool,
+) -> httpx.Response:
+    """What follows after `start` bytes of the same recording; RetryableError where the vendor cannot tell it apart."""
+    async with http.limiter.turn():
+        response = await _send(http, operation, "GET", url, {**(headers or {}), "Range": f"bytes={start}-"}, None)
+    if not ours:
+        await _check_peer(operation, response)
+    part = _RANGE.match(response.headers.get("content-range", ""))
+    if response.status_code != 206 or part is None or (int(part[1]), int(part[2])) != (start, total):
         await response.aclose()
+        raise RetryableError("the recording broke off and is not continued", operation, response.status_code)
+    return response
 
 
 async def _check(operation: str, url: str, *, resolves: bool) -> None:

@@ -83,7 +83,7 @@ def failed_copies(conn: Connection, since: datetime) -> dict[str, tuple[int, dat
     """Source -> how many recordings since then were tried in vain to be copied, the oldest, the last error."""
     columns = t_call_recording.c
     query = select(columns.source, columns.at, columns.copy_error).where(
-        columns.copy_state.in_(("owed", "failed")), columns.copy_error != "", columns.at >= since
+        columns.copy_state.in_(("owed", "failed", "too_large")), columns.copy_error != "", columns.at >= since
     )
     found: dict[str, tuple[int, datetime, str]] = {}
     for row in conn.execute(query.order_by(columns.at)):

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import httpx
@@ -43,15 +43,38 @@ class House:
 
 @pytest_asyncio.fixture
 async def house() -> AsyncIterator[House]:
-    vendor = FakeVendor(lambda asked: ANSWERS[asked.path])
+    def answer(asked: Asked) -> Any:
+        found = ANSWERS[asked.path]
+        return found(int(asked.headers.get("range", "bytes=0-")[6:-1])) if callable(found) else found
+
+    vendor = FakeVendor(answer)
     async with serve(vendor) as url:
         made = House(url, vendor)
         yield made
         await made.http.close()
 
 
-ANSWERS: dict[str, Answer] = {
-    "/rec.mp3": Answer(200, b"sound" * 1000),
+SOUND = b"sound" * 1000
+WHOLE = str(len(SOUND))
+
+
+def part(start: int, stop: int, begins: int | None = None, of: str = WHOLE, **headers: str) -> Answer:
+    """Of a vendor that cuts off what it promised; `begins`: where it says that the part begins."""
+    said = {"content-length": str(len(SOUND) - start), **headers}
+    if start or begins is not None:
+        said["content-range"] = f"bytes {start if begins is None else begins}-4999/{of}"
+    return Answer(206 if "content-range" in said else 200, SOUND[start:stop], said)
+
+
+ANSWERS: dict[str, Answer | Callable[[int], Answer]] = {
+    "/rec.mp3": Answer(200, SOUND),
+    "/cut": lambda start: part(start, start + 1700),
+    "/part": lambda start: part(start, start + 1700, begins=start, **{"content-length": str(min(1700, 5000 - start))}),
+    "/always-the-same": Answer(200, SOUND[:100], {"content-length": WHOLE}),
+    "/stuck": lambda start: part(start, min(start + 1700, 2000)),
+    "/elsewhere": lambda start: part(start, start + 1700, begins=start + 1) if start else part(0, 1700),
+    "/another": lambda start: part(start, start + 1700, of="5001") if start else part(0, 1700),
+    "/nothing": Answer(200, b""),
     "/once": Answer(302, b"", {"location": "/rec.mp3"}),
     "/round": Answer(302, b"", {"location": "/round"}),
     "/inside": Answer(302, b"", {"location": "http://127.0.0.1:1/secrets"}),
@@ -66,12 +89,26 @@ ANSWERS: dict[str, Answer] = {
 
 
 async def test_a_recording_comes_whole_and_with_its_type(house: House) -> None:
-    assert await sound(await house.fetch("/rec.mp3")) == ("audio/mpeg", b"sound" * 1000)
+    assert await sound(await house.fetch("/rec.mp3")) == ("audio/mpeg", SOUND)
     assert house.vendor.last.headers["authorization"] == SECRET["authorization"]
 
 
+@pytest.mark.parametrize("path", ["/cut", "/part"])
+async def test_what_breaks_off_is_continued(house: House, path: str) -> None:
+    assert await sound(await house.fetch(path)) == ("audio/mpeg", SOUND)
+    assert [one.headers.get("range") for one in house.vendor.asked] == [None, "bytes=1700-", "bytes=3400-"]
+    assert {one.headers["authorization"] for one in house.vendor.asked} == {SECRET["authorization"]}
+
+
+@pytest.mark.parametrize("path", ["/always-the-same", "/stuck", "/elsewhere", "/another", "/nothing"])
+async def test_half_a_recording_is_none_and_is_not_asked_for_without_end(house: House, path: str) -> None:
+    with pytest.raises(RetryableError):
+        await sound(await house.fetch(path))
+    assert len(house.vendor.asked) <= 3
+
+
 async def test_a_redirect_at_home_keeps_the_keys(house: House) -> None:
-    assert (await sound(await house.fetch("/once")))[1] == b"sound" * 1000
+    assert (await sound(await house.fetch("/once")))[1] == SOUND
     assert [one.headers.get("authorization") for one in house.vendor.asked] == [SECRET["authorization"]] * 2
 
 
