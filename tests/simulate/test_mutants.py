@@ -7,11 +7,11 @@ import pytest
 from tests.simulate import schedule
 from tests.simulate.mutants import MUTANTS
 
-SEEDS = (5, 7, *range(1, 61))
-"""The first two catch nearly all, as the code is now."""
+SEEDS = (5, 4, *range(1, 61))
+"""The first two catch all, as the code is now."""
 HARDER: dict[str, dict[str, object]] = {
     "no_second_look": {"KINDS": ("504_late",)},
-    "lease_without_fencing": {"TWO_WORKERS": 1.0},
+    "lease_without_fencing": {"TWO_WORKERS": 1.0, "TROUBLES": {"freeze": 1, "fault": 1}, "KINDS": ("429",)},
 }
 """What these bugs need is rare otherwise: `schedule`'s weights instead of its own."""
 
