@@ -60,6 +60,7 @@ async def _send(settings: "Settings", names: list[str]) -> dict[str, str]:
     from connectors.errors import ConnectorError
     from connectors.notify import Notice
     from jobs.alerting import open_channels
+    from jobs.trouble import trouble
     from leads.clock import SystemClock
 
     states = open_channels(settings, SystemClock(), lambda _vendor: None)
@@ -71,7 +72,7 @@ async def _send(settings: "Settings", names: list[str]) -> dict[str, str]:
                 await state.channel.send(Notice(text, topic="leadhub test"))
                 found[state.name] = ""
             except ConnectorError as error:
-                found[state.name] = str(error)
+                found[state.name] = trouble(error, state.style.locale, who=state.name).text
         await state.channel.close()
     return found
 

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -27,6 +27,17 @@ PROBLEM_WORDS = {
     "no_source": ("without source", "без источника"),
     "no_responsible": ("without responsible user", "без ответственного"),
 }
+
+
+OWN_WORDS = {
+    "held as spam": "отложено как спам",
+    "an earlier lead of this person goes first": "сначала дойдёт прежний лид этого человека",
+    "under way": "в работе",
+    "not tried yet": "ещё не отправляли",
+    "in the spool beside the database": "в файле рядом с базой",
+    "no route matches": "нет подходящего маршрута",
+}
+"""What the ledger says of a lead, in Russian."""
 
 
 def register(app: typer.Typer) -> None:
@@ -75,16 +86,14 @@ def _asked(settings: "Settings", day: date, days: int) -> "tuple[DayAudit, list[
 
 
 def _show(settings: "Settings", found: "DayAudit", lines: "list[LedgerLine]") -> None:
-    from datetime import datetime
-
     from cli.words import Words, console
 
     words, out = Words.of(settings), console()
-    today = datetime.now(settings.hub.zone).date()
-    for line in audit_lines(words, found, today):
+    now = datetime.now(settings.hub.zone)
+    for line in audit_lines(words, found, now.date()):
         out.print(line)
     for entry in lines:
-        for line in _ledger_lines(words, entry, today):
+        for line in _ledger_lines(words, entry, now):
             out.print(line)
 
 
@@ -133,29 +142,38 @@ def _connection_lines(words: "Words", one: "ConnectionAudit") -> "Iterator[Text]
             )
 
 
-def _ledger_lines(words: "Words", line: "LedgerLine", today: date) -> "Iterator[Text]":
+def _ledger_lines(words: "Words", line: "LedgerLine", now: datetime) -> "Iterator[Text]":
     from rich.text import Text
 
+    def time(at: str) -> str:
+        return words.time(datetime.fromisoformat(at), now, seconds=True)
+
     yield Text()
-    head = Text(f"{line.source}, {words.day(line.day, today)}: ", style="bold")
+    head = Text(f"{line.source}, {words.day(line.day, now.date())}: ", style="bold")
     head.append(f"{words('received', 'получено')} {line.received}", style="not bold")
     if line.repeats:
-        head.append(words(f" (and {line.repeats} repeats)", f" (и {line.repeats} повторов)"), style="not bold")
+        repeats = words.count(line.repeats, ("repeat", "repeats"), ("повтор", "повтора", "повторов"))
+        head.append(words(f" (and {repeats})", f" (и {repeats})"), style="not bold")
     yield head
     yield from _records(words("in the CRM", "в CRM"), line.in_crm)
     yield from _records(words("joined to an open deal", "добавлено к открытой сделке"), line.merged)
     for entry in line.waiting:
-        why = words.cause(entry["why"]) if entry["why"] else ""
+        why = _own(words, entry["why"])
         where = f"{entry['lead_id']} {entry['connection']}".rstrip()
         since = words("since", "с")
-        yield Text(f"  {words('waiting', 'ждёт')}: {where}: {why}, {since} {entry['since'][:19]}Z", style="yellow")
+        yield Text(f"  {words('waiting', 'ждёт')}: {where}: {why}, {since} {time(entry['since'])}", style="yellow")
     for entry in line.refused:
         where = f"{entry['lead_id']} {entry['connection']}".rstrip()
-        yield Text(f"  {words('refused', 'не принято')}: {where}: {words.cause(entry['reason'])}", style="red")
+        why = _own(words, entry["reason"])
+        yield Text(f"  {words('refused', 'не принято')}: {where}: {why}", style="red")
     for entry in line.discarded:
         yield Text(f"  {words('discarded', 'снято')}: {entry['lead_id']}: {entry['reason']}")
     for away in line.turned_away:
-        yield Text(f"  {words('turned away', 'не впущено')}: {away['at'][:19]}Z, {away['status']}: {away['reason']}")
+        yield Text(f"  {words('turned away', 'не впущено')}: {time(away['at'])}, {away['status']}: {away['reason']}")
+
+
+def _own(words: "Words", text: str) -> str:
+    return words(text, OWN_WORDS[text]) if text in OWN_WORDS else words.cause(text)
 
 
 def _records(title: str, entries: list[dict[str, Any]]) -> "Iterator[Text]":

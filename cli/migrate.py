@@ -111,7 +111,7 @@ def _in_crms(
     settings: "Settings", move: "Move", work: "Callable[[Ready], Awaitable[dict[str, Any]]]"
 ) -> dict[str, Any]:
     """What `work` makes of both CRMs, opened. Raises CannotRun."""
-    from cli.opened import with_database
+    from cli.opened import crm_failed, with_database
     from connectors.errors import ConnectorError
     from jobs.migrate.opening import opened_move
     from jobs.sync.opening import CannotSync
@@ -126,8 +126,10 @@ def _in_crms(
         return with_database(settings, opened, make=True)
     except MappingError as error:
         raise CannotRun(str(error), "the dictionary of the move is in mappings/sync/") from error
-    except (CannotSync, ConnectorError) as error:
+    except CannotSync as error:
         raise CannotRun(str(error), "leadhub check --live says more") from error
+    except ConnectorError as error:
+        raise crm_failed(settings, error) from error
 
 
 def _tell(settings: "Settings", move: "Move", report: "Mapping[str, Any]", *, as_json: bool) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 from cli.frame import CannotRun, using_database
 
 if TYPE_CHECKING:
+    from connectors.errors import ConnectorError
     from jobs.config import Settings
     from store.db import Database
 
@@ -26,6 +27,13 @@ def with_database(
         if make:
             admin.upgrade(settings.database_url)
         return asyncio.run(_opened(settings.database_url, work))
+
+
+def crm_failed(settings: "Settings", error: "ConnectorError", before: str = "") -> CannotRun:
+    """What a command that needs several CRMs raises when one of them fails."""
+    from jobs.trouble import trouble
+
+    return CannotRun(before + trouble(error, settings.hub.locale).text, "leadhub check --live says which and why")
 
 
 async def _opened(url: str, work: "Callable[[Database], Awaitable[Answer]]") -> Answer:

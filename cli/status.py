@@ -136,8 +136,7 @@ def reasons(words: "Words", found: "DayStatus", owners: dict[str, bool]) -> "Ite
         if held:
             yield Text(_until_morning(words, connection, held, found))
     for incident in found.refused:
-        crm = words.crm(incident.connection)
-        told = words(f"{crm} refuses the token. ", f"{crm} не принимает токен. ")
+        told = f"{words.crm(incident.connection)}: {words.cause(incident.cause)}. "
         yield Text(told + text_of(access_todo(incident, words.style)), style="red")
     stopped = [group for group in found.groups if group.state not in PENDING]
     for group in stopped[:SHOWN_REASONS]:

@@ -132,7 +132,7 @@ def _named(settings: "Settings", name: str) -> list[str]:
 
 
 def _run(settings: "Settings", name: str, wish: "Wish") -> "PassResult":
-    from cli.opened import actor, with_database
+    from cli.opened import actor, crm_failed, with_database
     from cli.sync_progress import Shown
     from cli.words import Words
     from connectors.errors import ConnectorError
@@ -157,8 +157,10 @@ def _run(settings: "Settings", name: str, wish: "Wish") -> "PassResult":
         words = Words.of(settings)
         warn(words(f"stopped; goes on where it was: {again}", f"прервано; продолжить с того же места: {again}"))
         raise typer.Exit(130) from None
-    except (CannotSync, ConnectorError, MappingError) as error:
+    except (CannotSync, MappingError) as error:
         raise CannotRun(f"{name}: {error}", "leadhub check --live says more") from error
+    except ConnectorError as error:
+        raise crm_failed(settings, error, f"{name}: ") from error
 
 
 def _tell_results(settings: "Settings", results: "list[tuple[str, PassResult]]", name: str, *, as_json: bool) -> None:

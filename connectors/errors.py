@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+NO_SUCH_HOST = "ConnectError: no such host"
+NOT_TRUSTED = "ConnectError: no trusted certificate"
+
 
 @dataclass(eq=False)
 class ConnectorError(Exception):

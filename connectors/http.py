@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib.util
+import socket
 import ssl
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -14,7 +15,14 @@ from typing import Any
 
 import httpx
 
-from connectors.errors import ConnectorError, RetryableError, TooEarlyError, UnknownOutcomeError
+from connectors.errors import (
+    NO_SUCH_HOST,
+    NOT_TRUSTED,
+    ConnectorError,
+    RetryableError,
+    TooEarlyError,
+    UnknownOutcomeError,
+)
 from connectors.limits import Limiter
 from connectors.transport import StackedTransport
 from leads.clock import Clock
@@ -63,10 +71,22 @@ Interpret = Callable[[str, httpx.Response, bool], Any]
 
 def classify_exception(exc: Exception, operation: str, *, writes: bool) -> ConnectorError:
     """Transport failure -> outcome. Only a failure before any byte left is safe to repeat."""
-    text = type(exc).__name__
+    text = _text_of(exc)
     if isinstance(exc, NEVER_SENT) or not writes:
         return RetryableError(text, operation)
     return UnknownOutcomeError(text, operation)
+
+
+def _text_of(exc: Exception) -> str:
+    """The kind of the failure; of what only a person can mend also which it is."""
+    cause: BaseException | None = exc
+    while cause is not None:
+        if isinstance(cause, socket.gaierror):
+            return NO_SUCH_HOST
+        if isinstance(cause, ssl.SSLError):
+            return NOT_TRUSTED
+        cause = cause.__cause__ or cause.__context__
+    return type(exc).__name__
 
 
 async def _only_while_ours(event: str, _info: Mapping[str, Any]) -> None:

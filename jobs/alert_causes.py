@@ -2,17 +2,28 @@
 
 import re
 
-from connectors.errors import AuthError, ConnectorError, NoAccessError, PermanentError, RateLimitedError
+from connectors.errors import (
+    NO_SUCH_HOST,
+    NOT_TRUSTED,
+    AuthError,
+    ConnectorError,
+    NoAccessError,
+    PermanentError,
+    RateLimitedError,
+)
 
 CODES = frozenset(
     {
         "timeout",
         "network",
+        "no_host",
+        "untrusted",
         "rate_limited",
         "flood",
         "unreadable",
         "token",
         "rights",
+        "unpaid",
         "no_access",
         "validation",
         "field",
@@ -33,6 +44,7 @@ CODES = frozenset(
 
 _TIMEOUTS = ("ReadTimeout", "ConnectTimeout", "WriteTimeout", "PoolTimeout", "TimeoutError")
 _NETWORK = ("ConnectError", "ReadError", "WriteError", "CloseError", "RemoteProtocolError", "OSError", "ProxyError")
+_ACCESS = {401: "token", 402: "unpaid", 403: "rights"}
 _FLOOD = "blocked as a flood"
 _NO_ACCESS = re.compile(r"\bno (\w+) in the settings of source\b|\b(\w+) is not set\b")
 _STATUS = re.compile(r"\bHTTP (\d{3})\b")
@@ -45,7 +57,7 @@ def cause_of(error: ConnectorError) -> str:
         case NoAccessError():
             return code_of(str(error))
         case AuthError():
-            return "rights" if error.status == 403 else "token"
+            return _ACCESS.get(error.status, "token")
         case RateLimitedError():
             return "flood" if _FLOOD in error.message else "rate_limited"
         case PermanentError(gone=True):
@@ -56,7 +68,7 @@ def cause_of(error: ConnectorError) -> str:
         return f"http_{error.status}"
     if error.status:
         return "unreadable"
-    return "timeout" if error.message in _TIMEOUTS else "network"
+    return code_of(error.message) or "network"
 
 
 def is_code(cause: str) -> bool:
@@ -75,10 +87,12 @@ def code_of(cause: str) -> str:
     status = _STATUS.search(cause)
     if status and status.group(1)[0] == "5":
         return f"http_{status.group(1)}"
-    if status and status.group(1) in ("401", "403"):
-        return "token" if status.group(1) == "401" else "rights"
+    if status and int(status.group(1)) in _ACCESS:
+        return _ACCESS[int(status.group(1))]
     if status and status.group(1) == "429":
         return "rate_limited"
+    if NO_SUCH_HOST in cause or NOT_TRUSTED in cause:
+        return "no_host" if NO_SUCH_HOST in cause else "untrusted"
     if any(name in cause for name in _TIMEOUTS):
         return "timeout"
     if any(name in cause for name in _NETWORK):

@@ -89,19 +89,23 @@ def _connection_down(incident: Incident, style: Style, now: datetime) -> Lines:
 
 
 def _token_refused(incident: Incident, style: Style, now: datetime) -> Lines:
-    rights = incident.cause == "rights"
     return [
-        style.say("token_refused_rights" if rights else "token_refused", crm=crm_of(incident, style)),
+        style.say(f"token_refused{_access(incident)}", crm=crm_of(incident, style)),
         f"{waiting_line(incident, style, now)}.",
         access_todo(incident, style),
     ]
 
 
+def _access(incident: Incident) -> str:
+    """`_rights`, `_unpaid`; "" for a token that is not taken at all."""
+    return f"_{incident.cause}" if incident.cause in ("rights", "unpaid") else ""
+
+
 def access_todo(incident: Incident, style: Style) -> str:
     """What gives the access back, in one line with its command; HTML."""
     check = as_code("leadhub check --live")
-    if incident.cause == "rights":
-        return style.say("token_refused_todo_rights", where=check)
+    if _access(incident):
+        return style.say(f"token_refused_todo{_access(incident)}", where=check)
     if incident.data.get("oauth") is False:
         return style.say("token_refused_todo_key", where=check)
     login = f"leadhub auth {incident.connection}"

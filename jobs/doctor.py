@@ -5,7 +5,7 @@ import os
 import shutil
 import socket
 import stat
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
@@ -16,7 +16,7 @@ import httpx
 from sqlalchemy import Connection, func, select, text
 
 from connectors.base import Opening
-from connectors.errors import AuthError, ConnectorError
+from connectors.errors import ConnectorError
 from connectors.registry import CONNECTORS
 from jobs.alerting import open_channels
 from jobs.config import Settings
@@ -25,14 +25,13 @@ from jobs.opening import opened, opening_of
 from jobs.reports import owners
 from jobs.secret import FILE
 from jobs.spooled import spooled_leads
+from jobs.trouble import Say, trouble
 from leads.clock import Clock
 from store import admin
 from store.db import Database, InlineDatabase, StoreUnavailable
 from store.inbox import backlog
 from store.tables import t_lead
 
-Say = Callable[[str, str], str]
-"""(English, Russian) -> the one of the reader."""
 LITTLE_BYTES = 1_000_000_000
 VERY_LITTLE_BYTES = 200_000_000
 CLOCK_OFF_S = 30.0
@@ -273,21 +272,9 @@ async def _connections(settings: Settings, db: Database | None, clock: Clock, sa
         try:
             async with asyncio.timeout(ANSWER_S * 2), opened(configured.type, opening) as target:
                 await target.ping()
-        except AuthError as error:
-            advice = (
-                f"leadhub auth {name}"
-                if oauth
-                else say("a new token in the configuration", "новый токен в конфигурации")
-            )
-            yield Found(title, "problem", str(error), advice)
         except (ConnectorError, TimeoutError) as error:
-            told = str(error) or say("no answer in time", "не отвечает вовремя")
-            yield Found(
-                title,
-                "problem",
-                told,
-                say("its side or the network; leads wait meanwhile", "их сторона или сеть; лиды пока ждут"),
-            )
+            sign_in = f"leadhub auth {name}" if oauth else ""
+            yield Found(title, "problem", *trouble(error, settings.hub.locale, sign_in=sign_in))
         else:
             took = round((clock.monotonic() - started) * 1000)
             yield Found(title, "ok", say(f"answers in {took} ms", f"отвечает за {took} мс"))
@@ -327,7 +314,7 @@ async def _channels(settings: Settings, clock: Clock, say: Say) -> AsyncIterator
             async with asyncio.timeout(ANSWER_S * 2):
                 await state.channel.ping()
         except (ConnectorError, TimeoutError) as error:
-            told = str(error) or say("no answer in time", "не отвечает вовремя")
+            told = trouble(error, settings.hub.locale, who=state.name).text
             yield Found(f"alerts {state.name}", "problem", told, f"leadhub alerts test {state.name}")
         else:
             yield Found(f"alerts {state.name}", "ok", say("reachable", "доступен"))

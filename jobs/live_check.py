@@ -14,6 +14,7 @@ from jobs.config_check import preset_name
 from jobs.config_errors import Problem, YamlPath, choices, quote
 from jobs.mapping_check import check_mapping
 from jobs.resolve import Directory
+from jobs.trouble import trouble
 from jobs.yaml_positions import Document
 from leads.assignment import CrmUserRef, resolve_user
 from leads.clock import Clock
@@ -83,16 +84,16 @@ class _Live:
     async def asked(self, target: Target) -> Checked:
         try:
             await target.ping()
-        except AuthError as error:
-            hint = f"a new token, or for OAuth: leadhub auth {self._name}"
-            return self._done("refused", [self._at_connection(f"the token is refused: {error}", hint)])
         except ConnectorError as error:
-            return self._done("not reached", [self._at_connection(f"cannot be reached: {error}")])
+            oauth = getattr(self._settings.connections[self._name].settings, "oauth", None) is not None
+            text, advice = trouble(error, "en", sign_in=f"leadhub auth {self._name}" if oauth else "")
+            summary = "refused" if isinstance(error, AuthError) else "not reached"
+            return self._done(summary, [self._at_connection(text, advice)])
         try:
             metadata = await target.metadata()
         except ConnectorError:
             metadata = Metadata()
-        summary = "the token works"
+        summary = "the token works" if metadata.known else "it answers"
         unread = [part for part in PARTS if part not in metadata.known]
         if unread:
             summary += f"; could not be read and were not checked: {', '.join(unread)}"
@@ -107,7 +108,7 @@ class _Live:
             return ""
         if not missing:
             return ""
-        names = ", ".join(field.name_en for field in missing)
+        names = ", ".join(dict.fromkeys(field.name_en for field in missing))
         return f"; not there yet: {names} (leadhub setup {self._name} makes them)"
 
     def _mappings(self, metadata: Metadata) -> Iterator[Problem]:

@@ -3,7 +3,10 @@
 import re
 from collections.abc import Iterable
 
-_PHONE = re.compile(r"(?<![\w.:-])(\+?\d[\d\s().-]{8,18}\d)(?![\w.:])")
+_PHONE = re.compile(
+    r"(?<!\w)(?:\+\d|(?<!\d[.:-])[78](?=[\s(-]{0,2}9\d\d)|(?<![.:-])\d)(?:[\s().-]{0,3}\d){9,14}(?!\w|[.:]\d)"
+)
+"""10 to 15 digits, not inside of an id, a time or an address; what looks like a mobile also right after a colon."""
 _EMAIL = re.compile(r"([A-Za-z0-9._%+-])[A-Za-z0-9._%+-]*@([A-Za-z0-9.-]+\.[A-Za-z]{2,})")
 _SECRET_PAIR = re.compile(
     r"""(?ix) (["']?(?:access_token|refresh_token|client_secret|password|secret|api_key|auth|authorization|
@@ -48,7 +51,7 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
 
 
 def _mask_if_phone(match: re.Match[str]) -> str:
-    found = match.group(1)
+    found = match.group()
     digits = sum(char.isdigit() for char in found)
     looks_like_phone = 10 <= digits <= 15 and (found.startswith("+") or not found.isdigit() or digits == 11)
     return mask_phone(found) if looks_like_phone else found

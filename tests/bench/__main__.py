@@ -26,11 +26,24 @@ on virtual time against the sandboxes' real limits. Ratios say more than single 
 """
 
 
+MEASUREMENTS: dict[str, Callable[[Path, Scale, str], list[Row]]] = {
+    "resources": lambda folder, scale, _: resources.measure(folder, scale),
+    "accepting": accepting.measure,
+    "latency": lambda folder, scale, _: latency.measure(folder, scale),
+    "drafting": lambda *_: drafting.measure(),
+    "doors": lambda folder, scale, _: doors.measure(folder, scale),
+    "claims": claims.measure,
+    "drain": lambda folder, scale, _: drain.measure(folder, scale),
+    "sync": lambda folder, scale, _: sync.measure(folder, scale),
+    "sync_live": lambda folder, scale, _: sync_live.measure(folder, scale),
+}
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--report", type=Path)
-    parser.add_argument("--only", action="append")
+    parser.add_argument("--only", action="append", choices=MEASUREMENTS)
     parser.add_argument("--sync-share", type=float, help="of the full number of records; 0.05 for a short look")
     given = parser.parse_args()
     logging.disable(logging.CRITICAL)
@@ -43,24 +56,13 @@ def main() -> int:
         root.chmod(0o755)
         (root / "server").mkdir()
         with servers.postgres(root / "server") as uri:
-            measurements: dict[str, Callable[[Path], list[Row]]] = {
-                "resources": lambda folder: resources.measure(folder, scale),
-                "accepting": lambda folder: accepting.measure(folder, scale, uri),
-                "latency": lambda folder: latency.measure(folder, scale),
-                "drafting": lambda folder: drafting.measure(),
-                "doors": lambda folder: doors.measure(folder, scale),
-                "claims": lambda folder: claims.measure(folder, scale, uri),
-                "drain": lambda folder: drain.measure(folder, scale),
-                "sync": lambda folder: sync.measure(folder, scale),
-                "sync_live": lambda folder: sync_live.measure(folder, scale),
-            }
-            for title, measure in measurements.items():
+            for title, measure in MEASUREMENTS.items():
                 if given.only and title not in given.only:
                     continue
                 folder = root / title
                 folder.mkdir()
                 print(f"{title} …", file=sys.stderr, flush=True)
-                rows += measure(folder)
+                rows += measure(folder, scale, uri)
     table = render(rows)
     print(table)
     if given.report:

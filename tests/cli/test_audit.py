@@ -3,7 +3,9 @@
 import json
 from collections.abc import Iterator
 from copy import deepcopy
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -115,9 +117,11 @@ def test_the_ledger_says_where_each_lead_is(hub: RunningHub) -> None:
     assert [(one["lead_id"], one["why"]) for one in landing["waiting"]] == [(spam, "held as spam")]
     assert [(one["lead_id"], one["reason"]) for one in landing["discarded"]] == [(gone, "ours")]
     assert [(one["lead_id"], one["reason"]) for one in nowhere["refused"]] == [(lost, "no route matches")]
+    since = datetime.fromisoformat(landing["waiting"][0]["since"]).astimezone(ZoneInfo("Europe/Moscow"))
     out = inside("audit", "--ledger", folder=hub.folder).out
     assert "site, Сегодня" in out
     assert f"в CRM: sales: 1: {created['record_id']}" in out
+    assert f": отложено как спам, с {since:%H:%M:%S}" in out
 
 
 def test_a_day_without_leads_is_fine(tmp_path: Any) -> None:

@@ -41,7 +41,7 @@ def test_live_ends_with_1_when_a_crm_does_not_answer(tmp_path: Path) -> None:
     ran = leadhub("check", "--live", cwd=tmp_path)
     assert ran.status == 1
     assert ran.out == "hs (hubspot): not reached\n"
-    assert "config.yaml:2:3  connections.hs: cannot be reached" in ran.err
+    assert "config.yaml:2:3  connections.hs: the CRM cannot be reached" in ran.err
     assert ran.err.endswith("1 problem found in the CRMs.\n")
     assert "Zq7secret" not in ran.out + ran.err
 

@@ -91,3 +91,15 @@ def test_a_test_alert_arrives_or_says_why_not(world: tuple[Path, SandboxApp, soc
     assert ran.err.startswith("leadhub: ops (telegram): ")
     unknown = inside("alerts", "test", "opps", folder=folder)
     assert (unknown.status, 'Did you mean "ops"?' in unknown.err) == (2, True)
+
+
+def test_a_crm_that_breaks_the_connection_off_is_worded(world: tuple[Path, SandboxApp, socket.socket]) -> None:
+    folder, app, _port = world
+    (folder / "config.yaml").write_text((folder / "config.yaml").read_text().replace("hub: {", "hub: {locale: ru, "))
+    app.add_fault({"vendor": "amocrm", "kind": "down"})
+    app.add_fault({"vendor": "telegram", "kind": "down"})
+    status, found = examined(folder)
+    assert status == 1
+    assert found['amoCRM "sales"']["text"] == "нет связи с CRM (их сторона или сеть)"
+    assert "проверьте адрес" in found['amoCRM "sales"']["advice"]
+    assert found["alerts ops"]["text"] == "нет связи с ops (их сторона или сеть)"

@@ -19,6 +19,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from connectors import transport as transports
+from connectors.errors import NO_SUCH_HOST, NOT_TRUSTED
+from connectors.http import classify_exception
 from connectors.transport import StackedTransport
 from connectors.wire import AsyncioBackend
 from leads.clock import SystemClock
@@ -193,6 +195,17 @@ async def test_nobody_there_is_a_connect_error() -> None:
             await asked(one, url)
 
 
+async def test_a_name_that_nobody_knows_is_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def unknown(*_args: Any, **_kwargs: Any) -> list[Any]:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", unknown)
+    async with opened() as one:
+        with pytest.raises(httpx.ConnectError) as caught:
+            await asked(one, "http://crm.example")
+    assert classify_exception(caught.value, "x", writes=True).message == NO_SUCH_HOST
+
+
 async def test_a_call_that_was_given_up_does_not_leave_its_answer_to_the_next() -> None:
     wait = asyncio.Event()
     there = Answering(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nold", wait=wait)
@@ -233,8 +246,9 @@ async def test_tls_checks_the_name_and_the_authority(tmp_path: Path) -> None:
             assert (await asked(one, url)).status_code == 200
             assert there.connections == 1
             assert len(there.requests[0]) > 300_000
-            with pytest.raises(httpx.ConnectError):  # the certificate is for 127.0.0.1
+            with pytest.raises(httpx.ConnectError) as caught:  # the certificate is for 127.0.0.1
                 await asked(one, url.replace("127.0.0.1", "localhost"))
+            assert classify_exception(caught.value, "x", writes=True).message == NOT_TRUSTED
         async with opened() as one:
             with pytest.raises(httpx.ConnectError):
                 await asked(one, url)

@@ -11,7 +11,15 @@ from babel import Locale
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.errors import AuthError, PermanentError, RateLimitedError, RetryableError, UnknownOutcomeError
+from connectors.errors import (
+    NO_SUCH_HOST,
+    NOT_TRUSTED,
+    AuthError,
+    PermanentError,
+    RateLimitedError,
+    RetryableError,
+    UnknownOutcomeError,
+)
 from connectors.notify import Button
 from connectors.sandbox.telegram_html import parse_html
 from jobs.alert_catalog import CATALOG, EN, RU
@@ -140,6 +148,8 @@ def test_a_revoked_token() -> None:
     by_hand = incident("token_refused", "token", oauth=False)
     assert "Выпустите в CRM новый токен" in text(by_hand, RU_STYLE)
     assert "не хватает прав" in text(incident("token_refused", "rights"), RU_STYLE)
+    unpaid = text(incident("token_refused", "unpaid"), RU_STYLE)
+    assert ("аккаунт не оплачен" in unpaid, "Оплатите" in unpaid) == (True, True)
 
 
 def test_a_deleted_field() -> None:
@@ -303,6 +313,9 @@ def test_every_cause_has_words(locale: str) -> None:
         (UnknownOutcomeError("the answer cannot be read", "x", 200), "unreadable"),
         (RetryableError("ConnectTimeout", "x"), "timeout"),
         (UnknownOutcomeError("ReadError", "x"), "network"),
+        (RetryableError(NO_SUCH_HOST, "x"), "no_host"),
+        (RetryableError(NOT_TRUSTED, "x"), "untrusted"),
+        (AuthError("no", "x", 402), "unpaid"),
     ],
 )
 def test_an_error_and_its_text_lead_to_the_same_cause(error: Any, code: str) -> None:
