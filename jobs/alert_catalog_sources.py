@@ -73,8 +73,13 @@ RU: Mapping[str, Entry] = {
         "few": "🟢 Восстановлены {n} звонка: {source}",
         "other": "🟢 Восстановлено {n} звонков: {source}",
     },
+    "source_recovered_payment": {
+        "one": "🟢 Восстановлена {n} оплата: {source}",
+        "few": "🟢 Восстановлены {n} оплаты: {source}",
+        "other": "🟢 Восстановлено {n} оплат: {source}",
+    },
     "source_recovered_why": "Сами они сюда не пришли, нашлись при сверке со списком у источника, {first}–{last}. Уже "
-    "идут в CRM с пометкой «recovered».",
+    "идут в CRM; лиды помечены «recovered».",
     "source_recovered_todo": "Если так повторяется, проверьте у источника адрес вебхука: {where}",
     "source_silent": "🟡 «{name}» молчит {age}",
     "source_silent_usual": {
@@ -163,8 +168,12 @@ EN: Mapping[str, Entry] = {
         "one": "🟢 {n} call recovered: {source}",
         "other": "🟢 {n} calls recovered: {source}",
     },
+    "source_recovered_payment": {
+        "one": "🟢 {n} payment recovered: {source}",
+        "other": "🟢 {n} payments recovered: {source}",
+    },
     "source_recovered_why": "They never came here by themselves; a comparison with the list at the source found them, "
-    '{first}–{last}. They are on their way to the CRM, flagged "recovered".',
+    '{first}–{last}. They are on their way to the CRM; leads are flagged "recovered".',
     "source_recovered_todo": "If this goes on, check the address of the webhook at the source: {where}",
     "source_silent": '🟡 "{name}" has been silent for {age}',
     "source_silent_usual": {

@@ -96,10 +96,10 @@ def _copies_failing(incident: Incident, style: Style, now: datetime) -> Lines:
 
 def _source_recovered(incident: Incident, style: Style, now: datetime) -> Lines:
     first, last = incident.data.get("since"), incident.data.get("until")
-    calls = incident.data.get("what") == "call"
+    what = {"call": "source_recovered_call", "payment": "source_recovered_payment"}
     return [
         style.say(
-            "source_recovered_call" if calls else "source_recovered",
+            what.get(str(incident.data.get("what")), "source_recovered"),
             n=max(1, incident.count),
             source=source_of(incident, style),
         ),

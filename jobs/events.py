@@ -117,7 +117,7 @@ class EventIntake:
         new = {(one.key, one.event_key) for one in fresh if one.kind == "message"}
         take_leads = partial(self._take_leads, conn, source, received_at, raw)
         accepted += self._messages.take(conn, source, received_at, parsed.messages, new, take_leads, flags)
-        noted = self._notes.take(conn, fresh, take_leads)
+        noted = self._notes.take(conn, fresh, lambda leads: take_leads([flagged(lead, flags) for lead in leads]))
         for one in fresh:
             if one.kind == UNDELIVERED:
                 outgoing.not_delivered(conn, source, one.key, one.data["why"], self._clock.now())
@@ -131,7 +131,8 @@ class EventIntake:
             fresh=Counter(
                 [
                     *("call" for call in calls if call.is_new),
-                    *(one.kind for one in fresh if one.kind not in ("call", UNDELIVERED)),
+                    *(one.kind for one in fresh if one.kind not in ("call", "payment", UNDELIVERED)),
+                    *("payment" for _ in new_payments(conn, fresh)),
                 ]
             ),
         )
@@ -171,6 +172,13 @@ class EventIntake:
             return None
         lines = self._lines.get(known.source, {})
         return by_line(lead_of_call(known.key, titled(call, lines), known.about), call, lines, known.received_at)
+
+
+def new_payments(conn: Connection, fresh: Sequence[Arrival]) -> list[str]:
+    """Keys of those of which no event had come before."""
+    told = Counter((one.source, one.key) for one in fresh if one.kind == "payment")
+    stored = {(source, key): events.events_of(conn, source, "payment", key) for source, key in told}
+    return [key for (source, key), count in told.items() if len(stored[source, key]) == count]
 
 
 def flagged(lead: ParsedLead, flags: tuple[str, ...]) -> ParsedLead:

@@ -85,7 +85,7 @@ class Reconciling:
             await self.clock.sleep(self.every_s * (0.9 + self.clock.random() / 5))
 
     async def read(self, held: Held) -> int:
-        """One reading; returns how many leads it recovered. Raises the outcomes of `connectors.errors`.
+        """One reading; returns how many leads and payments it recovered. Raises the outcomes of `connectors.errors`.
 
         Each page is a commit of its own; the cursor moves when all are stored, so that a reading that was cut short
         is done again, as repeats.
@@ -96,21 +96,20 @@ class Reconciling:
         until = now - SETTLED
         if since >= until:
             return 0
-        leads, fresh = 0, Counter[str]()
+        found, fresh = 0, Counter[str]()
         async with contextlib.aclosing(self.link.history(since, until)) as pages:  # type: ignore[type-var]  # generators
             async for parsed in pages:
                 taken = await self.db.write(partial(self._take_in, held=held, parsed=parsed))
-                leads += len(taken.leads)
+                found += len(taken.leads) + taken.fresh.get("payment", 0)
                 fresh.update(taken.fresh)
                 self.intake.wake(taken.due)
-        calls = fresh["call"]
-        value = {"until": until.isoformat(), "read_at": now.isoformat(), "recovered": leads, "error": ""}
-        done = partial(self._done, held=held, value=value, since=since, until=until, leads=leads, calls=calls)
-        await self.db.write(done)
-        if leads:
+        what = next((kind for kind in ("call", "payment") if fresh[kind] >= found), "lead")
+        value = {"until": until.isoformat(), "read_at": now.isoformat(), "recovered": found, "error": ""}
+        await self.db.write(partial(self._done, held=held, value=value, since=since, until=until, what=what))
+        if found:
             self.told()
-        log.info("list read", extra={**self._fields("reconcile.read"), "recovered": leads, "fresh": dict(fresh)})
-        return leads
+        log.info("list read", extra={**self._fields("reconcile.read"), "recovered": found, "fresh": dict(fresh)})
+        return found
 
     @staticmethod
     def _since(kept: dict[str, Any] | None, now: datetime) -> datetime:
@@ -131,18 +130,16 @@ class Reconciling:
         value: dict[str, Any],
         since: datetime,
         until: datetime,
-        leads: int,
-        calls: int,
+        what: str,
     ) -> None:
         assert_held(conn, held)
         cursors.save(conn, cursor_of(self.source.name), value)
-        if not leads:
+        if not value["recovered"]:
             return
-        what = "call" if calls >= leads else "lead"
         data = {**self.about, "what": what, "since": since.isoformat(), "until": until.isoformat()}
         now = self.clock.now()
         once = f"{now:%y.%m.%d %H:%M:%S}"  # each reading is told apart; long numbers would make no difference
-        seen = Observation("source_recovered", self.source.name, once, leads, None, data)
+        seen = Observation("source_recovered", self.source.name, once, value["recovered"], None, data)
         rows.observe(conn, seen, now, new_id(self.clock))
 
     async def _note(self, held: Held, error: str, *, failing: bool = True) -> None:

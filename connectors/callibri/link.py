@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from connectors.apilink import ApiLink, as_json, expected, needed, spans
+from connectors.apilink import ApiLink, as_json, expected, needed, spans, zone_of
 from connectors.base import Rate
 from connectors.callibri.parse import parse
 from connectors.callibri.settings import CallibriSettings
@@ -15,6 +15,8 @@ from connectors.trees import Tree, items, moment, text
 
 LONGEST: Final = timedelta(days=4)  # with half a day at both ends at most seven days, as the vendor wants
 HALF_DAY: Final = timedelta(hours=14)
+USUAL_ZONE: Final = "Europe/Moscow"
+"""Of a date without a zone, where `timezone` is not set; as a rule dates have one."""
 _KINDS: Final = {"calls": "call", "feedbacks": "feedback", "chats": "chat", "emails": "email"}
 
 
@@ -65,9 +67,10 @@ class CallibriLink(ApiLink):
             only = str(numbers[0]) if isinstance(numbers, list) and len(numbers) == 1 else ""
             for key, kind in _KINDS.items():
                 for line in items(channel, key):
-                    at = moment(line.get("date"), NEVER)
+                    at = moment(line.get("date"), NEVER, zone_of(self._settings.timezone, USUAL_ZONE))
                     if since <= at < until:
-                        yield at, {"type": kind, **({"called_number": only} if only else {}), **_filled(line)}
+                        told = {**_filled(line), "date": at.isoformat()}
+                        yield at, {"type": kind, **({"called_number": only} if only else {}), **told}
 
     async def _ask(self, what: str, params: dict[str, str]) -> Tree:
         wanted = {**self._keys, **params}

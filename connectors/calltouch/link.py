@@ -64,7 +64,7 @@ class CalltouchLink(ApiLink):
                 if (fields := call_fields(line, self._zone)) is None:
                     continue
                 parsed = self._parsed(fields)
-                if all(within(call.ended_at, start, end) for call in parsed.calls):
+                if not fields["calltime"] or all(within(call.ended_at, start, end) for call in parsed.calls):
                     yield parsed
             for line in await self._requests(site, start, end):
                 at = _moment(line.get("date"), self._zone)
@@ -119,7 +119,7 @@ def call_fields(line: Tree, zone: tzinfo) -> dict[str, str] | None:
     """A line of the diary under the names of the webhook; None while the call goes on."""
     phase = text(line, "callphase").lower()
     began = _moment(line.get("timestamp") or line.get("date"), zone)
-    if phase == _RUNNING or not text(line, "callId") or began is None:
+    if phase == _RUNNING or not text(line, "callId"):
         return None
     fields = {ours: _plain(line.get(theirs)) for theirs, ours in _OTHER.items()}
     return {
@@ -127,7 +127,7 @@ def call_fields(line: Tree, zone: tzinfo) -> dict[str, str] | None:
         **fields,
         "leadtype": "call",
         "callphase": phase or "callcompleted",
-        "calltime": began.isoformat(),
+        "calltime": began.isoformat() if began else "",
         "status": "successful" if line.get("successful") in (True, "true") else "unsuccessful",
         "unique": _plain(line.get("uniqueCall")),
         "target": _plain(line.get("targetCall")),

@@ -223,6 +223,8 @@ def test_what_was_recovered_is_counted_with_why_it_matters() -> None:
     since = (OPENED - timedelta(hours=1)).isoformat()
     found = incident("source_recovered", "x", 3, "ats", what="call", since=since, until=OPENED.isoformat(), title="АТС")
     assert text(found, RU_STYLE).splitlines()[0] == "🟢 Восстановлены 3 звонка: «АТС» (amoCRM)"
+    payments = incident("source_recovered", "x", 1, "ats", what="payment", title="АТС")
+    assert text(payments, RU_STYLE).splitlines()[0] == "🟢 Восстановлена 1 оплата: «АТС» (amoCRM)"
     assert "нашлись при сверке со списком у источника, 13:02–14:02" in text(found, RU_STYLE)
 
 

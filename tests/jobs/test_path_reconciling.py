@@ -1,5 +1,6 @@
 """What a vendor's own list tells and no request did: taken in once, flagged, counted, told of."""
 
+import hmac
 import json
 from typing import Any
 
@@ -79,6 +80,37 @@ async def test_what_came_by_itself_is_no_recovery() -> None:
         await h.wait(120.0)
         assert [lead.flags for lead in h.leads()] == [()]
         assert h.incidents("source_recovered") == []
+
+
+@virtual
+async def test_a_payment_that_never_arrived_is_counted_once_whatever_events_it_has() -> None:
+    def event(number: int, kind: str, minute: float) -> dict[str, Any]:
+        thing = {"id": f"pi_{number}", "amount": 9900, "currency": "usd", "metadata": {"phone": "+79160000001"}}
+        at = int(START.timestamp() + minute * 60)
+        return {
+            "id": f"evt_{number}_{kind}",
+            "type": f"payment_intent.{kind}",
+            "created": at,
+            "data": {"object": thing},
+        }
+
+    told = [event(number, kind, -9.0) for number in (1, 2) for kind in ("succeeded", "processing")]
+    secret = "whsec_of_the_tests"
+    sources = f"site: {{type: webform}}, pay: {{type: stripe, signing_secret: {secret}, secret_key: rk}}"
+
+    def prepare(h: VirtualHub) -> None:
+        h.world.others["stripe"] = FakeVendor(lambda asked: {"data": told, "has_more": False})
+
+    async with hub(config(ALL, sources=sources), prepare=prepare) as h:
+        await h.post("site", {"phone": "+79160000001"})
+        body, t = json.dumps(told[0]).encode(), int(h.clock.now().timestamp())
+        sign = hmac.new(secret.encode(), f"{t}.".encode() + body, "sha256").hexdigest()
+        headers = {"Stripe-Signature": f"t={t},v1={sign}", "content-type": "application/json"}
+        assert (await h.request("POST", "/in/pay", content=body, headers=headers)).status_code == 200
+        await h.until(lambda: bool(h.incidents("source_recovered")), 120.0)
+        await h.wait(1000.0)
+        (found,) = h.incidents("source_recovered")
+        assert (found.count, found.data["what"]) == (1, "payment")
 
 
 @virtual

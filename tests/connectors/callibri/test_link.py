@@ -66,6 +66,18 @@ async def test_a_question_is_of_seven_days_at_most() -> None:
         assert (last - first).days < 7
 
 
+@pytest.mark.parametrize(("zone", "hour"), [("", 11), ("Asia/Yekaterinburg", 9)])
+def test_a_date_without_a_zone_is_of_the_account(zone: str, hour: int) -> None:
+    told = {"channels_statistics": [{"calls": [{**SAID, "date": "2026-01-05T14:00:00"}]}]}
+
+    @virtual
+    async def run() -> None:
+        (found,) = await listed(link(lambda _: told, timezone=zone), *DAY)
+        assert found.started_at == datetime(2026, 1, 5, hour, 0, tzinfo=UTC)
+
+    run()
+
+
 @virtual
 async def test_what_lies_outside_the_window_is_left_out() -> None:
     assert await parsed_of(link(statistics), NOW - timedelta(hours=1), NOW) == []

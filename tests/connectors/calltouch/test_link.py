@@ -97,6 +97,13 @@ async def test_a_call_of_the_diary_is_the_one_that_arrived() -> None:
 
 
 @virtual
+async def test_a_line_that_tells_no_time_is_of_the_days_that_were_asked_for() -> None:
+    timeless = {name: value for name, value in CALL.items() if name != "date"}
+    (found,) = await listed(link(Calltouch([timeless])), *DAY)
+    assert (found.event_id, found.talk_s) == ("900001:answered", 75)
+
+
+@virtual
 async def test_a_request_of_a_form_is_a_lead_by_its_id() -> None:
     (parsed,) = await parsed_of(link(Calltouch([], [REQUEST])), *DAY)
     (found,) = parsed.leads

@@ -96,3 +96,18 @@ async def test_the_leads_of_all_forms_are_read_page_by_page() -> None:
     found = await parsed_of(made, NOW - timedelta(days=1), NOW)
     assert [lead.lead_uid for parsed in found for lead in parsed.leads] == ["1", "2"]
     assert found[0].leads[0].form == "555000111222"
+
+
+@virtual
+async def test_where_the_forms_are_not_told_those_that_events_named_are_read() -> None:
+    def answers(asked: Asked) -> Any:
+        if asked.path == "/v21.0/me/leadgen_forms":
+            return Answer(400, {"error": {"code": 100, "message": "Tried accessing nonexisting field (leadgen_forms)"}})
+        return {"data": [LEAD]} if asked.path == "/v21.0/555000111222/leads" else LEAD
+
+    made = link(FakeVendor(answers))
+    with pytest.raises(PermanentError):
+        await parsed_of(made, NOW - timedelta(days=1), NOW)
+    await made.fetch(ERRAND)
+    (found,) = await parsed_of(made, NOW - timedelta(days=1), NOW)
+    assert found.leads[0].lead_uid == LEAD["id"]
