@@ -1,4 +1,8 @@
 # Every command sets up what it needs and may be repeated. See README.md.
+
+# Each start would compile everything anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: run demo test bench simulate torture lint types setup setup-dev
 PYTHON ?= python3
 PY := .venv/bin/python
