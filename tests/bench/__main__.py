@@ -31,7 +31,7 @@ MEASUREMENTS: dict[str, Callable[[Path, Scale, str], list[Row]]] = {
     "accepting": accepting.measure,
     "latency": lambda folder, scale, _: latency.measure(folder, scale),
     "drafting": lambda *_: drafting.measure(),
-    "doors": lambda folder, scale, _: doors.measure(folder, scale),
+    "doors": doors.measure,
     "claims": claims.measure,
     "drain": lambda folder, scale, _: drain.measure(folder, scale),
     "sync": lambda folder, scale, _: sync.measure(folder, scale),

@@ -13,7 +13,7 @@ from urllib.parse import quote, urlencode
 
 from connectors.doors import DoorSettings, Inbound
 from connectors.registry import SOURCES, sample_of
-from tests.bench import processes
+from tests.bench import processes, servers
 from tests.bench.forms import phone_of
 from tests.bench.scale import Scale
 from tests.bench.table import Row, at_most, percentile
@@ -31,20 +31,23 @@ MIXED = (
 )
 
 
-def measure(folder: Path, scale: Scale) -> list[Row]:
+def measure(folder: Path, scale: Scale, postgres_uri: str) -> list[Row]:
     times = {name: door_ms(name, scale) for name in BY_REQUEST}
     slowest = max(times, key=times.__getitem__)
-    events = mixed_ms(folder, scale)
     return [
         at_most(f"parsing and signature, slowest of {len(times)} doors ({slowest})", times[slowest], 1, "ms", digits=3),
         *(Row(f"  {name}", f"{ms:.3f} ms") for name, ms in sorted(times.items(), key=lambda one: -one[1])),
-        at_most(
-            f"mixed events of {len(MIXED)} doors at {RATE}/s, accepted, p99",
-            percentile(events, 0.99),
-            AIM_ACCEPTED_MS,
-            "ms",
-            digits=1,
-        ),
+        *_mixed(folder / "sqlite", scale, "SQLite", f"sqlite:///{folder / 'sqlite' / 'leadhub.db'}"),
+        *_mixed(folder / "postgres", scale, "PostgreSQL", servers.new_database(postgres_uri)),
+    ]
+
+
+def _mixed(folder: Path, scale: Scale, title: str, database: str) -> list[Row]:
+    folder.mkdir()
+    events = mixed_ms(folder, scale, database)
+    what = f"mixed events of {len(MIXED)} doors at {RATE}/s, {title}, accepted, p99"
+    return [
+        at_most(what, percentile(events, 0.99), AIM_ACCEPTED_MS, "ms", digits=1),
         Row("  p50", f"{percentile(events, 0.5):.1f} ms"),
     ]
 
@@ -77,10 +80,9 @@ def _round_ms(once: Any) -> float:
 # --- twenty doors ---------------------------------------------------------------------------------------------------
 
 
-def mixed_ms(folder: Path, scale: Scale) -> list[float]:
+def mixed_ms(folder: Path, scale: Scale, database: str) -> list[float]:
     """How long each event waited for its answer, while the CRM is written to as fast as its limit allows."""
     sources = ", ".join(f"s-{name}: {json.dumps(_settings(name), ensure_ascii=False)}" for name in MIXED)
-    database = f"sqlite:///{folder / 'leadhub.db'}"
     with (
         processes.crm(folder, delay_ms=50) as crm_port,
         processes.hub(folder, database, crm_port=crm_port, sources=sources) as hub,
