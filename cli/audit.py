@@ -77,9 +77,7 @@ def _asked(settings: "Settings", day: date, days: int) -> "tuple[DayAudit, list[
         lines: list[LedgerLine] = []
         for back in range(days):
             one = day - timedelta(days=back)
-            lines += await db.read(
-                lambda conn, one=one: ledger(conn, one, settings.hub.zone, list(settings.sources), spooled)  # type: ignore[misc]
-            )
+            lines += await db.read(ledger, one, settings.hub.zone, list(settings.sources), spooled)
         return found, lines
 
     return with_database(settings, work)

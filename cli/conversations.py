@@ -85,7 +85,7 @@ def _list(settings: "Settings", source: str, lead: str, limit: int, *, as_json: 
     wanted = TalkFilter(source=source, lead_id=lead)
 
     async def work(db: "Database") -> list[dict[str, Any]]:
-        return await db.read(lambda conn: list_json(conn, wanted, limit=limit, before=None))
+        return await db.read(list_json, wanted, limit=limit, before=None)
 
     found = with_database(settings, work)
     if as_json:
@@ -109,7 +109,7 @@ def _show(settings: "Settings", conversation: str, *, as_json: bool) -> None:
     from jobs.talk_reports import talk_json
 
     async def work(db: "Database") -> dict[str, Any] | None:
-        return await db.read(lambda conn: talk_json(conn, conversation))
+        return await db.read(talk_json, conversation)
 
     found = with_database(settings, work)
     if found is None:
@@ -142,9 +142,7 @@ def _reply(settings: "Settings", conversation: str, text: str) -> None:
     async def work(db: "Database") -> replying.Answered:
         links = open_links(settings, clock, settings.hub.default_region or "", lambda _: None)
         try:
-            return await db.write(
-                lambda conn: replying.reply(conn, links, conversation, text, actor=actor(), request_key="", clock=clock)
-            )
+            return await db.write(replying.reply, links, conversation, text, actor=actor(), request_key="", clock=clock)
         finally:
             await close_links(links)
 
@@ -166,7 +164,7 @@ def _retry(settings: "Settings", which: str) -> None:
     clock = SystemClock()
 
     async def work(db: "Database") -> bool:
-        if await db.write(lambda conn: replying.decide(conn, which, "retry", actor=actor(), clock=clock)):
+        if await db.write(replying.decide, which, "retry", actor=actor(), clock=clock):
             return True
         gathering = Gathering(db, clock, settings, lambda _: None)
         return await replying.note_now(db, gathering, which, actor=actor(), clock=clock)
@@ -186,7 +184,7 @@ def _discard(settings: "Settings", which: str, why: str) -> None:
     clock = SystemClock()
 
     async def work(db: "Database") -> bool:
-        if await db.write(lambda conn: replying.decide(conn, which, "discard", actor=actor(), clock=clock)):
+        if await db.write(replying.decide, which, "discard", actor=actor(), clock=clock):
             return True
         return bool(await replying.let_be(db, which, actor=actor(), why=why, clock=clock))
 

@@ -115,7 +115,7 @@ def _owned(settings: "Settings") -> bool:
     now = SystemClock().now()
 
     async def work(db: "Database") -> bool:
-        return any((await db.read(lambda conn: owners(conn, now))).values())
+        return any((await db.read(owners, now)).values())
 
     try:
         return with_database(settings, work)
@@ -264,7 +264,7 @@ async def _minute(settings: "Settings", db: "Database", words: "Words", seconds:
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
     ids = list(sent.lead_ids)
-    found = await db.read(lambda conn: demo.arrived(conn, ids))
+    found = await db.read(demo.arrived, ids)
     say(words("Reading back what the CRMs hold …", "Читаю, что лежит в CRM …"))
     checked = await audit(settings, db, clock, clock.now().astimezone(settings.hub.zone).date())
     return _tell(words, settings, sent, found, checked)
@@ -286,7 +286,7 @@ async def _watch(db: "Database", show: _Minute, outage: Any) -> None:
     ):
         while True:
             ids = list(show.sent.lead_ids)
-            show.now = await db.read(lambda conn, ids=ids: demo.arrived(conn, ids))  # type: ignore[misc]
+            show.now = await db.read(demo.arrived, ids)
             show.elapsed_s = time.monotonic() - started
             show.down = outage.vendor if outage.down else ""
             if live is not None:
@@ -303,7 +303,7 @@ async def _until_arrived(db: "Database", sent: "Sent") -> None:
     until = time.monotonic() + SETTLES_S
     while time.monotonic() < until:
         ids = list(sent.lead_ids)
-        now = await db.read(lambda conn, ids=ids: demo.arrived(conn, ids))  # type: ignore[misc]
+        now = await db.read(demo.arrived, ids)
         if now.pending == 0 and now.stored == now.accepted:
             return
         await asyncio.sleep(LOOK_S)

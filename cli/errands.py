@@ -77,7 +77,7 @@ def _list(settings: "Settings", state: str, source: str, *, as_json: bool) -> No
     states = {"owed": OWED, "pending": WAITING, "failed": ("dead",)}.get(state, (state,))
 
     async def work(db: "Database") -> list[dict[str, Any]]:
-        rows = await db.read(lambda conn: list_errands(conn, states=states, source=source))
+        rows = await db.read(list_errands, states=states, source=source)
         return [errand_json(row) for row in rows]
 
     found = with_database(settings, work)
@@ -117,8 +117,8 @@ def _change(
     async def work(db: "Database") -> "Done":
         wanted = await db.read(errands.failed_errands) if ids is None else list(dict.fromkeys(ids))
         if why:
-            return await db.write(lambda conn: errands.discard(conn, wanted, why=why, actor=actor(), clock=clock))
-        return await db.write(lambda conn: errands.retry(conn, wanted, actor=actor(), clock=clock))
+            return await db.write(errands.discard, wanted, why=why, actor=actor(), clock=clock)
+        return await db.write(errands.retry, wanted, actor=actor(), clock=clock)
 
     result = with_database(settings, work)
     if as_json:

@@ -142,7 +142,7 @@ async def _pages(db: "Database", wanted: "LeadFilter", limit: int | None) -> lis
     while limit is None or len(found) < limit:
         size = PAGE if limit is None else min(PAGE, limit - len(found))
         before = found[-1]["id"] if found else ""
-        page = await db.read(lambda conn, size=size, before=before: list_leads(conn, wanted, limit=size, before=before))  # type: ignore[misc]
+        page = await db.read(list_leads, wanted, limit=size, before=before)
         found += page
         if len(page) < size:
             break
@@ -188,7 +188,7 @@ async def _ids(db: "Database", named: list[str]) -> tuple[list[str], dict[str, s
     from store.reading import ids_beginning, known_ids
 
     wanted = list(dict.fromkeys(one.strip().lower() for one in named))
-    known = await db.read(lambda conn: known_ids(conn, wanted))
+    known = await db.read(known_ids, wanted)
     found: list[str] = []
     problems: dict[str, str] = {}
     for one in wanted:
@@ -197,7 +197,7 @@ async def _ids(db: "Database", named: list[str]) -> tuple[list[str], dict[str, s
         elif len(one) < SHORTEST_START:
             problems[one] = f"no such lead; at least {SHORTEST_START} characters of the id are needed"
         else:
-            starts = await db.read(lambda conn, one=one: ids_beginning(conn, one, limit=6))  # type: ignore[misc]
+            starts = await db.read(ids_beginning, one, limit=6)
             if len(starts) == 1:
                 found += starts
             elif starts:
@@ -217,7 +217,7 @@ async def story_of(db: "Database", settings: "Settings", named: str) -> dict[str
     found, problems = await _ids(db, [named])
     for name, why in problems.items():
         return f"{name}: {why}"
-    told = await db.read(lambda conn: story(conn, found[0]))
+    told = await db.read(story, found[0])
     return story_json(told, Masks(settings)) if told else f"{named}: no such lead"
 
 
@@ -257,9 +257,7 @@ def _discard(settings: "Settings", named: list[str], why: str, *, as_json: bool)
         ids, problems = await _ids(db, named)
         changed: list[str] = []
         for lead_id in ids:
-            done = await db.write(
-                lambda conn, lead_id=lead_id: discard(conn, lead_id, why=why, actor=actor(), clock=clock)  # type: ignore[misc]
-            )
+            done = await db.write(discard, lead_id, why=why, actor=actor(), clock=clock)
             changed += done.changed
             problems.update(done.refused)
         return changed, problems

@@ -85,7 +85,7 @@ async def _remembered(db: "Database", settings: "Settings", tried: "Tried") -> d
     from store.operator import record_action
 
     clock, who = SystemClock(), actor()
-    await db.write(lambda conn: record_action(conn, clock, actor=who, action="source.test", subject=tried.source))
+    await db.write(record_action, clock, actor=who, action="source.test", subject=tried.source)
     found = await story_of(db, settings, tried.lead_ids[0])
     return None if isinstance(found, str) else found
 

@@ -130,7 +130,7 @@ def _show(settings: "Settings", *, show_secrets: bool, as_json: bool) -> None:
     words, now = Words.of(settings), datetime.now(UTC)
 
     async def asked(db: "Database") -> "list[SourceLine]":
-        return await db.read(lambda conn: source_lines(conn, settings, now, show_secrets=show_secrets))
+        return await db.read(source_lines, settings, now, show_secrets=show_secrets)
 
     lines = with_database(settings, asked)
     if as_json:
@@ -195,7 +195,7 @@ def _refused(settings: "Settings", name: str, since: datetime | None, limit: int
     from store.refused import refused_requests
 
     async def asked(db: "Database") -> list[Any]:
-        return await db.read(lambda conn: refused_requests(conn, source=name, since=since, limit=limit, rerun_too=True))
+        return await db.read(refused_requests, source=name, since=since, limit=limit, rerun_too=True)
 
     rows = with_database(settings, asked)
     if as_json:

@@ -51,7 +51,7 @@ def _stuck(settings: "Settings", name: str, *, as_json: bool) -> None:
     from store.inbox import stuck
 
     async def asked(db: "Database") -> "list[Stuck]":
-        return await db.read(lambda conn: stuck(conn, name))
+        return await db.read(stuck, name)
 
     found = with_database(settings, asked)
     if as_json:
@@ -76,7 +76,7 @@ def _discard(settings: "Settings", ids: list[str], why: str, *, as_json: bool) -
     from store import inbox
 
     async def work(db: "Database") -> "Done":
-        return await db.write(lambda conn: inbox.discard(conn, ids, why=why, actor=actor(), clock=SystemClock()))
+        return await db.write(inbox.discard, ids, why=why, actor=actor(), clock=SystemClock())
 
     done = with_database(settings, work)
     if as_json:

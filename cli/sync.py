@@ -74,7 +74,7 @@ def register(app: typer.Typer) -> None:
         settings = load_settings(config)
 
         async def find(db: "Database") -> Any:
-            return await db.read(lambda conn: sync_log.pass_of(conn, pass_id))
+            return await db.read(sync_log.pass_of, pass_id)
 
         row = with_database(settings, find)
         if row is None or row.sync not in settings.syncs:
@@ -200,10 +200,10 @@ def _resolve(settings: "Settings", issue_id: str, choice: str, ids: tuple[str, .
     clock, who = SystemClock(), actor()
 
     async def work(db: "Database") -> bool:
-        issue = await db.read(lambda conn: sync_log.issue(conn, issue_id))
+        issue = await db.read(sync_log.issue, issue_id)
         if issue is None:
             return False
-        await db.write(lambda conn: resolve(conn, clock, issue, choice, who, ids))  # type: ignore[arg-type]  # one of the flags
+        await db.write(resolve, clock, issue, choice, who, ids)  # type: ignore[arg-type]  # one of the flags
         return True
 
     try:

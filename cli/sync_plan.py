@@ -49,15 +49,13 @@ def _plan(settings: "Settings", name: str, *, full: bool, whole: bool) -> dict[s
     async def look(run: "Run") -> dict[str, Any]:
         changes: list[dict[str, Any]] = []
         after = ""
-        while rows := await run.db.read(
-            lambda conn, after=after: sync_log.writes_of(conn, run.pass_id, after=after)  # type: ignore[misc]
-        ):
+        while rows := await run.db.read(sync_log.writes_of, run.pass_id, after=after):
             changes += [write_json(row) for row in rows]
             after = rows[-1].id
             if not whole and len(changes) >= SAMPLES:
                 break
-        issues = await run.db.read(lambda conn: sync_log.issues(conn, name))
-        paired = (await run.db.read(lambda conn: sync_pairs.counts(conn, name))).get("paired", 0)
+        issues = await run.db.read(sync_log.issues, name)
+        paired = (await run.db.read(sync_pairs.counts, name)).get("paired", 0)
         counts = {key: count for key, count in run.counts.items() if count}
         listed = [issue_json(row) for row in issues]
         return {

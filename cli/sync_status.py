@@ -41,10 +41,7 @@ def read_status(settings: "Settings", names: Sequence[str]) -> "list[SyncStatus]
     now = SystemClock().now()
 
     async def work(db: "Database") -> "list[SyncStatus]":
-        return [
-            await db.read(lambda conn, name=name: status(conn, name, settings.syncs[name], now))  # type: ignore[misc]
-            for name in names
-        ]
+        return [await db.read(status, name, settings.syncs[name], now) for name in names]
 
     return with_database(settings, work, make=True)
 

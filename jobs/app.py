@@ -170,7 +170,7 @@ class Hub:
         """Yesterday in a few lines, to the channels that want it; once per day, however often it is asked."""
         zone = self.settings.hub.zone
         today = self.clock.now().astimezone(zone).date()
-        digest = await self.db.read(lambda conn: day_digest(conn, yesterday(today), zone, self.watch.sources))
+        digest = await self.db.read(day_digest, yesterday(today), zone, self.watch.sources)
         styles = {state.style.locale: state.style for state in self.channels}
         await self.incidents.observe(digest_observation(digest, today, styles))
 

@@ -116,7 +116,7 @@ async def audit(
 ) -> DayAudit:
     """`day` in the hub's zone: leads received on it. Raises StoreUnavailable."""
     since, until = day_window(day, settings.hub.zone)
-    rows = await db.read(lambda conn: reading.delivered_between(conn, since, until))
+    rows = await db.read(reading.delivered_between, since, until)
     delivered: dict[str, list[Any]] = defaultdict(list)
     for row in rows:
         if row.state == "delivered":

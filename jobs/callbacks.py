@@ -46,12 +46,12 @@ class CallbackWatch:
         if not self.alert_after:
             return
         now = self.clock.now()
-        open_now = await self.db.read(lambda conn: missed_calls.open_missed(conn, now))
+        open_now = await self.db.read(missed_calls.open_missed, now)
         watched = [one for one in open_now if one.source in self.alert_after]
         self._due = {one.id: self._due.get(one.id) or self._due_at(one) for one in watched}
         late = [calls for calls in _by_client(watched) if self._due[calls[0].id] <= now]
         self.waiting = len(late)
-        if await self.db.write(lambda conn: self._tell(conn, late, now)):
+        if await self.db.write(self._tell, late, now):
             self.incidents.changed()
 
     def _due_at(self, one: OpenMissed) -> datetime:

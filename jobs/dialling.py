@@ -7,7 +7,6 @@ import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import partial
 from uuid import UUID
 
 from sqlalchemy import Connection
@@ -149,7 +148,7 @@ class DialRuns:
     async def run(self, held: Held) -> None:
         """Raises LostLease, StoreUnavailable."""
         now = self.clock.now()
-        left = await self.db.write(partial(dialled.take_over, held=held, source=self.source, now=now))
+        left = await self.db.write(dialled.take_over, held=held, source=self.source, now=now)
         if left:
             fields = {"event": "dial.unknown", "source": self.source, "count": left}
             log.warning("calls were being dialled when an owner went away", extra=fields)
@@ -163,10 +162,10 @@ class DialRuns:
 
     async def _round(self, held: Held) -> float:
         name, now = self.source, self.clock.now()
-        due = await self.db.read(partial(dialled.next_due, source=name))
+        due = await self.db.read(dialled.next_due, source=name)
         if due is None or due > now:
             return min(self.pace.idle_s, (due - now).total_seconds()) if due else self.pace.idle_s
-        claimed = await self.db.write(partial(dialled.claim, held=held, source=name, now=now, limit=AT_ONCE))
+        claimed = await self.db.write(dialled.claim, held=held, source=name, now=now, limit=AT_ONCE)
         await self.checkpoint("dial claimed")
         tries = [asyncio.ensure_future(self._dial(held, one)) for one in claimed]
         try:
@@ -191,7 +190,7 @@ class DialRuns:
         await self.checkpoint("dialled")
         while True:  # the outcome is known, so it is said, also when the database is away for a moment
             with contextlib.suppress(StoreUnavailable):
-                return await self.db.write(partial(dialled.settle, held=held, dialled_id=wanted.id, done=done))
+                return await self.db.write(dialled.settle, held=held, dialled_id=wanted.id, done=done)
             await self.clock.sleep(STORE_RETRY_S)
 
     async def _asked(self, wanted: Wanted) -> DialSettlement:

@@ -208,7 +208,7 @@ async def _database(settings: Settings, db: Database | None, clock: Clock, say: 
             "они сохранены и пробуются снова; обновите leadhub или посмотрите `leadhub sources stuck`",
         )
         yield Found("events", "problem", told, advice)
-    owned = await db.read(lambda conn: owners(conn, now))
+    owned = await db.read(owners, now)
     idle = [name for name in settings.connections if not owned.get(name)]
     if idle:
         told = say(f"nobody works on: {', '.join(idle)}", f"никто не занимается: {', '.join(idle)}")

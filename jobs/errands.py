@@ -91,11 +91,11 @@ class ErrandRuns:
         if paused_s > 0:
             return paused_s
         name, now = self.source.name, self.clock.now()
-        due = await self.db.read(partial(errands.next_due, source=name))
+        due = await self.db.read(errands.next_due, source=name)
         if due is None or due > now:
             return min(self.pace.idle_s, (due - now).total_seconds()) if due else self.pace.idle_s
         limit = AT_ONCE if self._failures == 0 else 1
-        claimed = await self.db.write(partial(errands.claim, held=held, source=name, now=now, limit=limit))
+        claimed = await self.db.write(errands.claim, held=held, source=name, now=now, limit=limit)
         tries = [asyncio.ensure_future(self._try(held, one)) for one in claimed]
         try:
             await asyncio.gather(*tries)
@@ -110,7 +110,7 @@ class ErrandRuns:
             async with asyncio.timeout(FETCH_S):
                 parsed = await self.link.fetch(Errand(one.kind, one.key, one.data))
             await self.checkpoint("fetched")
-            taken = await self.db.write(partial(self._take_in, held=held, one=one, parsed=parsed))
+            taken = await self.db.write(self._take_in, held=held, one=one, parsed=parsed)
         except (LostLease, StoreUnavailable):
             raise
         except Exception as error:
@@ -145,7 +145,7 @@ class ErrandRuns:
             exc_info=None if known else error,
             extra={**self._fields("errand.failed", one), "state": settlement.state, "error": settlement.last_error},
         )
-        await self.db.write(partial(errands.settle, held=held, errand_id=one.id, done=settlement))
+        await self.db.write(errands.settle, held=held, errand_id=one.id, done=settlement)
 
     def _after(self, one: Claimed, error: Exception) -> Settlement:
         now, text = self.clock.now(), str(error) if isinstance(error, ConnectorError) else type(error).__name__

@@ -54,7 +54,7 @@ class ConnectionFollowUps:
 
     async def run_due(self, held: Held) -> datetime | None:
         now = self.clock.now()
-        due = await self.db.read(lambda conn: follow_ups.due_follow_ups(conn, self.name, now, limit=AT_ONCE))
+        due = await self.db.read(follow_ups.due_follow_ups, self.name, now, limit=AT_ONCE)
         PRIORITY.set(BULK)
         if any(one.kind == "complete" for one in due) and self.clock.monotonic() - self._read_at > READ_ANEW_S:
             self._read_at = self.clock.monotonic()
@@ -72,13 +72,13 @@ class ConnectionFollowUps:
 
     async def _store(self, held: Held, one: FollowUp, *, finished: bool) -> None:
         if finished or (one.tries >= GIVE_UP_TRIES and one.kind != "doubled"):
-            await self.db.write(lambda conn: follow_ups.finish_follow_up(conn, held, one.id))
+            await self.db.write(follow_ups.finish_follow_up, held, one.id)
             return
         wait_s = POSTPONE_S
         if any(entry["field"] in ("note", "task") for entry in one.incomplete):
             wait_s = min(wait_s, FIRST_POSTPONE_S * 2 ** min(one.tries, 10))
         due_at = self.clock.now() + timedelta(seconds=wait_s)
-        await self.db.write(lambda conn: follow_ups.postpone_follow_up(conn, held, one.id, due_at))
+        await self.db.write(follow_ups.postpone_follow_up, held, one.id, due_at)
 
     async def _recheck(self, held: Held, one: FollowUp) -> bool:
         """After a repeated write: is there a second record with the same key? If so, until a person removed it."""
@@ -88,12 +88,12 @@ class ConnectionFollowUps:
             return True
         if one.data.get("records") != ids:
             log.warning("doubled record found", extra={**_fields(one), "records": ids})
-            await self.db.write(lambda conn: follow_ups.mark_doubled(conn, held, one.id, ids))
+            await self.db.write(follow_ups.mark_doubled, held, one.id, ids)
         return False
 
     async def _complete(self, held: Held, one: FollowUp) -> bool:
         """Writes what the record could not take, by the account and the mapping as they are now."""
-        found = await self.db.read(lambda conn: outbox.load(conn, [one.delivery_id]))
+        found = await self.db.read(outbox.load, [one.delivery_id])
         if not found or not one.record_id:
             return True
         run = Run(
@@ -114,13 +114,13 @@ class ConnectionFollowUps:
         finally:
             await self._keep_progress(held, one.delivery_id, run.progress)
         if left != one.incomplete:
-            await self.db.write(lambda conn: follow_ups.keep_left(conn, held, one.delivery_id, left))
+            await self.db.write(follow_ups.keep_left, held, one.delivery_id, left)
             log.info("record completed", extra={**_fields(one), "left": len(left)})
         return not left
 
     async def _keep_progress(self, held: Held, delivery_id: str, progress: Progress) -> None:
         kept = progress.to_json()
-        await self.db.write(lambda conn: follow_ups.keep_progress(conn, held, delivery_id, kept))
+        await self.db.write(follow_ups.keep_progress, held, delivery_id, kept)
 
 
 def _fields(one: FollowUp) -> dict[str, Any]:

@@ -54,9 +54,9 @@ class Gathering:
     async def run(self) -> None:
         """All that is due now."""
         now = self._clock.now()
-        due = await self._db.read(lambda conn: conversations.due_talks(conn, now, limit=AT_ONCE))
+        due = await self._db.read(conversations.due_talks, now, limit=AT_ONCE)
         for conversation_id in due:
-            names = await self._db.write(partial(self.gather, conversation_id=conversation_id, only_due=True))
+            names = await self._db.write(self.gather, conversation_id=conversation_id, only_due=True)
             if names:
                 self.wake(names)
 

@@ -246,10 +246,10 @@ class Importer:
         assert self._db is not None
         for _ in range(BUSY_TRIES):
             try:
-                return await self._db.write(lambda conn: self._intake.accept(conn, items))
+                return await self._db.write(self._intake.accept, items)
             except StoreUnavailable:
                 await self._clock.sleep(BUSY_S)
-        return await self._db.write(lambda conn: self._intake.accept(conn, items))
+        return await self._db.write(self._intake.accept, items)
 
     @staticmethod
     def _count(done: Imported, item: Acceptance, result: Accepted) -> None:

@@ -5,7 +5,6 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import partial
 
 from sqlalchemy import Connection
 
@@ -88,7 +87,7 @@ class EventInbox:
         """Works on all that is due, oldest first. Raises StoreUnavailable."""
         while True:
             try:
-                found = await self.db.write(self._batch, behind=True)
+                found = await self.db.write_behind(self._batch)
             except StoreUnavailable:
                 raise
             except Exception:
@@ -133,11 +132,11 @@ class EventInbox:
 
     async def _one_by_one(self) -> tuple[list[Pending], list[Taken]] | None:
         """After one of them failed: each in a transaction of its own, so that it holds up nobody else."""
-        pending = await self.db.read(lambda conn: inbox.due(conn, self.clock.now(), limit=AT_ONCE))
+        pending = await self.db.read(inbox.due, self.clock.now(), limit=AT_ONCE)
         taken: list[Taken] = []
         for one in pending:
             try:
-                found = await self.db.write(partial(self._alone, one=one), behind=True)
+                found = await self.db.write_behind(self._alone, one)
             except StoreUnavailable:
                 raise
             except Exception as error:
@@ -166,7 +165,7 @@ class EventInbox:
             exc_info=error,
             extra={"event": "inbox.failed", "source": one.source, "tries": one.tries + 1},
         )
-        await self.db.write(lambda conn: inbox.failed(conn, one, cause, self.clock.now() + again))
+        await self.db.write(inbox.failed, one, cause, self.clock.now() + again)
 
     def _take(self, conn: Connection, one: Pending) -> Taken:
         known = self._known.get(one.id)

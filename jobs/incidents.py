@@ -31,29 +31,29 @@ class StoredIncidents:
 
     async def list_dirty(self, channels: Collection[str]) -> list[Incident]:
         now = self._clock.now()
-        return await self._db.read(lambda conn: rows.list_dirty(conn, channels, now))
+        return await self._db.read(rows.list_dirty, channels, now)
 
     async def mark_sent(self, incident_id: str, channel: str, sent: Sent) -> None:
-        await self._db.write(lambda conn: rows.mark_sent(conn, incident_id, channel, sent))
+        await self._db.write(rows.mark_sent, incident_id, channel, sent)
 
     async def observe(self, seen: Observation) -> None:
         now, made = self._clock.now(), new_id(self._clock)
-        await self._db.write(lambda conn: rows.observe(conn, seen, now, made))
+        await self._db.write(rows.observe, seen, now, made)
         self.changed()
 
     async def resolve(self, key: str, data: Mapping[str, Any] | None = None) -> None:
         now = self._clock.now()
-        if await self._db.write(lambda conn: rows.resolve(conn, key, now, data)):
+        if await self._db.write(rows.resolve, key, now, data):
             self.changed()
 
     async def mute(self, incident_id: str, until: datetime) -> None:
         now = self._clock.now()
-        await self._db.write(lambda conn: rows.mute(conn, incident_id, until, now))
+        await self._db.write(rows.mute, incident_id, until, now)
         self.changed()
 
     async def acknowledge(self, incident_id: str, who: str) -> None:
         now = self._clock.now()
-        await self._db.write(lambda conn: rows.acknowledge(conn, incident_id, who, now))
+        await self._db.write(rows.acknowledge, incident_id, who, now)
         self.changed()
 
 

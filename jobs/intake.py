@@ -194,7 +194,7 @@ class IntakeService:
         if len(items) == 1:
             results: list[Accepted] = [await self._db.write_in_batch(self._accept, items[0])]
         else:
-            results = await self._db.write(lambda conn: self._accept(conn, items))
+            results = await self._db.write(self._accept, items)
         for item, result in zip(items, results, strict=True):
             if result.connections:
                 self._wake(result.connections)
@@ -294,7 +294,7 @@ class IntakeService:
         """Payments and insights whose deal was not known are looked at again. Raises StoreUnavailable."""
         more = True
         while more:
-            more, due = await self._db.write(self._events.match_waiting, behind=True)
+            more, due = await self._db.write_behind(self._events.match_waiting)
             self.wake(due)
 
     async def judge_calls(self) -> None:

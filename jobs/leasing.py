@@ -59,7 +59,8 @@ class LeaseKeeper:
                 await self._pause(BUG_PAUSE_S)
 
     async def _take(self, owner: str) -> Held | None:
-        take = partial(
+        asked_at = self.clock.monotonic()
+        held = await self.db.write(
             leases.take,
             name=self.name,
             owner=owner,
@@ -67,8 +68,6 @@ class LeaseKeeper:
             ttl_s=self.pace.lease_ttl_s,
             hub=self.hub_id,
         )
-        asked_at = self.clock.monotonic()
-        held = await self.db.write(take)
         self._confirmed_at = asked_at
         return held
 
@@ -87,7 +86,7 @@ class LeaseKeeper:
             if self._stopped.is_set():  # also when cancelled: work that never returns is ended so
                 now = self.clock.now()
                 with contextlib.suppress(StoreUnavailable):
-                    await self.db.write(lambda conn: leases.release(conn, held, now))
+                    await self.db.write(leases.release, held, now)
         for result in results:
             if isinstance(result, Exception):
                 raise result

@@ -5,7 +5,6 @@ import contextlib
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection
@@ -79,7 +78,7 @@ class Listening:
         async with contextlib.aclosing(self.link.listen()) as heard:  # type: ignore[type-var]  # generators
             async for parsed in heard:
                 self._trouble = ""
-                taken = await self.db.write(partial(self._take_in, held=held, parsed=parsed))
+                taken = await self.db.write(self._take_in, held=held, parsed=parsed)
                 self.intake.wake(taken.due)
 
     def _take_in(self, conn: Connection, held: Held, parsed: Parsed) -> Taken:

@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -99,8 +98,8 @@ def source_named(settings: Settings, name: str) -> Named:
 
 async def facts_of_stored(settings: Settings, db: Database, lead_id: str, now: datetime) -> Facts | None:
     """The facts about a lead that came in; None when there is none of this id (or of one that begins so)."""
-    found = await db.read(partial(reading.ids_beginning, start=lead_id))
-    story = await db.read(partial(reading.story, lead_id=found[0])) if len(found) == 1 else None
+    found = await db.read(reading.ids_beginning, start=lead_id)
+    story = await db.read(reading.story, lead_id=found[0]) if len(found) == 1 else None
     if story is None:
         return None
     lead = lead_from_row(story.lead)

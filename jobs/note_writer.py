@@ -4,7 +4,6 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any
 
 from connectors.base import Capabilities, Hint, NoteDraft, Target
@@ -77,7 +76,7 @@ class NoteWriter:
         PRIORITY.set(RETRY)
         while not stopping():
             now = self.clock.now()
-            found = await self.db.read(lambda conn, now=now: note_duties.due(conn, self.name, now, limit=AT_ONCE))  # type: ignore[misc]
+            found = await self.db.read(note_duties.due, self.name, now, limit=AT_ONCE)
             for duty in found:
                 if stopping():
                     return
@@ -138,7 +137,7 @@ class NoteWriter:
         if duty.sent_at is not None and (found := await self._look_up(duty, draft, duty.sent_at)):
             return found
         sent_at = self.clock.now()
-        await self.db.write(lambda conn: note_duties.intend(conn, held, duty.id, deal_id, sent_at))
+        await self.db.write(note_duties.intend, held, duty.id, deal_id, sent_at)
         await self.checkpoint("note intended")
         self._sent_times.sent(duty.id, "note", sent_at)
         try:
@@ -146,7 +145,7 @@ class NoteWriter:
         except UnknownOutcomeError:
             raise
         except ConnectorError:
-            await self.db.write(lambda conn: note_duties.intend(conn, held, duty.id, "", None))
+            await self.db.write(note_duties.intend, held, duty.id, "", None)
             raise
         except Exception as error:
             raise UnknownOutcomeError(type(error).__name__, "create note") from error
@@ -209,7 +208,7 @@ class NoteWriter:
     async def _renewed(self, held: Held, duty: Duty) -> bool:
         if self.renewal is None:
             return False
-        due = await self.db.write(partial(self.renewal().of, held=held, duty=duty))
+        due = await self.db.write(self.renewal().of, held=held, duty=duty)
         if due is None:
             return False
         log.info("a conversation begins anew", extra={"event": "talk.renewed", "connection": self.name})
@@ -249,7 +248,7 @@ class NoteWriter:
 
     async def _settle(self, held: Held, duty: Duty, state: Any, **how: Any) -> None:
         now = self.clock.now()
-        await self.db.write(lambda conn: note_duties.settle(conn, held, duty.id, state, now, **how))
+        await self.db.write(note_duties.settle, held, duty.id, state, now, **how)
         log.log(
             logging.INFO if state == "written" else logging.WARNING,
             "note of a conversation settled",

@@ -139,7 +139,7 @@ class ConnectionOwner:
             await self._work(held)
             now = self.clock.now()
             await self._cancel_running()
-            await self.db.write(lambda conn: mending.hand_back(conn, held, now))
+            await self.db.write(mending.hand_back, held, now)
         finally:
             await self._cancel_running()
 
@@ -153,9 +153,9 @@ class ConnectionOwner:
 
     async def _work(self, held: Held) -> None:
         now = self.clock.now()
-        left = await self.db.write(lambda conn: mending.take_over(conn, held, now))
+        left = await self.db.write(mending.take_over, held, now)
         # A new owner tries everything at once: times of an earlier one may come from a clock that was wrong.
-        await self.db.write(lambda conn: mending.make_due(conn, self.name, now))
+        await self.db.write(mending.make_due, self.name, now)
         if left:
             log.warning("unsettled deliveries taken over", extra={**self._fields("owner.took_over"), "count": left})
         if self.notes is not None:
@@ -209,8 +209,8 @@ class ConnectionOwner:
         if self.notes is not None:
             await self.notes.mend(held)
         now, running = self.clock.now(), set(self._running)
-        count = await self.db.write(lambda conn: mending.release_forgotten(conn, held, running, now))
-        clamped = await self.db.write(lambda conn: mending.clamp_due(conn, self.name, now))
+        count = await self.db.write(mending.release_forgotten, held, running, now)
+        clamped = await self.db.write(mending.clamp_due, self.name, now)
         if clamped:
             log.warning("tries were dated too far ahead", extra={**self._fields("owner.clamped"), "count": clamped})
         if count:
@@ -227,8 +227,7 @@ class ConnectionOwner:
         if limit <= 0:
             return self.pace.idle_s
         now = self.clock.now()
-        work = partial(outbox.claim, held=held, now=now, limit=limit, fresh_only=free <= 0)
-        result = await self.db.write(work)
+        result = await self.db.write(outbox.claim, held=held, now=now, limit=limit, fresh_only=free <= 0)
         if result.claimed:
             await self.checkpoint("claimed")
         for claimed in result.claimed:
@@ -276,7 +275,7 @@ class ConnectionOwner:
         await self._answers()
         self.breaker.probe_worked()
         now = self.clock.now()
-        if await self.db.write(lambda conn: mending.make_some_due(conn, self.name, now, limit=TRIALS)) == 0:
+        if await self.db.write(mending.make_some_due, self.name, now, limit=TRIALS) == 0:
             await self._recovered()  # nothing waits that could show more
         return 0.0
 
@@ -284,7 +283,7 @@ class ConnectionOwner:
         """The CRM is there, after we knew nothing of it: no lead is given up for the time when it was not."""
         if not self.breaker.reachable:
             youngest = self.clock.now() - self.policy.max_age * 2 / 3
-            await self.db.write(lambda conn: mending.grant_time(conn, self.name, youngest))
+            await self.db.write(mending.grant_time, self.name, youngest)
             self.breaker.reachable = True
 
     async def _works(self) -> None:
@@ -296,7 +295,7 @@ class ConnectionOwner:
     async def _recovered(self) -> None:
         since, now = self.breaker.since, self.clock.now()
         if self.breaker.down:
-            count = await self.db.write(lambda conn: mending.make_due(conn, self.name, now))
+            count = await self.db.write(mending.make_due, self.name, now)
         if not self.breaker.succeeded():
             return
         log.info("connection recovered", extra={**self._fields("connection.up"), "due": count})

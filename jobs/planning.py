@@ -136,7 +136,7 @@ class LeadPlan:
                 state=assignment.state_to_json(decision.state),
             )
 
-        work = partial(
+        choice = await self._shared.db.write(
             assignments.assign,
             held=self._held,
             pool=f"{self._held.name}/{self._route.name if self._route else ''}",
@@ -148,7 +148,6 @@ class LeadPlan:
             now=now,
             decide=decide,
         )
-        choice = await self._shared.db.write(work)
         if decided[0].hold_until is not None:
             raise Hold(decided[0].hold_until, choice.reason)
         return choice.user_id, choice.reason
@@ -202,7 +201,7 @@ class LeadPlan:
         number, company_id = 1, ""
         company_key = _company_key(lead.company)
         if progress.step("contact").id or company_key:
-            number, company_id = await shared.db.read(partial(self._known, company_key=company_key))
+            number, company_id = await shared.db.read(self._known, company_key=company_key)
         call, rules = lead.call, shared.calls.get(lead.source, NO_CALLS)
         within = rules.callback_within if call else mapping.due
         due_at = add_working_minutes(self._schedule(), now, within.total_seconds() / 60)

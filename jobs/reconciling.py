@@ -91,7 +91,7 @@ class Reconciling:
         is done again, as repeats.
         """
         now = self.clock.now()
-        kept = await self.db.read(partial(cursors.load, name=cursor_of(self.source.name)))
+        kept = await self.db.read(cursors.load, name=cursor_of(self.source.name))
         since = self._since(kept, now)
         until = now - SETTLED
         if since >= until:
@@ -99,13 +99,13 @@ class Reconciling:
         found, fresh = 0, Counter[str]()
         async with contextlib.aclosing(self.link.history(since, until)) as pages:  # type: ignore[type-var]  # generators
             async for parsed in pages:
-                taken = await self.db.write(partial(self._take_in, held=held, parsed=parsed))
+                taken = await self.db.write(self._take_in, held=held, parsed=parsed)
                 found += len(taken.leads) + taken.fresh.get("payment", 0)
                 fresh.update(taken.fresh)
                 self.intake.wake(taken.due)
         what = next((kind for kind in ("call", "payment") if fresh[kind] >= found), "lead")
         value = {"until": until.isoformat(), "read_at": now.isoformat(), "recovered": found, "error": ""}
-        await self.db.write(partial(self._done, held=held, value=value, since=since, until=until, what=what))
+        await self.db.write(self._done, held=held, value=value, since=since, until=until, what=what)
         if found:
             self.told()
         log.info("list read", extra={**self._fields("reconcile.read"), "recovered": found, "fresh": dict(fresh)})

@@ -6,7 +6,6 @@ import logging
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +82,7 @@ class Library:
 
     async def open(self, call_id: str) -> Heard | None:
         """The copy, else what the vendor has, else where it is. Raises ConnectorError, StoreUnavailable."""
-        row = await self.db.read(lambda conn: recordings.find(conn, call_id))
+        row = await self.db.read(recordings.find, call_id)
         if row is None:
             return None
         if row.copy_state == "copied" and row.source in self.stores:
@@ -142,10 +141,10 @@ class CopyRuns:
         while True:
             self._wake.clear()
             now = self.clock.now()
-            row = await self.db.read(partial(recordings.next_owed, source=self.source))
+            row = await self.db.read(recordings.next_owed, source=self.source)
             if row is not None and row.copy_due_at <= now:
                 done = await self._copied(row)
-                await self.db.write(partial(recordings.settle_copy, held=held, call_id=row.id, done=done))
+                await self.db.write(recordings.settle_copy, held=held, call_id=row.id, done=done)
                 continue
             wait_s = self.pace.idle_s
             if row is not None:

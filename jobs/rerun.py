@@ -62,18 +62,16 @@ class Reruns:
         Raises StoreUnavailable; what was let in before stays let in.
         """
         rows = await self._db.read(
-            lambda conn: refused.refused_requests(
-                conn, source=source.name, since=since, ids=ids, oldest_first=True, limit=AT_MOST
-            )
+            refused.refused_requests, source=source.name, since=since, ids=ids, oldest_first=True, limit=AT_MOST
         )
         found: list[Rerun] = []
         for row in rows:
-            one, due = await self._db.write(lambda conn, row=row: self._again(conn, source, row.id, actor))  # type: ignore[misc]
+            one, due = await self._db.write(self._again, source, row.id, actor)
             self._intake.wake(due)
             if one is not None:
                 found.append(one)
         if found:
-            await self._db.write(lambda conn: self._remember(conn, source.name, found, actor))
+            await self._db.write(self._remember, source.name, found, actor)
         log.info(
             "refused requests run again",
             extra={"event": "intake.rerun", "source": source.name, "count": len(found), "accepted": _accepted(found)},

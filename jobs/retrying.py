@@ -30,11 +30,11 @@ async def retry_leads(db: Database, router: Router, clock: Clock, lead_ids: Sequ
 
     `refused` says "unrouted" of a lead that no route takes now either.
     """
-    done = await db.write(lambda conn: operator.retry(conn, lead_ids, actor=actor, clock=clock))
+    done = await db.write(operator.retry, lead_ids, actor=actor, clock=clock)
     unrouted = [lead_id for lead_id, why in done.refused.items() if why == "unrouted"]
     if not unrouted:
         return done
-    rows = await db.read(lambda conn: rerouting.unrouted_among(conn, unrouted))
+    rows = await db.read(rerouting.unrouted_among, unrouted)
     for row in rows:
         lead = lead_from_row(row)
         routed = router.route(lead)
@@ -42,11 +42,7 @@ async def retry_leads(db: Database, router: Router, clock: Clock, lead_ids: Sequ
             continue
         state = "held" if SPAM_FLAGS.intersection(lead.flags) else "ready"
         planned = [PlannedDelivery(name, routed.route, state) for name in routed.connections]
-        connections = await db.write(
-            lambda conn, lead_id=lead.id, planned=planned: rerouting.route_anew(  # type: ignore[misc]
-                conn, lead_id, planned, actor=actor, clock=clock
-            )
-        )
+        connections = await db.write(rerouting.route_anew, lead.id, planned, actor=actor, clock=clock)
         if connections:
             del done.refused[lead.id]
             done.changed.append(lead.id)

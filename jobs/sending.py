@@ -94,10 +94,10 @@ class Sending:
         if paused_s > 0:
             return min(paused_s, self.pace.idle_s)
         now = self.clock.now()
-        due = await self.db.read(partial(outgoing.next_due, source=self.source))
+        due = await self.db.read(outgoing.next_due, source=self.source)
         if due is None or due > now:
             return min(self.pace.idle_s, (due - now).total_seconds()) if due else self.pace.idle_s
-        one = await self.db.write(partial(outgoing.claim, held=held, source=self.source, now=now))
+        one = await self.db.write(outgoing.claim, held=held, source=self.source, now=now)
         if one is None:
             return self.pace.idle_s
         sending = asyncio.ensure_future(self._send(held, one))

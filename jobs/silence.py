@@ -49,10 +49,10 @@ class SilenceWatch:
             found = None if at is None else await self._silence(name, rule, at, now)
             was = opened.get(name)
             if found is not None:
-                changed |= await self.db.write(lambda conn, name=name, found=found: self._tell(conn, name, found))  # type: ignore[misc]
+                changed |= await self.db.write(self._tell, name, found)
             elif was is not None and at is not None and was != at.isoformat():
                 key = incident_key(KIND, name)
-                changed |= await self.db.write(lambda conn, key=key: rows.resolve(conn, key, now))  # type: ignore[misc]
+                changed |= await self.db.write(rows.resolve, key, now)
         if changed:
             self.told()
 
@@ -70,7 +70,7 @@ class SilenceWatch:
         counted_at, habits = self._habits.get(name, (float("-inf"), None))
         if self.clock.monotonic() - counted_at >= HABITS_S:
             since = now - timedelta(weeks=WEEKS)
-            counts = await self.db.read(lambda conn: rhythm.by_hour(conn, name, since))
+            counts = await self.db.read(rhythm.by_hour, name, since)
             habits = habits_of(counts, self.zone, now)
             self._habits[name] = self.clock.monotonic(), habits
         return silent(habits, last_at, now, self.zone)

@@ -109,7 +109,7 @@ class Trials:
             for number, lead in enumerate(leads_of(parsed))
         ]
         try:
-            results = await self._db.write(lambda conn: self._store.accept(conn, items)) if items else []
+            results = await self._db.write(self._store.accept, items) if items else []
         except StoreUnavailable:
             return _said(503, error="the database cannot be written; a real request would wait in the spool")
         self._intake.wake([name for result in results for name in result.connections])

@@ -102,7 +102,7 @@ class Watch:
     async def look(self) -> None:
         """Late, failed, held and unrouted leads -> incidents, opened and closed."""
         now = self.clock.now()
-        await self.db.write(lambda conn: self._look(conn, now), behind=True)
+        await self.db.write_behind(self._look, now)
         self.incidents.changed()
 
     def _look(self, conn: Connection, now: datetime) -> None:
@@ -213,7 +213,7 @@ class Watch:
     async def mend(self) -> None:
         """Frees lanes that wait behind nobody: none is expected, so each is logged."""
         now = self.clock.now()
-        freed = await self.db.write(lambda conn: mending.free_stuck_lanes(conn, now))
+        freed = await self.db.write(mending.free_stuck_lanes, now)
         if freed:
             log.error("lanes waited behind nobody", extra={"event": "outbox.stuck", "count": freed})
             self.wake(tuple(self.connections))
@@ -230,7 +230,7 @@ class Watch:
             if abs(jumped) > JUMP_S:
                 log.warning("the clock jumped", extra={"event": "clock.jumped", "seconds": round(jumped, 1)})
                 for name in self.connections:
-                    await self.db.write(lambda conn, name=name: mending.make_due(conn, name, wall))  # type: ignore[misc]
+                    await self.db.write(mending.make_due, name, wall)
                 self.wake(tuple(self.connections))
         self._wall, self._monotonic = wall, monotonic
 
@@ -255,7 +255,7 @@ class Watch:
             return
         now = self.clock.now()
         before = now - self.fallback_after
-        waiting = await self.db.read(lambda conn: waiting_for_fallback(conn, before, limit=FALLBACKS_AT_ONCE))
+        waiting = await self.db.read(waiting_for_fallback, before, limit=FALLBACKS_AT_ONCE)
         for row in waiting:
             about = self.connections.get(row.connection, {})
             for name, (channel, style) in self.fallback_channels.items():
@@ -270,7 +270,7 @@ class Watch:
                         extra={"event": "fallback.failed", "lead_id": row.id, "channel": name, "error": str(error)},
                     )
                     return
-            await self.db.write(lambda conn, row=row: mark_sent(conn, row.delivery_id, now))  # type: ignore[misc]
+            await self.db.write(mark_sent, row.delivery_id, now)
             log.info("lead told by the second way out", extra={"event": "fallback.sent", "lead_id": row.id})
 
 

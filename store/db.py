@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
@@ -21,7 +21,8 @@ from sqlalchemy.pool import NullPool, QueuePool
 
 Result = TypeVar("Result")
 Item = TypeVar("Item")
-Work = Callable[[Connection], Result]
+Given = ParamSpec("Given")
+Work = Callable[Concatenate[Connection, Given], Result]
 BatchWork = Callable[[Connection, list[Any]], list[Any]]
 
 MAX_GROUP = 512
@@ -41,11 +42,12 @@ class Database(Protocol):
     @property
     def is_sqlite(self) -> bool: ...
 
-    async def write(self, work: Work[Result], *, behind: bool = False) -> Result:
-        """Runs `work` in a transaction; it is durable when this returns.
+    async def write(self, work: Work[Given, Result], /, *args: Given.args, **named: Given.kwargs) -> Result:
+        """Runs `work(conn, ...)` in a transaction; it is durable when this returns."""
+        ...
 
-        `behind`: nobody waits for it, so it has a transaction of its own, after what others wait for now.
-        """
+    async def write_behind(self, work: Work[Given, Result], /, *args: Given.args, **named: Given.kwargs) -> Result:
+        """`write` for which nobody waits: a transaction of its own, after what others wait for now."""
         ...
 
     async def write_in_batch(self, work: BatchWork, item: Any) -> Any:
@@ -56,7 +58,7 @@ class Database(Protocol):
         """
         ...
 
-    async def read(self, work: Work[Result]) -> Result: ...
+    async def read(self, work: Work[Given, Result], /, *args: Given.args, **named: Given.kwargs) -> Result: ...
 
     async def close(self) -> None: ...
 
@@ -157,8 +159,12 @@ class GroupCommitDatabase:
         for thread in self._threads:
             thread.start()
 
-    async def write(self, work: Work[Result], *, behind: bool = False) -> Result:
-        result: Result = await self._submit(work, None, batched=False, behind=behind)
+    async def write(self, work: Work[Given, Result], /, *args: Given.args, **named: Given.kwargs) -> Result:
+        result: Result = await self._submit(_bound(work, *args, **named), None, batched=False)
+        return result
+
+    async def write_behind(self, work: Work[Given, Result], /, *args: Given.args, **named: Given.kwargs) -> Result:
+        result: Result = await self._submit(_bound(work, *args, **named), None, batched=False, behind=True)
         return result
 
     async def write_in_batch(self, work: BatchWork, item: Any) -> Any:
@@ -169,8 +175,9 @@ class GroupCommitDatabase:
         self._queue.put(_Job(work, item, batched, future, behind))
         return await future
 
-    async def read(self, work: Work[Result]) -> Result:
-        return await asyncio.get_running_loop().run_in_executor(self._readers, run_read, self._read_engine, work)
+    async def read(self, work: Work[Given, Result], /, *args: Given.args, **named: Given.kwargs) -> Result:
+        bound = _bound(work, *args, **named)
+        return await asyncio.get_running_loop().run_in_executor(self._readers, run_read, self._read_engine, bound)
 
     async def close(self) -> None:
         for _ in self._threads:
@@ -209,7 +216,11 @@ class GroupCommitDatabase:
                 return
 
 
-def run_read(engine: Engine, work: Work[Result]) -> Result:
+def _bound(work: Work[Given, Result], /, *args: Given.args, **named: Given.kwargs) -> Callable[[Connection], Result]:
+    return lambda conn: work(conn, *args, **named)
+
+
+def run_read(engine: Engine, work: Callable[[Connection], Result]) -> Result:
     try:
         with engine.connect() as conn:
             return work(conn)
@@ -319,8 +330,11 @@ class InlineDatabase:
         self._engine = make_engine(url, writer=True)
         self._read_engine = make_engine(url, writer=False)
 
-    async def write(self, work: Work[Result], *, behind: bool = False) -> Result:
-        return await self._run(work, None, batched=False)  # type: ignore[no-any-return]  # what `work` returns
+    async def write(self, work: Work[Given, Result], /, *args: Given.args, **named: Given.kwargs) -> Result:
+        result: Result = await self._run(_bound(work, *args, **named), None, batched=False)
+        return result
+
+    write_behind = write
 
     async def write_in_batch(self, work: BatchWork, item: Any) -> Any:
         return await self._run(work, item, batched=True)
@@ -334,8 +348,8 @@ class InlineDatabase:
             raise job.outcome
         return job.outcome
 
-    async def read(self, work: Work[Result]) -> Result:
-        return run_read(self._read_engine, work)
+    async def read(self, work: Work[Given, Result], /, *args: Given.args, **named: Given.kwargs) -> Result:
+        return run_read(self._read_engine, _bound(work, *args, **named))
 
     async def close(self) -> None:
         self._engine.dispose()

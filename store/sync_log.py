@@ -22,7 +22,7 @@ def begin_pass(conn: Connection, **values: Any) -> None:
     conn.execute(insert(t_sync_pass).values(**values))
 
 
-def change_pass(conn: Connection, pass_id: str, **values: Any) -> None:
+def change_pass(conn: Connection, pass_id: str, /, **values: Any) -> None:
     conn.execute(update(t_sync_pass).where(_S.id == pass_id).values(**values))
 
 

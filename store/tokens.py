@@ -62,7 +62,7 @@ class StoredTokens:
     async def save(self, token: dict[str, Any]) -> None:
         """Durable when it returns."""
         await self._checkpoint("refreshing")
-        await self._db.write(partial(self._put, values=self._sealed(token)))
+        await self._db.write(self._put, values=self._sealed(token))
 
     async def replace(self, token: dict[str, Any], used: dict[str, Any]) -> bool:
         """Stores `token` if what is stored has the refresh token of `used`, or its own; False otherwise."""
@@ -107,7 +107,7 @@ class StoredTokens:
                 renewing.cancel()
                 await asyncio.gather(renewing, return_exceptions=True)
                 now = self._clock.now()
-                await self._db.write(lambda conn: leases.release(conn, held, now))
+                await self._db.write(leases.release, held, now)
 
     async def _take(self) -> leases.Held:
         name, owner = f"refresh:{self._connection}", new_id(self._clock)

@@ -24,13 +24,13 @@ class TokenGate:
         if credentials is None:
             raise _refused("send Authorization: Bearer and a token made with `leadhub token create NAME`")
         digest = users.digest(credentials.credentials)
-        found = await self._hub.db.read(lambda conn: users.find_token(conn, digest))
+        found = await self._hub.db.read(users.find_token, digest)
         if found is None:
             raise _refused("the token is not known")
         now = self._hub.clock.now()
         if users.is_stale(found, now):
             with contextlib.suppress(StoreUnavailable):  # reading still works, and that is what was asked
-                await self._hub.db.write(lambda conn: users.mark_used(conn, digest, now))
+                await self._hub.db.write(users.mark_used, digest, now)
         return found.name
 
 

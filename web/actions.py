@@ -61,15 +61,13 @@ class Actions:
         """These are read again now; None: all that were given up."""
         hub = self.hub
         wanted = await hub.db.read(errands.failed_errands) if ids is None else ids
-        done = await hub.db.write(lambda conn: errands.retry(conn, wanted, actor=actor, clock=hub.clock))
+        done = await hub.db.write(errands.retry, wanted, actor=actor, clock=hub.clock)
         hub.try_now(sorted(done.connections))
         return done
 
     async def discard_errand(self, errand_id: str, *, why: str, actor: str) -> Done:
         hub = self.hub
-        return await hub.db.write(
-            lambda conn: errands.discard(conn, [errand_id], why=why, actor=actor, clock=hub.clock)
-        )
+        return await hub.db.write(errands.discard, [errand_id], why=why, actor=actor, clock=hub.clock)
 
     async def acknowledge(self, incident_id: str, *, who: str, actor: str) -> Incident | None:
         """None when there is no such incident. Raises OverAlready."""

@@ -65,7 +65,7 @@ def make_api(hub: Hub) -> APIRouter:
         wanted = min(asked.day or now.astimezone(zone).date(), LAST_DAY)
         spooled = await asyncio.to_thread(spooled_leads, hub.settings.hub.spool_dir)
         names = list(hub.connections)
-        found = await hub.db.read(lambda conn: reports.day_status(conn, wanted, zone, names, now, spooled))
+        found = await hub.db.read(reports.day_status, wanted, zone, names, now, spooled)
         return shapes.Status.model_validate(found.to_json())
 
     @api.get("/leads", tags=["leads"])
@@ -94,7 +94,7 @@ def make_api(hub: Hub) -> APIRouter:
     @api.get("/leads/{lead_id}", tags=["leads"], responses=NO_LEAD, response_model_exclude_unset=True)
     async def lead(lead_id: LeadId) -> shapes.Story:
         """The whole story of one lead."""
-        found = await hub.db.read(lambda conn: reading.story(conn, lead_id))
+        found = await hub.db.read(reading.story, lead_id)
         if found is None:
             raise HTTPException(404, "no such lead")
         return shapes.Story.model_validate(reports.story_json(found, hub.masks))

@@ -96,7 +96,7 @@ def add_calls(api: APIRouter, hub: Hub, gate: TokenGate) -> None:
         return await _shown(call_id)
 
     async def _shown(call_id: str) -> DialledCall:
-        row = await hub.db.read(lambda conn: dialled.find(conn, call_id))
+        row = await hub.db.read(dialled.find, call_id)
         if row is None:
             raise HTTPException(404, "no such call")
         return DialledCall.model_validate(dialled.dialled_json(row))

@@ -38,7 +38,7 @@ def add_conversations(api: APIRouter, hub: Hub, gate: TokenGate) -> None:
     @api.get("/conversations/{conversation_id}", tags=["conversations"], responses=NO_TALK)
     async def conversation(conversation_id: ConversationId) -> talks.Talk:
         """One with its messages and notes."""
-        found = await hub.db.read(lambda conn: talk_reports.talk_json(conn, conversation_id))
+        found = await hub.db.read(talk_reports.talk_json, conversation_id)
         if found is None:
             raise HTTPException(404, "no such conversation")
         return talks.Talk.model_validate(found)
@@ -56,7 +56,7 @@ def add_conversations(api: APIRouter, hub: Hub, gate: TokenGate) -> None:
         idempotency_key: Annotated[str, Header(max_length=200)] = "",
     ) -> talks.Sent:
         """Answers in the messenger that the client wrote from. With the same Idempotency-Key it is sent once."""
-        work = partial(
+        answered = await hub.db.write(
             replying.reply,
             links=hub.links,
             conversation_id=conversation_id,
@@ -65,7 +65,6 @@ def add_conversations(api: APIRouter, hub: Hub, gate: TokenGate) -> None:
             request_key=shapes.without_nul(idempotency_key),
             clock=hub.clock,
         )
-        answered = await hub.db.write(work)
         if answered.missing:
             raise HTTPException(404, "no such conversation")
         if answered.refusal is not None:
@@ -76,7 +75,7 @@ def add_conversations(api: APIRouter, hub: Hub, gate: TokenGate) -> None:
     @api.post("/conversations/{conversation_id}/note", tags=["conversations"], responses=NO_TALK)
     async def note(conversation_id: ConversationId, caller: Caller) -> talks.Noted:
         """What was said since the last note is noted now, and what could not be written is tried again."""
-        if await hub.db.read(lambda conn: talk_reports.talk_json(conn, conversation_id)) is None:
+        if await hub.db.read(talk_reports.talk_json, conversation_id) is None:
             raise HTTPException(404, "no such conversation")
         noted = await replying.note_now(hub.db, hub.gathering, conversation_id, actor=f"api:{caller}", clock=hub.clock)
         return talks.Noted(noted=noted)
@@ -94,8 +93,7 @@ def add_conversations(api: APIRouter, hub: Hub, gate: TokenGate) -> None:
 
 
 async def _decide(hub: Hub, message_id: str, decision: replying.Decision, actor: str) -> None:
-    work = partial(replying.decide, message_id=message_id, decision=decision, actor=actor, clock=hub.clock)
-    names = await hub.db.write(work)
+    names = await hub.db.write(replying.decide, message_id=message_id, decision=decision, actor=actor, clock=hub.clock)
     if not names:
         raise HTTPException(409, "there is no such message, or nothing is to be decided about it")
     hub.try_now(names)

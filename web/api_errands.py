@@ -39,7 +39,7 @@ def add_errands(api: APIRouter, hub: Hub, actions: Actions, gate: TokenGate) -> 
     async def list_errands(asked: Annotated[shapes.ErrandsAsked, Query()]) -> shapes.Errands:
         """What was named and is to be read, newest first."""
         states, source, limit = STATES[asked.state], asked.source, asked.limit
-        rows = await hub.db.read(lambda conn: errands.list_errands(conn, states=states, source=source, limit=limit))
+        rows = await hub.db.read(errands.list_errands, states=states, source=source, limit=limit)
         return shapes.Errands.model_validate({"errands": [errands.errand_json(row) for row in rows]})
 
     @api.post("/errands/retry", tags=["errands"])

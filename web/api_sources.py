@@ -127,7 +127,7 @@ def add_sources(api: APIRouter, hub: Hub, gate: TokenGate) -> None:
     async def list_sources(asked: Annotated[SourcesAsked, Query()]) -> Sources:
         """Each door: address, proofs, last event, today's counts, what is wrong."""
         now = hub.clock.now()
-        found = await hub.db.read(lambda conn: source_lines(conn, settings, now))
+        found = await hub.db.read(source_lines, settings, now)
         lines = [line for line in found if asked.name in ("", line.name)]
         style = ConsoleStyle(locale=settings.hub.locale, zone=settings.hub.zone)
         return Sources.model_validate({"sources": [line.to_json(style, now) for line in lines]})
@@ -138,7 +138,7 @@ def add_sources(api: APIRouter, hub: Hub, gate: TokenGate) -> None:
         if name not in settings.sources:
             raise HTTPException(404, "no such source")
         limit = asked.limit
-        rows = await hub.db.read(lambda conn: refused_requests(conn, source=name, limit=limit, rerun_too=True))
+        rows = await hub.db.read(refused_requests, source=name, limit=limit, rerun_too=True)
         return RefusedRequests.model_validate({"requests": [refused_json(row) for row in rows]})
 
     @api.post("/sources/{name}/rerun", tags=["sources"], responses=NO_SOURCE)

@@ -155,7 +155,7 @@ def add_syncs(api: APIRouter, hub: Hub, gate: TokenGate) -> None:
     async def list_issues(name: SyncName, asked: Annotated[IssuesAsked, Query()]) -> Issues:
         """Open conflicts, unclear matches, stopped pairs and refusals, with the records of both sides."""
         chosen, now, limit = _known(configured, name), hub.clock.now(), asked.limit
-        found = await hub.db.read(lambda conn: status(conn, name, chosen, now, issues=limit))
+        found = await hub.db.read(status, name, chosen, now, issues=limit)
         return Issues.model_validate({"issues": [_issue(hub, chosen, one) for one in found.issues]})
 
     @api.post("/syncs/{name}/run", tags=["syncs"], responses=NO_SYNC)
@@ -163,9 +163,7 @@ def add_syncs(api: APIRouter, hub: Hub, gate: TokenGate) -> None:
         """A pass as soon as can be; `yes` lets it through the mass-change brake."""
         _known(configured, name)
         asked, actor = wanted or RunWanted(), f"api:{caller}"
-        request_id = await hub.db.write(
-            lambda conn: ask_for_pass(conn, hub.clock, name, actor, full=asked.full, yes=asked.yes)
-        )
+        request_id = await hub.db.write(ask_for_pass, hub.clock, name, actor, full=asked.full, yes=asked.yes)
         hub.wake([lease_of(name)])
         return RunAsked(request_id=request_id)
 
@@ -175,7 +173,7 @@ def add_syncs(api: APIRouter, hub: Hub, gate: TokenGate) -> None:
         ids = (wanted.left_id, wanted.right_id) if wanted.choice == "pair" else ()
         actor, choice = f"api:{caller}", wanted.choice
         try:
-            issue = await hub.db.write(lambda conn: decide_issue(conn, hub.clock, issue_id, choice, actor, ids))
+            issue = await hub.db.write(decide_issue, hub.clock, issue_id, choice, actor, ids)
         except CannotResolve as error:
             raise HTTPException(409, str(error)) from None
         if issue is None:

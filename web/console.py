@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import date, timedelta
-from functools import partial
 
 from sqlalchemy import Connection
 from starlette.requests import Request
@@ -128,7 +127,7 @@ class Console:
             text=text,
             phone=find_phone(text, settings.hub.default_region),
         )
-        found = await hub.db.read(partial(_find, wanted=wanted, before=before))
+        found = await hub.db.read(_find, wanted=wanted, before=before)
         leads = found[:PER_PAGE]
         asked = {"q": text, "status": status, "source": source, "connection": connection, "day": day or ""}
         return visit.page(
@@ -148,8 +147,8 @@ class Console:
 
     async def _lead(self, visit: Visit) -> Response:
         lead_id = plain_text(visit.request.path_params["lead_id"])[:64]
-        found = await self._hub.db.read(lambda conn: reading.story(conn, lead_id))
-        recorded = await self._hub.db.read(lambda conn: recordings.of_lead(conn, lead_id))
+        found = await self._hub.db.read(reading.story, lead_id)
+        recorded = await self._hub.db.read(recordings.of_lead, lead_id)
         if found is None:
             return visit.page("message.html", 404, kind="404", command="")
         shown = story.view(found, self._hub, visit.words, recorded)

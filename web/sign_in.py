@@ -55,10 +55,10 @@ class SignIn:
             return response
         # Counted before it is checked: many tries at once must not all pass the gate above.
         self._throttle.failed(ip, login, hub.clock.monotonic())
-        stored = await hub.db.read(lambda conn: users.password_of(conn, login))
+        stored = await hub.db.read(users.password_of, login)
         async with self._checks:
             right = await asyncio.to_thread(users.password_matches, stored, visit.given("password"))
-        user = await hub.db.read(lambda conn: users.find_user(conn, login)) if right else None
+        user = await hub.db.read(users.find_user, login) if right else None
         if user is None:
             log.warning("sign-in refused", extra={"event": "console.sign_in_refused", "ip": ip})
             return self._form(visit, 401, problem=visit.words("login.wrong"))
@@ -73,9 +73,7 @@ class SignIn:
         clock = self._hub.clock
         try:
             await self._hub.db.write(
-                lambda conn: operator.record_action(
-                    conn, clock, actor=f"user:{user.login}", action="user.sign_in", subject=user.login
-                )
+                operator.record_action, clock, actor=f"user:{user.login}", action="user.sign_in", subject=user.login
             )
         except StoreUnavailable:
             log.warning("sign-in not kept", extra={"event": "console.sign_in_not_kept"})
@@ -84,6 +82,6 @@ class SignIn:
         """Ends all sessions of the user: a cookie that somebody copied is worth nothing from now on."""
         if visit.user is not None:
             login = visit.user.login
-            await self._hub.db.write(lambda conn: users.end_sessions(conn, login))
+            await self._hub.db.write(users.end_sessions, login)
         visit.session, visit.user, visit.fresh = self._sessions.start(self._hub.clock.now()), None, True
         return visit.to("/login")

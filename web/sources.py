@@ -78,7 +78,7 @@ class SourcesPage:
         why = plain_text(visit.given("why"))[:MAX_WHY_CHARS]
         if not why:
             return visit.to("/sources", "done.why_missing")
-        done = await self._hub.db.write(lambda conn: discard(conn, ids, why=why, actor=visit.actor, clock=clock))
+        done = await self._hub.db.write(discard, ids, why=why, actor=visit.actor, clock=clock)
         return visit.to("/sources", "done.let_go", n=len(done.changed))
 
     async def _test(self, visit: Visit) -> Response:

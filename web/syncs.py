@@ -126,7 +126,7 @@ class SyncsPage:
         if name not in hub.settings.syncs:
             return visit.to("/syncs", "done.no_sync")
         yes, actor = bool(visit.given("yes")), visit.actor
-        await hub.db.write(lambda conn: ask_for_pass(conn, hub.clock, name, actor, full=True, yes=yes))
+        await hub.db.write(ask_for_pass, hub.clock, name, actor, full=True, yes=yes)
         hub.wake([lease_of(name)])
         return visit.to("/syncs", "done.sync_allowed" if yes else "done.sync_asked", sync=name)
 
@@ -138,7 +138,7 @@ class SyncsPage:
             return visit.to("/syncs", "done.sync_over")
         chosen, actor, seen = choice, visit.actor, visit.given("seen")
         try:
-            issue = await hub.db.write(lambda conn: decide_issue(conn, hub.clock, issue_id, chosen, actor, ids, seen))
+            issue = await hub.db.write(decide_issue, hub.clock, issue_id, chosen, actor, ids, seen)
         except CannotResolve as error:
             return visit.to("/syncs", "done.sync_not", why=visit.words.known("sync_not", str(error)))
         if issue is None:

@@ -81,7 +81,7 @@ class Talks:
 
     async def of(self, story: Story, words: Words) -> list[TalkView]:
         """Those of the lead and of its person, the newest first."""
-        return await self._hub.db.read(partial(self._of, story=story, words=words))
+        return await self._hub.db.read(self._of, story=story, words=words)
 
     def _of(self, conn: Connection, story: Story, words: Words) -> list[TalkView]:
         person = story.person.id if story.person else ""
@@ -106,7 +106,7 @@ class Talks:
 
     async def _reply(self, visit: Visit) -> Response:
         text = plain_text(visit.given("text"))[:TEXT_MAX]
-        work = partial(
+        answered = await self._hub.db.write(
             replying.reply,
             links=self._hub.links,
             conversation_id=_id(visit, "conversation_id"),
@@ -115,7 +115,6 @@ class Talks:
             request_key=plain_text(visit.given("key")),
             clock=self._hub.clock,
         )
-        answered = await self._hub.db.write(work)
         if answered.refusal is not None:
             return visit.back(f"talk.refused_{answered.refusal.code}", limit=answered.refusal.limit)
         if answered.missing:
@@ -131,10 +130,9 @@ class Talks:
 
     async def _decide(self, visit: Visit, decision: replying.Decision) -> Response:
         message_id = _id(visit, "message_id")
-        work = partial(
+        names = await self._hub.db.write(
             replying.decide, message_id=message_id, decision=decision, actor=visit.actor, clock=self._hub.clock
         )
-        names = await self._hub.db.write(work)
         if names:
             self._hub.try_now(names)
         return visit.back(f"talk.done_{decision}" if names else "talk.nothing")

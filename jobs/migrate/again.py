@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Mapping
-from functools import partial
 from typing import Any, Final
 
 from sqlalchemy import Connection
@@ -22,7 +21,7 @@ async def look_anew(ready: Ready, step: Step, held: Held) -> bool:
     sync = ready.sync(step)
     place, scope = cursor_name(sync, step.source), f"migrate:{step.sync}:scope"
     wanted = {"size": ready.move.sample, "dictionary": _digest(ready, step)}
-    before = await ready.db.read(lambda conn: cursors.load(conn, scope))
+    before = await ready.db.read(cursors.load, scope)
     if before is not None and before.get("dictionary") != wanted["dictionary"]:
         await _retell(ready, step, held)
 
@@ -42,7 +41,7 @@ async def _retell(ready: Ready, step: Step, held: Held) -> None:
     before the move keeps its values."""
     name, source, after = step.sync, step.source, ""
     while True:
-        ids = await ready.db.read(partial(sync_listing.some_paired, sync=name, side=source, limit=AT_ONCE, after=after))
+        ids = await ready.db.read(sync_listing.some_paired, sync=name, side=source, limit=AT_ONCE, after=after)
         if not ids:
             break
 

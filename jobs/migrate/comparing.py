@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
-from functools import partial
 from typing import Any, Final
 
 from connectors.errors import AuthError, ConnectorError
@@ -145,7 +144,7 @@ class _Walk:
         if self._both:
             ids = [one.id for one in records]
             side = self._step.source
-            pairs = await self._ready.db.read(lambda conn: sync_pairs.partners(conn, self._step.sync, side, ids))
+            pairs = await self._ready.db.read(sync_pairs.partners, self._step.sync, side, ids)
             partners = await self._read([pair.on(self._to) for pair in pairs.values()])
         for one in records:
             self._one(one, pairs.get(one.id), partners)
@@ -271,7 +270,7 @@ class _Walk:
         if not ids:
             return
         side, name = self._step.source, self._step.sync
-        rows = await self._ready.db.read(lambda conn: sync_records.rows(conn, name, side, ids))
+        rows = await self._ready.db.read(sync_records.rows, name, side, ids)
         for id in ids:
             status = rows[id].status if id in rows else ""
             why = status if status in ("ambiguous", "refused", "creating") else "absent"
@@ -286,7 +285,7 @@ class _Walk:
             wanted = {id for ids in old.values() for id in ids}
             if not wanted:
                 continue
-            known = await self._ready.db.read(partial(sync_pairs.partners, sync=sibling.sync, side=side, ids=wanted))
+            known = await self._ready.db.read(sync_pairs.partners, sync=sibling.sync, side=side, ids=wanted)
             new = await self._linked(self._new, [pairs[id].on(self._to) for id in old], sibling.object, {})
             for id, linked in old.items():
                 there = new.get(pairs[id].on(self._to), ())

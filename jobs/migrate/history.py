@@ -109,19 +109,17 @@ class _Histories:
         step, chosen = self._step, self._ready.chosen
         if chosen is not None:
             return sorted(id for id in chosen.get(step.object, ()) if id > after)[:AT_ONCE]
-        return await self._ready.db.read(
-            lambda conn: sync_listing.some_paired(conn, step.sync, step.source, AT_ONCE, after)
-        )
+        return await self._ready.db.read(sync_listing.some_paired, step.sync, step.source, AT_ONCE, after)
 
     async def _batch(self, held: Held, ids: Sequence[str], *, again: bool = False) -> list[str]:
         """Returns the records of which it is not known whether all was written."""
         ready, step = self._ready, self._step
-        pairs = await ready.db.read(lambda conn: sync_pairs.partners(conn, step.sync, step.source, ids))
+        pairs = await ready.db.read(sync_pairs.partners, step.sync, step.source, ids)
         moved = [id for id in ids if id in pairs and pairs[id].on(OTHER[step.source])]
         found = await patiently(lambda: self._read.of(step.object, moved), ready.clock)
         open_tasks = {one.id for some in found.values() for one in some if one.kind == "task" and not one.done}
         names = [*(self._name("history", id) for id in moved), *(self._name("task", id) for id in open_tasks)]
-        kept = await ready.db.read(lambda conn: cursors.load_all(conn, names))
+        kept = await ready.db.read(cursors.load_all, names)
         pieces: list[_Piece] = []
         for id in moved:
             entries, partner = found.get(id, ()), pairs[id].on(OTHER[step.source])

@@ -93,7 +93,7 @@ class _Leads:
         tally.old += len(records)
         tally.closed += sum(bool(one.values.get("closed")) for one in records)
         todo = {one.id: one for one in records if not one.values.get("closed")}
-        kept = await ready.db.read(lambda conn: cursors.load_all(conn, [self._name("whole", id) for id in todo]))
+        kept = await ready.db.read(cursors.load_all, [self._name("whole", id) for id in todo])
         done = {id for id in todo if kept.get(self._name("whole", id), {}).get("state") == "done"}
         tally.before += len(done)
         for id in done:
@@ -150,7 +150,7 @@ class _Leads:
         if keys:
             known = await patiently(partial(ready.old_port.find, "contact", keys), ready.clock)
             ids = list(dict.fromkeys(one for some in known.values() for one in some))
-            pairs = await ready.db.read(lambda conn: sync_pairs.partners(conn, step.sync, step.source, ids))
+            pairs = await ready.db.read(sync_pairs.partners, step.sync, step.source, ids)
             for one in ids:
                 if one in pairs and (partner := pairs[one].on(OTHER[step.source])):
                     return partner
@@ -168,7 +168,7 @@ class _Leads:
             some = ids[start : start + at_once]
             linked |= await patiently(partial(ready.old_port.links, "lead", some, about), ready.clock)
         wanted = list({one for some in linked.values() for one in some})
-        pairs = await ready.db.read(lambda conn: sync_pairs.partners(conn, step.sync, step.source, wanted))
+        pairs = await ready.db.read(sync_pairs.partners, step.sync, step.source, wanted)
         found = {id: [pairs[one].on(OTHER[step.source]) for one in some if one in pairs] for id, some in linked.items()}
         return {id: next(filter(None, some), "") for id, some in found.items()}
 
@@ -181,7 +181,7 @@ class _Leads:
     async def _once(self, held: Held, name: str, draft: Draft) -> str:
         """Raises _UnknownOutcome, PermanentError for a refusal, ConnectorError for what stops the move."""
         ready = self._ready
-        state = await ready.db.read(lambda conn: cursors.load(conn, name)) or {}
+        state = await ready.db.read(cursors.load, name) or {}
         if state.get("state") == "done":
             return str(state["id"])
         if state.get("state") == "sent":

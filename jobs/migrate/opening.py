@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -94,7 +93,7 @@ async def opened_move(
         for name in (move.source, move.target):
             configured = move.settings.connections[name]
             connector, now = CONNECTORS[configured.type], clock.now()
-            busy = await db.read(partial(leases.held_by_another, name=name, now=now))
+            busy = await db.read(leases.held_by_another, name=name, now=now)
             opening = opening_of(
                 move.settings,
                 name,
@@ -169,9 +168,9 @@ async def _leads(ready: Ready, port: RecordPort) -> int:
 async def _sample(ready: Ready, port: RecordPort) -> Mapping[RecordObject, Any]:
     """Chosen once and remembered, so that running it again is about the same records."""
     move, name = ready.move, f"migrate:{ready.move.name}:sample"
-    kept = await ready.db.read(lambda conn: cursors.load(conn, name)) or {}
+    kept = await ready.db.read(cursors.load, name) or {}
     if kept.get("size") == move.sample:
         return dict(kept["ids"])
     chosen = await choose(port, move.sample, lambda call: patiently(call, ready.clock))
-    await ready.db.write(lambda conn: cursors.save(conn, name, {"size": move.sample, "ids": chosen}))
+    await ready.db.write(cursors.save, name, {"size": move.sample, "ids": chosen})
     return chosen

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from functools import partial
 from typing import Any
 
 from connectors.histories import PARTS
@@ -24,7 +23,7 @@ async def issues_of(ready: Ready) -> list[dict[str, Any]]:
     """What a person has to decide, or should know, before the move is complete."""
     found: list[dict[str, Any]] = []
     for step in ready.move.steps:
-        rows = await ready.db.read(partial(sync_log.issues, sync=step.sync))
+        rows = await ready.db.read(sync_log.issues, sync=step.sync)
         chosen = ready.move.settings.syncs[step.sync]
         found += [
             {**issue_json(row), "object": step.object, "ends": {"left": chosen.left, "right": chosen.right}}

@@ -41,7 +41,7 @@ async def opened_sync(
             configured = settings.connections[one]
             connector = CONNECTORS[configured.type]
             now = clock.now()
-            busy = await db.read(lambda conn, one=one, now=now: leases.held_by_another(conn, one, now))  # type: ignore[misc]
+            busy = await db.read(leases.held_by_another, one, now)
             own = slowed(connector, configured.settings) if busy else configured.settings
             opening = opening_of(settings, one, db, clock, own=own, transport=transport(configured.type))
             target = await stack.enter_async_context(opened(configured.type, opening))
@@ -63,7 +63,7 @@ async def run_or_ask(
     """One pass, by whoever holds the sync's lease. Raises what `open_sync` raises, and StoreUnavailable."""
     while True:
         now = clock.now()
-        if await db.read(lambda conn, now=now: leases.held_by_another(conn, lease_of(name), now)):  # type: ignore[misc]
+        if await db.read(leases.held_by_another, lease_of(name), now):
             done = await _ask(name, db, clock, wish, asked_by, progress)
         else:
             done = await _run(settings, name, db, clock, wish, progress, transport)
@@ -124,18 +124,16 @@ async def _ask(
 ) -> PassResult | None:
     """What the hub made of our request; None when it is gone and has not begun."""
     request_id, now = new_id(clock), clock.now()
-    await db.write(
-        lambda conn: sync_log.ask(conn, request_id, name, now, asked_by, full=wish.full, yes=wish.yes, undo=wish.undo)
-    )
+    await db.write(sync_log.ask, request_id, name, now, asked_by, full=wish.full, yes=wish.yes, undo=wish.undo)
     while True:
-        request = await db.read(lambda conn: sync_log.request(conn, request_id))
-        row = await db.read(lambda conn, request=request: sync_log.pass_of(conn, request.pass_id)) if request else None  # type: ignore[misc]
+        request = await db.read(sync_log.request, request_id)
+        row = await db.read(sync_log.pass_of, request.pass_id) if request else None
         if row is not None and row.state != "running":
             return PassResult(row.id, row.state, row.counts, row.error)
         if row is not None:
             await progress(row.counts)
         now = clock.now()
-        if not await db.read(lambda conn, now=now: leases.held_by_another(conn, lease_of(name), now)):  # type: ignore[misc]
-            await db.write(lambda conn: sync_log.answer(conn, request_id, "-"))
+        if not await db.read(leases.held_by_another, lease_of(name), now):
+            await db.write(sync_log.answer, request_id, "-")
             return None
         await clock.sleep(LOOK_EVERY_S)

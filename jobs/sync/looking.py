@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection
@@ -42,16 +43,14 @@ async def both_in_turn(run: Run, look: Callable[[Run, Side], Awaitable[None]]) -
 async def poll(run: Run, side: Side) -> None:
     """What changed since the last poll, with an overlap; goes on where an earlier one was stopped."""
     sync, end, name = run.sync, run.sync.end(side), cursor_name(run.sync, side)
-    kept = await run.db.read(lambda conn: cursors.load(conn, name)) or {}
+    kept = await run.db.read(cursors.load, name) or {}
     since = _time(kept.get("since"))
     page, began, top = kept.get("page", ""), _time(kept.get("began")) or run.clock.now(), _time(kept.get("top"))
     asked = _time(kept.get("asked"))
     if not page:
         asked = since - timedelta(seconds=end.can.overlap_s + end.can.precision_s) if since else None
         began, top = run.clock.now(), None
-    whole = (
-        asked is None and not page and not await run.db.read(lambda conn: sync_records.any_known(conn, sync.name, side))
-    )
+    whole = asked is None and not page and not await run.db.read(sync_records.any_known, sync.name, side)
     following = asyncio.ensure_future(_page(run, side, asked, page))
     try:
         while True:
@@ -142,11 +141,11 @@ def _text(at: datetime | None) -> str | None:
 async def list_all(run: Run, side: Side) -> None:
     """Every record that is there: finds what no change told of. What is missing is read, and may be gone."""
     sync, end, name = run.sync, run.sync.end(side), f"{cursor_name(run.sync, side)}:full"
-    kept = await run.db.read(lambda conn: cursors.load(conn, name)) or {}
+    kept = await run.db.read(cursors.load, name) or {}
     page, number = kept.get("page", ""), int(kept.get("number", 0)) + (0 if kept.get("page") else 1)
     while True:
         run.check()
-        found = await run.ask(lambda page=page: end.port.listing(sync.object, page))  # type: ignore[misc]
+        found = await run.ask(partial(end.port.listing, sync.object, page))
         page = found.cursor
 
         def work(conn: Connection, found: Any = found, page: str = page) -> None:
@@ -166,9 +165,7 @@ async def list_all(run: Run, side: Side) -> None:
 async def _mark_missing(run: Run, side: Side, number: int) -> None:
     after, name = "", run.sync.name
     while True:
-        ids = await run.db.read(
-            lambda conn, after=after: sync_listing.missing(conn, name, side, number, AT_ONCE, after)  # type: ignore[misc]
-        )
+        ids = await run.db.read(sync_listing.missing, name, side, number, AT_ONCE, after)
         if not ids:
             return
         await _dirty(run, side, ids)
@@ -180,12 +177,10 @@ async def _compare_links(run: Run, side: Side) -> None:
     after, sync = "", run.sync
     while True:
         run.check()
-        ids = await run.db.read(
-            lambda conn, after=after: sync_listing.some_paired(conn, sync.name, side, AT_ONCE, after)  # type: ignore[misc]
-        )
+        ids = await run.db.read(sync_listing.some_paired, sync.name, side, AT_ONCE, after)
         if not ids:
             return
-        rows = await run.db.read(lambda conn, ids=ids: sync_records.rows(conn, sync.name, side, ids))  # type: ignore[misc]
+        rows = await run.db.read(sync_records.rows, sync.name, side, ids)
         found = await read_links(run, side, ids)
         changed = [
             id

@@ -73,7 +73,7 @@ async def run_pass(
     run = Run(sync, db, clock, held, new_id(clock), mode, checkpoint, yes=wish.yes, stopping=stopping, batch=batch)
     run.behind_leads(soon=wish.hints)
     run.progress = _Telling(run, progress).told
-    await db.write(lambda conn: _begin(conn, run, wish))
+    await db.write(_begin, run, wish)
     state: State = "done"
     error = ""
     try:
@@ -154,9 +154,9 @@ class _Telling:
             return
         self.last_at = now
         counts = dict(run.counts)
-        left = await run.db.read(lambda conn: sync_records.count_dirty(conn, run.sync.name))
+        left = await run.db.read(sync_records.count_dirty, run.sync.name)
         counts["due"] = left
-        await run.db.write(lambda conn: sync_log.change_pass(conn, run.pass_id, counts=counts))
+        await run.db.write(sync_log.change_pass, run.pass_id, counts=counts)
         if self.also is not None:
             await self.also(counts)
 
@@ -194,11 +194,11 @@ class _Braked(Exception):
 async def _brake(run: Run) -> None:
     """Asks a person before a pass that would touch too much; counts exactly, in a copy, what it would do."""
     brake, name = run.sync.settings.brake, run.sync.name
-    due = await run.db.read(lambda conn: sync_records.count_dirty(conn, name))
+    due = await run.db.read(sync_records.count_dirty, name)
     if due <= min(brake.at_least, brake.records):
         return
     counts = await forecast(run)
-    paired = (await run.db.read(lambda conn: sync_pairs.counts(conn, name))).get("paired", 0)
+    paired = (await run.db.read(sync_pairs.counts, name)).get("paired", 0)
     if why := over(counts, paired, brake):
         touching = (*HARM, "create")
         run.counts.update({f"would_{op}": count for op, count in counts.items() if op.startswith(touching)})
@@ -255,7 +255,7 @@ async def plan(
 async def _leave_shadow(run: Run) -> None:
     """What a shadow only noted is due now that the sync writes."""
     name = run.sync.name
-    while rows := await run.db.read(lambda conn: sync_log.unsettled(conn, name, state="shadow")):
+    while rows := await run.db.read(sync_log.unsettled, name, state="shadow"):
 
         def work(conn: Connection, rows: Any = rows) -> None:
             assert_held(conn, run.held)

@@ -22,7 +22,7 @@ LONGEST_WAIT_S: Final = 120.0
 
 async def resume(run: Run) -> None:
     """Writes whose outcome was not stored: both records are read again, and what is still missing is written."""
-    while rows := await run.db.read(lambda conn: sync_log.unsettled(conn, run.sync.name)):
+    while rows := await run.db.read(sync_log.unsettled, run.sync.name):
 
         def work(conn: Connection, rows: Sequence[Row[Any]] = rows) -> None:
             assert_held(conn, run.held)
@@ -38,7 +38,7 @@ async def resume(run: Run) -> None:
 
 async def look_up(run: Run) -> float:
     """Creates with unknown outcome: found, or surely not there and so made again. Seconds until the next look, or 0."""
-    pairs = await run.db.read(lambda conn: sync_pairs.creating(conn, run.sync.name))
+    pairs = await run.db.read(sync_pairs.creating, run.sync.name)
     by_side: dict[Side, list[Pair]] = defaultdict(list)
     for pair in pairs:
         by_side["right" if pair.left_id else "left"].append(pair)

@@ -56,7 +56,7 @@ async def work_off(run: Run) -> None:
 
 
 async def _due(run: Run, after: Mapping[str, str]) -> Sequence[Row[Any]]:
-    return await run.db.read(lambda conn: sync_records.dirty(conn, run.sync.name, run.batch, after))
+    return await run.db.read(sync_records.dirty, run.sync.name, run.batch, after)
 
 
 async def _still_due(run: Run, nodes: Sequence[Node]) -> list[Row[Any]]:
@@ -167,7 +167,7 @@ async def _partners(run: Run, needed: Mapping[Side, Sequence[Row[Any]]]) -> dict
     if not all(needed.values()):
         return {side: [] for side in SIDES}
     pair_ids = {row.pair_id for side in SIDES for row in needed[side] if row.pair_id}
-    ends = await run.db.read(lambda conn: sync_records.of_pairs(conn, run.sync.name, pair_ids))
+    ends = await run.db.read(sync_records.of_pairs, run.sync.name, pair_ids)
     found: dict[Side, list[str]] = {}
     for side in SIDES:
         mine = {row.record_id for row in needed[side]}
@@ -199,9 +199,7 @@ async def _read(
             departed.append(Departed(row, hinted))
         else:
             seen[record.id] = sync.seen(side, record)
-    await run.db.write(
-        lambda conn: sync_records.see(conn, run.held, sync.name, side, list(seen.values()), now, fresh=True)
-    )
+    await run.db.write(sync_records.see, run.held, sync.name, side, list(seen.values()), now, fresh=True)
     return departed
 
 

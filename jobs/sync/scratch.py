@@ -24,7 +24,7 @@ async def scratch(db: Database, sync: str, siblings: Collection[str]) -> AsyncIt
     """Filled from `db`, of which nothing changes; gone afterwards. Holds people's data: readable by the owner only."""
     with tempfile.TemporaryDirectory(prefix="leadhub-") as folder:
         url = f"sqlite:///{Path(folder) / 'plan.db'}"
-        await db.read(lambda conn: _copy(conn, url, sync, siblings))
+        await db.read(_copy, url, sync, siblings)
         copied: Database = InlineDatabase(url) if isinstance(db, InlineDatabase) else GroupCommitDatabase(url)
         try:
             yield copied

@@ -86,12 +86,12 @@ class SyncService:
 
     async def _due(self) -> Wish | None:
         """What is to be done now: what a person asked for goes first."""
-        asked = await self.db.read(lambda conn: sync_log.asked(conn, self.name))
+        asked = await self.db.read(sync_log.asked, self.name)
         if asked is not None:
             return Wish(full=asked.full, yes=asked.yes, request_id=asked.id, undo=asked.undo)
         if self.clock.monotonic() - self._failed_at < RETRY_S:
             return None
-        looked, full = await self.db.read(lambda conn: looked_at(conn, self.name))
+        looked, full = await self.db.read(looked_at, self.name)
         now = self.clock.now()
         if _over(full, now, self.settings.full):
             return Wish(full=True)

@@ -42,20 +42,14 @@ async def undo(sync: Sync, db: Database, clock: Clock, held: Held, pass_id: str,
 
     await db.write(begin)
     after = ""
-    while rows := await db.read(
-        lambda conn, after=after: sync_log.writes_of(conn, pass_id, limit=AT_ONCE, after=after, newest=True)  # type: ignore[misc]
-    ):
+    while rows := await db.read(sync_log.writes_of, pass_id, limit=AT_ONCE, after=after, newest=True):
         after = rows[-1].id
         run.counts["made_stay"] += sum(row.op == "create" and row.state == "done" for row in rows)
         await _take_back(run, [row for row in rows if row.op == "update" and row.state in ("done", "unknown")])
     counts = {name: count for name, count in run.counts.items() if count}
     state = "failed" if run.troubles else "done"
     error = str(run.troubles[-1]) if run.troubles else ""
-    await db.write(
-        lambda conn: sync_log.change_pass(
-            conn, run.pass_id, state=state, ended_at=clock.now(), counts=counts, error=error
-        )
-    )
+    await db.write(sync_log.change_pass, run.pass_id, state=state, ended_at=clock.now(), counts=counts, error=error)
     return PassResult(run.pass_id, "failed" if run.troubles else "done", counts, error)
 
 
@@ -79,7 +73,7 @@ async def _take_back(run: Run, rows: Sequence[Row[Any]]) -> None:
         else:
             run.counts["changed_since"] += 1
     await write(run, batch)
-    pairs = await run.db.read(lambda conn: sync_pairs.by_ids(conn, {job.intent.pair_id for job in batch.jobs}))
+    pairs = await run.db.read(sync_pairs.by_ids, {job.intent.pair_id for job in batch.jobs})
     partners: dict[Side, dict[str, Record]] = {}
     for side in SIDES:
         known = [pairs[job.intent.pair_id] for job in batch.jobs if job.done and job.intent.pair_id in pairs]

@@ -112,11 +112,11 @@ class LifeDatabase(InlineDatabase):
         await self._life.world.maybe_crash(self._life, "after a commit")
         return result
 
-    async def read(self, work: Callable[..., Any]) -> Any:
+    async def read(self, work: Callable[..., Any], /, *args: Any, **named: Any) -> Any:
         await self._life.step()
         if self._life.world.database_down:
             raise StoreUnavailable("the database is away")
-        return await super().read(work)
+        return await super().read(work, *args, **named)
 
     async def close(self) -> None:
         if self._life.alive:
