@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from connectors.registry import CONNECTORS
 
 ROOT = Path(__file__).parent.parent
+pytestmark = pytest.mark.xdist_group("architecture")  # one worker reads the tree once for all of them
 
 MAY_IMPORT = {
     "cli": {"web", "jobs", "connectors", "store", "mappings", "leads"},
@@ -35,7 +37,6 @@ NAMES_A_VENDOR = {"cli/demo.py": "chooses which of the sandbox CRMs to break"}
 
 LONGEST = 400
 LONGER = {
-    "connectors/sandbox/telegram.py": (500, "one vendor's methods, each a few lines"),
     "jobs/alert_catalog.py": (500, "texts of every kind of incident in two languages"),
 }
 """Modules over LONGEST lines, how long they may become, and why they are one idea all the same."""
@@ -56,14 +57,39 @@ def modules() -> list[str]:
     return sorted(str(path.relative_to(ROOT)) for name in MAY_IMPORT for path in (ROOT / name).rglob("*.py"))
 
 
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the rules ask of a module; its tree is let go, all of them together weigh 160 MB."""
+
+    upward: list[str]
+    clock_calls: list[str]
+    draws: bool
+    compared_vendors: list[str]
+    undocumented: bool
+
+
 @cache
-def parsed(module: str) -> ast.Module:
-    return ast.parse((ROOT / module).read_text(encoding="utf-8"), module)
+def facts() -> dict[str, Facts]:
+    return {module: _facts(module) for module in modules()}
 
 
-def wrong(rule: Callable[[str], object], *, but_not: Callable[[str], bool] = lambda module: False) -> dict[str, object]:
+def _facts(module: str) -> Facts:
+    tree = ast.parse((ROOT / module).read_text(encoding="utf-8"), module)
+    drawn = {"secrets", "random"} & set(imported(tree, module))
+    return Facts(
+        upward=upward(tree, module),
+        clock_calls=clock_calls(tree),
+        draws=bool(drawn) and not _only_typed(tree),
+        compared_vendors=compared_vendors(tree),
+        undocumented=bool(tree.body) and not ast.get_docstring(tree),
+    )
+
+
+def wrong(
+    rule: Callable[[Facts], object], *, but_not: Callable[[str], bool] = lambda module: False
+) -> dict[str, object]:
     """Module -> what the rule found there, for modules where it found anything."""
-    return {module: found for module in modules() if not but_not(module) and (found := rule(module))}
+    return {module: found for module, one in facts().items() if not but_not(module) and (found := rule(one))}
 
 
 def imported(tree: ast.Module, module: str) -> Iterator[str]:
@@ -123,7 +149,7 @@ def compared_vendors(tree: ast.Module) -> list[str]:
 
 
 def test_imports_run_downward_and_never_to_the_tests() -> None:
-    assert wrong(lambda module: upward(parsed(module), module)) == {}
+    assert wrong(lambda one: one.upward) == {}
 
 
 @pytest.mark.parametrize(
@@ -147,13 +173,8 @@ def test_time_and_chance_come_from_the_clock_that_is_passed_in() -> None:
     def outermost(module: str) -> bool:
         return module == CLOCK or module.startswith("cli/")
 
-    def draws(module: str) -> bool:
-        tree = parsed(module)
-        drawn = {"secrets", "random"} & set(imported(tree, module))
-        return bool(drawn) and module not in CHANCE and not _only_typed(tree)
-
-    assert wrong(lambda module: clock_calls(parsed(module)), but_not=outermost) == {}
-    assert wrong(draws, but_not=outermost) == {}
+    assert wrong(lambda one: one.clock_calls, but_not=outermost) == {}
+    assert wrong(lambda one: one.draws, but_not=lambda module: outermost(module) or module in CHANCE) == {}
 
 
 def _only_typed(tree: ast.Module) -> bool:
@@ -169,7 +190,7 @@ def test_a_call_of_the_machines_clock_is_found() -> None:
 
 def test_generic_code_asks_what_a_vendor_can_do_and_not_which_it_is() -> None:
     found = wrong(
-        lambda module: compared_vendors(parsed(module)),
+        lambda one: one.compared_vendors,
         but_not=lambda module: module.startswith("connectors/") or module in NAMES_A_VENDOR,
     )
     assert found == {}
@@ -181,7 +202,7 @@ def test_a_comparison_with_a_vendors_name_is_found() -> None:
 
 
 def test_a_module_says_in_its_first_line_what_it_is_for() -> None:
-    assert wrong(lambda module: bool(parsed(module).body) and not ast.get_docstring(parsed(module))) == {}
+    assert wrong(lambda one: one.undocumented) == {}
 
 
 def test_modules_stay_short_enough_to_hold_one_idea() -> None:

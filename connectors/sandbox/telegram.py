@@ -9,26 +9,15 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from email import message_from_bytes
 from typing import Any, Literal
 
 from connectors.sandbox.base import SandboxRequest, SandboxResponse, Table
-from connectors.sandbox.telegram_html import ParseError, parse_html
+from connectors.sandbox.telegram_requests import RefusedError, keyboard_of, parameters_of, text_of, whole
 from leads.clock import Clock
 
-MAX_TEXT = 4096
-MAX_RAW_BYTES = 32 * 1024
 HOUR_SHOWN = "%d.%m %H:%M:%S"
 _PATH = re.compile(r"/bot(?P<token>[^/]+)/(?P<method>\w+)/?")
 _TOKEN = re.compile(r"\d+:[\w-]+")
-
-
-class _RefusedError(Exception):
-    def __init__(self, code: int, description: str, **parameters: Any) -> None:
-        super().__init__(description)
-        self.code = code
-        self.description = description
-        self.parameters = parameters
 
 
 @dataclass(slots=True)
@@ -102,9 +91,9 @@ class TelegramSandbox:
             self._check_token(token)
             call = getattr(self, f"_do_{method}", None)
             if call is None:
-                raise _RefusedError(404, "Not Found: method not found")
-            result = call(token, _parameters(request))
-        except _RefusedError as error:
+                raise RefusedError(404, "Not Found: method not found")
+            result = call(token, parameters_of(request))
+        except RefusedError as error:
             return _refusal(error.code, error.description, **error.parameters)
         return SandboxResponse(200, {"ok": True, "result": result})
 
@@ -198,12 +187,12 @@ class TelegramSandbox:
         return {"id": chat.id, "type": chat.type, **title, **extra}
 
     def _do_sendmessage(self, token: str, given: dict[str, Any]) -> dict[str, Any]:
-        text, entities = _parsed(given)
+        text, entities = text_of(given)
         chat = self._reachable(given)
-        keyboard = _keyboard(given)
-        thread_id = _whole(given.get("message_thread_id"))
+        keyboard = keyboard_of(given)
+        thread_id = whole(given.get("message_thread_id"))
         if thread_id and thread_id not in chat.topics:
-            raise _RefusedError(400, "Bad Request: message thread not found")
+            raise RefusedError(400, "Bad Request: message thread not found")
         reply_to = self._reply_target(chat, given)
         self._spend(token, chat)
         message = Message(
@@ -223,19 +212,17 @@ class TelegramSandbox:
         return self._shown(message)
 
     def _do_editmessagetext(self, token: str, given: dict[str, Any]) -> dict[str, Any]:
-        text, entities = _parsed(given)
+        text, entities = text_of(given)
         chat = self._reachable(given)
-        message = next(
-            (m for m in self.chat_messages(chat.id) if m.message_id == _whole(given.get("message_id"))), None
-        )
+        message = next((m for m in self.chat_messages(chat.id) if m.message_id == whole(given.get("message_id"))), None)
         if message is None:
-            raise _RefusedError(400, "Bad Request: message to edit not found")
+            raise RefusedError(400, "Bad Request: message to edit not found")
         if message.bot != token:
-            raise _RefusedError(400, "Bad Request: message can't be edited")
-        keyboard = _keyboard(given)
+            raise RefusedError(400, "Bad Request: message can't be edited")
+        keyboard = keyboard_of(given)
         self._spend(token, chat)
         if (text, entities, keyboard) == (message.text, message.entities, message.keyboard):
-            raise _RefusedError(
+            raise RefusedError(
                 400,
                 "Bad Request: message is not modified: specified new message content and reply markup are exactly "
                 "the same as a current content and reply markup of the message",
@@ -248,31 +235,29 @@ class TelegramSandbox:
     def _do_answercallbackquery(self, token: str, given: dict[str, Any]) -> bool:
         callback_id = str(given.get("callback_query_id", ""))
         if not callback_id.isdigit() or callback_id in dict(self.answered):
-            raise _RefusedError(
-                400, "Bad Request: query is too old and response timeout expired or query ID is invalid"
-            )
+            raise RefusedError(400, "Bad Request: query is too old and response timeout expired or query ID is invalid")
         self.answered.append((callback_id, str(given.get("text", ""))))
         return True
 
     def _do_getupdates(self, token: str, given: dict[str, Any]) -> list[dict[str, Any]]:
         if self.webhooks.get(token):
-            raise _RefusedError(
+            raise RefusedError(
                 409,
                 "Conflict: can't use getUpdates method while webhook is active; "
                 "use deleteWebhook to delete the webhook first",
             )
         waiting = self.updates.setdefault(token, [])
-        offset = _whole(given.get("offset"))
+        offset = whole(given.get("offset"))
         if offset > 0:
             waiting[:] = [update for update in waiting if update["update_id"] >= offset]
         elif offset < 0:
             waiting[:] = waiting[offset:]
-        return waiting[: min(max(_whole(given.get("limit")) or 100, 1), 100)]
+        return waiting[: min(max(whole(given.get("limit")) or 100, 1), 100)]
 
     def _do_setwebhook(self, token: str, given: dict[str, Any]) -> bool:
         url = str(given.get("url", ""))
         if url and not url.startswith("https://"):
-            raise _RefusedError(400, "Bad Request: bad webhook: An HTTPS URL must be provided for webhook")
+            raise RefusedError(400, "Bad Request: bad webhook: An HTTPS URL must be provided for webhook")
         self.webhooks[token] = url
         return True
 
@@ -288,45 +273,45 @@ class TelegramSandbox:
 
     def _check_token(self, token: str) -> None:
         if not _TOKEN.fullmatch(token):
-            raise _RefusedError(404, "Not Found")
+            raise RefusedError(404, "Not Found")
         if self.tokens is not None and token not in self.tokens:
-            raise _RefusedError(401, "Unauthorized")
+            raise RefusedError(401, "Unauthorized")
 
     def _reachable(self, given: dict[str, Any]) -> Chat:
         chat = self._chat(given.get("chat_id"))
         if chat.moved_to:
-            raise _RefusedError(
+            raise RefusedError(
                 400,
                 "Bad Request: group chat was upgraded to a supergroup chat",
                 migrate_to_chat_id=chat.moved_to,
             )
         if chat.state == "blocked":
-            raise _RefusedError(403, "Forbidden: bot was blocked by the user")
+            raise RefusedError(403, "Forbidden: bot was blocked by the user")
         if chat.state == "kicked":
-            raise _RefusedError(403, f"Forbidden: bot was kicked from the {chat.type} chat")
+            raise RefusedError(403, f"Forbidden: bot was kicked from the {chat.type} chat")
         return chat
 
     def _chat(self, given: Any) -> Chat:
-        number = _whole(given)
+        number = whole(given)
         if number not in self.chats and self.open_door and number:
             kind = "private" if number > 0 else "supergroup" if str(number).startswith("-100") else "group"
             self.chats[number] = Chat(number, kind)
         if given in (None, ""):
-            raise _RefusedError(400, "Bad Request: chat_id is empty")
+            raise RefusedError(400, "Bad Request: chat_id is empty")
         if number not in self.chats:
-            raise _RefusedError(400, "Bad Request: chat not found")
+            raise RefusedError(400, "Bad Request: chat not found")
         return self.chats[number]
 
     def _reply_target(self, chat: Chat, given: dict[str, Any]) -> int:
         wanted = given.get("reply_parameters")
         if not isinstance(wanted, dict):
             return 0
-        number = _whole(wanted.get("message_id"))
+        number = whole(wanted.get("message_id"))
         if any(message.message_id == number for message in self.chat_messages(chat.id)):
             return number
         if wanted.get("allow_sending_without_reply"):
             return 0
-        raise _RefusedError(400, "Bad Request: message to be replied not found")
+        raise RefusedError(400, "Bad Request: message to be replied not found")
 
     def _spend(self, token: str, chat: Chat) -> None:
         """Counts one message against all three limits, or refuses with how long to wait."""
@@ -340,7 +325,7 @@ class TelegramSandbox:
             wait = max(wait, _window(group, now, 20, 60.0))
         if wait > 0:
             seconds = int(wait) + 1
-            raise _RefusedError(429, f"Too Many Requests: retry after {seconds}", retry_after=seconds)
+            raise RefusedError(429, f"Too Many Requests: retry after {seconds}", retry_after=seconds)
         bot.append(now)
         group.append(now)
         self._levels[chat.id] = (level + 1, now)
@@ -406,74 +391,3 @@ def _window(calls: deque[float], now: float, limit: int, seconds: float) -> floa
     while calls and calls[0] <= now - seconds:
         calls.popleft()
     return calls[0] + seconds - now if len(calls) >= limit else 0.0
-
-
-def _parameters(request: SandboxRequest) -> dict[str, Any]:
-    """Query, urlencoded, JSON or multipart; JSON inside a form value is read too."""
-    given: dict[str, Any] = dict(request.query)
-    kind = request.headers.get("content-type", "")
-    if kind.startswith("application/json"):
-        try:
-            body = request.json()
-        except ValueError:
-            raise _RefusedError(400, "Bad Request: can't parse JSON object") from None
-        return {**given, **body} if isinstance(body, dict) else given
-    if kind.startswith("multipart/form-data"):
-        whole = message_from_bytes(b"Content-Type: " + kind.encode() + b"\r\n\r\n" + request.body)
-        for part in whole.walk():
-            name = part.get_param("name", header="content-disposition")
-            content = part.get_payload(decode=True)
-            if isinstance(name, str) and isinstance(content, bytes):
-                given[name] = content.decode()
-    elif request.body:
-        given.update(request.form())
-    return {name: _from_form(name, value) for name, value in given.items()}
-
-
-def _from_form(name: str, value: Any) -> Any:
-    if name in ("reply_markup", "reply_parameters", "link_preview_options", "allowed_updates", "entities"):
-        return SandboxRequest("", "", [], {}, str(value).encode()).json()
-    return value
-
-
-def _parsed(given: dict[str, Any]) -> tuple[str, list[dict[str, Any]]]:
-    """The text as it is read with its entities, or why it is refused."""
-    raw = str(given.get("text") or "")
-    if not raw:
-        raise _RefusedError(400, "Bad Request: message text is empty")
-    if len(raw.encode()) > MAX_RAW_BYTES:
-        raise _RefusedError(400, "Bad Request: text is too long")
-    text = raw
-    entities: list[dict[str, Any]] = []
-    mode = str(given.get("parse_mode") or "").lower()
-    if mode == "html":
-        try:
-            text, entities = parse_html(raw)
-        except ParseError as error:
-            raise _RefusedError(400, f"Bad Request: can't parse entities: {error}") from None
-    elif mode:
-        raise _RefusedError(400, "Bad Request: unsupported parse_mode")
-    if not text.strip():
-        raise _RefusedError(400, "Bad Request: text must be non-empty")
-    if len(text.encode("utf-16-le")) // 2 > MAX_TEXT:
-        raise _RefusedError(400, "Bad Request: message is too long")
-    return text.rstrip(), entities
-
-
-def _keyboard(given: dict[str, Any]) -> list[list[dict[str, Any]]]:
-    markup = given.get("reply_markup")
-    rows = markup.get("inline_keyboard", []) if isinstance(markup, dict) else []
-    for button in (button for row in rows for button in row):
-        if len(str(button.get("callback_data") or "").encode()) > 64:
-            raise _RefusedError(400, "Bad Request: BUTTON_DATA_INVALID")
-        url = str(button.get("url") or "")
-        if url and (not re.match(r"(https?|tg)://", url) or re.match(r"https?://localhost\b", url)):
-            raise _RefusedError(400, f"Bad Request: inline keyboard button URL '{url}' is invalid: Wrong HTTP URL")
-    return [row for row in rows if row]
-
-
-def _whole(value: Any) -> int:
-    try:
-        return int(value)
-    except (TypeError, ValueError):
-        return 0
