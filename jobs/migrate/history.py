@@ -2,55 +2,40 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any, Final, Literal
 
-from sqlalchemy import Connection
-
-from connectors.base import Draft, Hint, NoteDraft, TaskDraft
-from connectors.errors import ConnectorError, PermanentError, TooEarlyError, UnknownOutcomeError
+from connectors.base import NoteDraft, TaskDraft
+from connectors.errors import ConnectorError, PermanentError
 from connectors.histories import Entry, Histories, is_refusal
 from connectors.records import RecordObject
 from jobs.migrate.model import Step
-from jobs.migrate.moving import LEASE_WAIT_S
+from jobs.migrate.once import Besides, create, exclusively, keep, look_up
 from jobs.migrate.opening import Ready
 from jobs.migrate.telling import ENTRY_CHARS, Teller, in_order
 from jobs.opening import patiently
-from jobs.sync.beside import under_lease
 from jobs.sync.looking import gently
 from leads.merge import OTHER
-from mappings.pairs import NotCarried
 from store import cursors, sync_listing, sync_pairs
-from store.leases import Held, assert_held
+from store.leases import Held
 
 AT_ONCE: Final = 50
-SHOWN: Final = 10
 
 
-@dataclass(slots=True)
-class HistoryTally:
-    """One kind of record. `before`: notes that an earlier run wrote; `changed`: of those, whose history is another by
-    now. `cut`: notes that do not hold all of it. `tasks`: open ones made; `tasks_left`: open ones that stand in the
-    note alone. `unknown`: the next run finds out. `error`: why it ended early."""
+@dataclass(slots=True, kw_only=True)
+class HistoryTally(Besides):
+    """Notes of one kind of record. `changed`: of those of an earlier run, whose history is another by now. `cut`: that
+    do not hold all of it. `tasks`: open ones made; `tasks_left`: open ones that stand in the note alone."""
 
     object: RecordObject
     written: int = 0
     entries: int = 0
     cut: int = 0
-    before: int = 0
     changed: int = 0
     tasks: int = 0
     tasks_left: int = 0
-    unknown: int = 0
-    refused: int = 0
-    examples: list[dict[str, str]] = field(default_factory=list)
-    error: str = ""
-
-    @property
-    def finished(self) -> bool:
-        return not self.error and not self.unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +59,8 @@ async def move_histories(ready: Ready) -> list[HistoryTally]:
         return []
     done = []
     for step in ready.move.steps:
-        tally = HistoryTally(step.object)
-        work = partial(_Histories(ready, step, histories, tally).work)
-        if await under_lease(step.sync, ready.db, ready.clock, work, LEASE_WAIT_S) is None:
-            tally.error = f'another process is at "{step.sync}"'
+        tally = HistoryTally(object=step.object)
+        await exclusively(ready, step.sync, _Histories(ready, step, histories, tally).work, tally)
         done.append(tally)
         if tally.error:
             break
@@ -139,7 +122,7 @@ class _Histories:
         if not pieces:
             return []
         sent_at = ready.clock.now()
-        await self._keep(held, {one.name: _state("sent", one, at=sent_at) for one in pieces})
+        await keep(self._ready, held, {one.name: _state("sent", one, at=sent_at) for one in pieces})
         outcomes: dict[str, dict[str, Any]] = {}
         unknown: list[str] = []
         stopped: list[ConnectorError] = []
@@ -147,7 +130,7 @@ class _Histories:
             works = [partial(self._write, one, outcomes, unknown, stopped) for one in pieces]
             await gently(works, self._new.can.parallel)
         finally:
-            await self._keep(held, outcomes)
+            await keep(self._ready, held, outcomes)
         if stopped:
             raise stopped[0]
         return list(dict.fromkeys(unknown))
@@ -166,7 +149,7 @@ class _Histories:
         for one in entries:
             if one.kind != "task" or one.done:
                 continue
-            name, whose = self._name("task", one.id), same_user(self._ready, self._step, one.responsible)
+            name, whose = self._name("task", one.id), self._ready.user_for(self._step, one.responsible)
             state = kept.get(name, {})
             if state.get("state") == "done":
                 continue
@@ -182,7 +165,7 @@ class _Histories:
         there = await look_up(self._ready, one.draft, one.sent_at) if one.sent_at else None
         if there is None:
             return False
-        await self._keep(held, {one.name: _state("done", one, id=there)})
+        await keep(self._ready, held, {one.name: _state("done", one, id=there)})
         self._count(one)
         return True
 
@@ -200,9 +183,7 @@ class _Histories:
                 self._tally.tasks_left += 1
             elif isinstance(error, PermanentError):
                 outcomes[one.name] = _state("refused", one)
-                self._tally.refused += 1
-                if len(self._tally.examples) < SHOWN:
-                    self._tally.examples.append({"id": one.id, "why": error.message})
+                self._tally.refuse(one.id, error)
             else:
                 outcomes[one.name] = {"state": ""}
                 stopped.append(error)
@@ -224,52 +205,6 @@ class _Histories:
 
     def _name(self, what: Literal["history", "task"], id: str) -> str:
         return f"migrate:{self._step.sync}:{what}:{id}"
-
-    async def _keep(self, held: Held, states: Mapping[str, dict[str, Any]]) -> None:
-        def work(conn: Connection) -> None:
-            assert_held(conn, held)
-            for name, state in states.items():
-                cursors.save(conn, name, state)
-
-        if states:
-            await self._ready.db.write(work)
-
-
-def same_user(ready: Ready, step: Step, user: str) -> str:
-    """The user of the new CRM, by the dictionary; "" where it names nobody."""
-    pairs, to = ready.sync(step).mapping.pairs, OTHER[step.source]
-    pair = next((one for one in pairs if one.type == "user" and one.name == "responsible"), None)
-    if pair is None or not user:
-        return ""
-    try:
-        found = pair.carry({pair.end(step.source).key: user}, to)
-    except NotCarried:
-        return ""
-    return str(found.get(pair.end(to).key) or "")
-
-
-async def look_up(ready: Ready, draft: Draft, sent_at: datetime) -> str | None:
-    """Id of what a try of then has written, None for nothing. Waits until a look-up proves something."""
-    clock, wait_s = ready.clock, max(ready.look_again_s, default=0.0)
-    passed = (clock.now() - sent_at).total_seconds()
-    if 0 <= passed < wait_s:
-        await clock.sleep(wait_s - passed)
-    look = partial(ready.new_target.find_created, draft, Hint(sent_at))
-    try:
-        there: str | None = await patiently(look, clock)
-    except TooEarlyError as error:
-        await clock.sleep(error.wait_s)
-        there = await patiently(look, clock)
-    return there
-
-
-async def create(ready: Ready, draft: Draft) -> str | None:
-    """None: it may be there. What raises has written nothing."""
-    try:
-        made: str = await ready.new_target.create(draft)
-    except UnknownOutcomeError:
-        return None
-    return made
 
 
 def digest_of(entries: Sequence[Entry]) -> str:

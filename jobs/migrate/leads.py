@@ -1,30 +1,26 @@
 """Open leads of a CRM that keeps leads beside deals: each becomes what an enquiry becomes in the new CRM, once."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
-from sqlalchemy import Connection
-
 from connectors.base import ContactDraft, DealDraft, Draft, NoteDraft
 from connectors.errors import ConnectorError, PermanentError
 from connectors.records import Record, RecordObject
-from jobs.migrate.history import SHOWN, create, look_up, same_user
 from jobs.migrate.model import Step
-from jobs.migrate.moving import LEASE_WAIT_S
+from jobs.migrate.once import Besides, create, exclusively, keep, look_up
 from jobs.migrate.opening import Ready
 from jobs.migrate.telling import Teller
 from jobs.opening import patiently
-from jobs.sync.beside import under_lease
 from leads.identity import Key
 from leads.merge import OTHER
 from leads.normalize import emails
 from leads.phones import phones
 from leads.records import UTM_KEYS
 from store import cursors, sync_pairs
-from store.leases import Held, assert_held
+from store.leases import Held
 
 FIELDS: Final = (
     *("title", "name", "phones", "emails", "company_name", "price", "comment", "source", "responsible", "closed"),
@@ -33,22 +29,12 @@ FIELDS: Final = (
 
 
 @dataclass(slots=True)
-class LeadTally:
-    """`closed`: those that became deals, which move by themselves, or are junk; they stay. `before`: by an earlier
-    run. `unknown`: the next run finds out. `error`: why it ended early."""
+class LeadTally(Besides):
+    """`closed`: those that became deals, which move by themselves, or are junk; they stay."""
 
     old: int = 0
     moved: int = 0
-    before: int = 0
     closed: int = 0
-    unknown: int = 0
-    refused: int = 0
-    examples: list[dict[str, str]] = field(default_factory=list)
-    error: str = ""
-
-    @property
-    def finished(self) -> bool:
-        return not self.error and not self.unknown
 
 
 async def move_leads(ready: Ready) -> LeadTally | None:
@@ -56,9 +42,7 @@ async def move_leads(ready: Ready) -> LeadTally | None:
     if not ready.old_leads or ready.leads_stay:
         return None
     tally, name = LeadTally(), f"migrate-{ready.move.name}-lead"
-    work = partial(_Leads(ready, tally).work)
-    if await under_lease(name, ready.db, ready.clock, work, LEASE_WAIT_S) is None:
-        tally.error = f'another process is at "{name}"'
+    await exclusively(ready, name, _Leads(ready, tally).work, tally)
     return tally
 
 
@@ -105,16 +89,14 @@ class _Leads:
             except _UnknownOutcome:
                 tally.unknown += 1
             except PermanentError as error:
-                tally.refused += 1
-                if len(tally.examples) < SHOWN:
-                    tally.examples.append({"id": id, "why": error.message})
+                tally.refuse(id, error)
             else:
                 tally.moved += 1
 
     async def _one(self, held: Held, record: Record, contact: str, company: str) -> None:
         """The person, the deal, what happened around the lead; each looked up before it is written again."""
         values, key = record.values, f"lead-{self._ready.move.name}-{record.id}"
-        whose = same_user(self._ready, self._steps["deal"], str(values.get("responsible") or ""))
+        whose = self._ready.user_for(self._steps["deal"], str(values.get("responsible") or ""))
         name, reached = str(values.get("name") or ""), (_texts(values, "phones"), _texts(values, "emails"))
         if not contact and (name or any(reached)):
             contact = await self._person(held, record.id, ContactDraft(f"{key}-person", name, *reached, whose, company))
@@ -201,11 +183,7 @@ class _Leads:
         return made
 
     async def _keep(self, held: Held, name: str, state: dict[str, Any]) -> None:
-        def work(conn: Connection) -> None:
-            assert_held(conn, held)
-            cursors.save(conn, name, state)
-
-        await self._ready.db.write(work)
+        await keep(self._ready, held, {name: state})
 
     def _name(self, what: str, id: str) -> str:
         return f"migrate:{self._ready.move.name}:lead:{what}:{id}"

@@ -23,6 +23,7 @@ from jobs.sync.model import End, Sync
 from jobs.sync.opening import Opened, account_for, open_sync
 from leads.clock import Clock
 from leads.merge import OTHER
+from mappings.pairs import NotCarried
 from store import cursors, leases
 from store.db import Database
 
@@ -81,6 +82,18 @@ class Ready:
 
     def target(self, step: Step) -> End:
         return self.sync(step).end(OTHER[step.source])
+
+    def user_for(self, step: Step, user: str) -> str:
+        """The user of the new CRM, by the dictionary; "" where it names nobody."""
+        pairs, to = self.sync(step).mapping.pairs, OTHER[step.source]
+        pair = next((one for one in pairs if one.type == "user" and one.name == "responsible"), None)
+        if pair is None or not user:
+            return ""
+        try:
+            found = pair.carry({pair.end(step.source).key: user}, to)
+        except NotCarried:
+            return ""
+        return str(found.get(pair.end(to).key) or "")
 
 
 @asynccontextmanager

@@ -9,6 +9,7 @@ from jobs.migrate.comparing import SHOWN, Tally
 from jobs.migrate.history import HistoryTally
 from jobs.migrate.leads import LeadTally
 from jobs.migrate.moving import Moved
+from jobs.migrate.once import Besides
 from jobs.migrate.opening import Ready
 from jobs.sync.status import issue_json
 from store import sync_log
@@ -43,7 +44,7 @@ def report_json(
     """`differences`: how many things are not as they should be; 0 when the move is complete."""
     objects = _objects(tallies)
     finished = all(one.result.state == "done" for one in passes) and len(passes) == len(ready.move.steps)
-    besides: list[HistoryTally | LeadTally] = [*histories, *([leads] if leads else [])]
+    besides: list[Besides] = [*histories, *([leads] if leads else [])]
     finished = finished and all(one.finished for one in besides)
     return {
         **_head(ready),

@@ -1,0 +1,82 @@
+"""Writes beside the moved records, each made once: kept as sent before, as done after; what is unknown is looked up."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from typing import Any, Final
+
+from sqlalchemy import Connection
+
+from connectors.base import Draft, Hint
+from connectors.errors import PermanentError, TooEarlyError, UnknownOutcomeError
+from jobs.migrate.moving import LEASE_WAIT_S
+from jobs.migrate.opening import Ready
+from jobs.opening import patiently
+from jobs.sync.beside import under_lease
+from store import cursors
+from store.leases import Held, assert_held
+
+SHOWN: Final = 10
+
+
+@dataclass(slots=True)
+class Besides:
+    """`before`: by an earlier run. `unknown`: the next run finds out. `examples`: of what was refused. `error`: why it
+    ended early."""
+
+    before: int = 0
+    unknown: int = 0
+    refused: int = 0
+    examples: list[dict[str, str]] = field(default_factory=list)
+    error: str = ""
+
+    @property
+    def finished(self) -> bool:
+        return not self.error and not self.unknown
+
+    def refuse(self, id: str, error: PermanentError) -> None:
+        self.refused += 1
+        if len(self.examples) < SHOWN:
+            self.examples.append({"id": id, "why": error.message})
+
+
+async def exclusively(ready: Ready, lease: str, work: Callable[[Held], Awaitable[bool]], tally: Besides) -> None:
+    if await under_lease(lease, ready.db, ready.clock, work, LEASE_WAIT_S) is None:
+        tally.error = f'another process is at "{lease}"'
+
+
+async def keep(ready: Ready, held: Held, states: Mapping[str, dict[str, Any]]) -> None:
+    """The state of each write by its name: "sent" and "at", "done" and "id", or "" for nothing."""
+
+    def work(conn: Connection) -> None:
+        assert_held(conn, held)
+        for name, state in states.items():
+            cursors.save(conn, name, state)
+
+    if states:
+        await ready.db.write(work)
+
+
+async def look_up(ready: Ready, draft: Draft, sent_at: datetime) -> str | None:
+    """Id of what a try of then has written, None for nothing. Waits until a look-up proves something."""
+    clock, wait_s = ready.clock, max(ready.look_again_s, default=0.0)
+    passed = (clock.now() - sent_at).total_seconds()
+    if 0 <= passed < wait_s:
+        await clock.sleep(wait_s - passed)
+    look = partial(ready.new_target.find_created, draft, Hint(sent_at))
+    try:
+        there: str | None = await patiently(look, clock)
+    except TooEarlyError as error:
+        await clock.sleep(error.wait_s)
+        there = await patiently(look, clock)
+    return there
+
+
+async def create(ready: Ready, draft: Draft) -> str | None:
+    """None: it may be there. What raises has written nothing."""
+    try:
+        made: str = await ready.new_target.create(draft)
+    except UnknownOutcomeError:
+        return None
+    return made
