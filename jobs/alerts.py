@@ -22,6 +22,7 @@ from jobs.alert_channel import ChannelState
 from jobs.alert_texts import bundle, render
 from jobs.alert_words import Style
 from jobs.incident_memory import MemoryIncidents
+from jobs.waking import woken
 from leads.clock import Clock
 from leads.incidents import Done, Edit, Incident, Observation, Policy, Send, Sent, Wait, next_step, release
 
@@ -108,11 +109,7 @@ class Alerts:
             except Exception:  # the loop outlives whatever one round ran into
                 log.exception("alert round failed", extra={"event": "alert.round_failed", "channel": one.name})
                 wait_s = self._idle_s
-            try:
-                async with asyncio.timeout(wait_s):
-                    await one.awake.wait()
-            except TimeoutError:
-                continue
+            await woken(one.awake, wait_s)
 
     async def look(self, name: str) -> float:
         """One round for one channel; returns the seconds until the next is worth it."""

@@ -1,12 +1,12 @@
 """Click-to-call: who is to be rung through which source, and the vendor asked once."""
 
 import asyncio
-import contextlib
 import hashlib
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from uuid import UUID
 
 from sqlalchemy import Connection
@@ -19,6 +19,7 @@ from jobs.checkpoints import Checkpoint, passed
 from jobs.intake import Source
 from jobs.metadata import MetadataCache
 from jobs.pace import NORMAL, Pace
+from jobs.waking import in_rounds, stored
 from leads.clock import Clock
 from leads.ids import new_id
 from leads.phones import phones
@@ -35,7 +36,6 @@ DIAL_S = 30.0
 TOO_LATE = timedelta(minutes=2)
 """A phone that rings later than this is no answer to the click any more."""
 AGAIN_S = 3.0
-STORE_RETRY_S = 0.5
 
 
 class CannotDial(Exception):
@@ -152,19 +152,13 @@ class DialRuns:
         if left:
             fields = {"event": "dial.unknown", "source": self.source, "count": left}
             log.warning("calls were being dialled when an owner went away", extra=fields)
-        while True:
-            self._wake.clear()
-            wait_s = await self._round(held)
-            if wait_s > 0:
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(wait_s):
-                        await self._wake.wait()
+        await in_rounds(self._wake, partial(self._round, held))
 
     async def _round(self, held: Held) -> float:
         name, now = self.source, self.clock.now()
         due = await self.db.read(dialled.next_due, source=name)
         if due is None or due > now:
-            return min(self.pace.idle_s, (due - now).total_seconds()) if due else self.pace.idle_s
+            return self.pace.until(due, now)
         claimed = await self.db.write(dialled.claim, held=held, source=name, now=now, limit=AT_ONCE)
         await self.checkpoint("dial claimed")
         tries = [asyncio.ensure_future(self._dial(held, one)) for one in claimed]
@@ -188,10 +182,7 @@ class DialRuns:
             },
         )
         await self.checkpoint("dialled")
-        while True:  # the outcome is known, so it is said, also when the database is away for a moment
-            with contextlib.suppress(StoreUnavailable):
-                return await self.db.write(dialled.settle, held=held, dialled_id=wanted.id, done=done)
-            await self.clock.sleep(STORE_RETRY_S)
+        await stored(partial(self.db.write, dialled.settle, held, wanted.id, done), self.clock)
 
     async def _asked(self, wanted: Wanted) -> DialSettlement:
         now = self.clock.now()

@@ -1,7 +1,6 @@
 """Runs the errands of one source: asks the vendor, takes in what it tells, and gives up only aloud."""
 
 import asyncio
-import contextlib
 import logging
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -26,6 +25,7 @@ from jobs.checkpoints import Checkpoint, passed
 from jobs.events import Taken
 from jobs.intake import IntakeService, Source
 from jobs.pace import NORMAL, Pace
+from jobs.waking import in_rounds
 from leads import retry
 from leads.clock import Clock
 from leads.retry import DeadLetter, Outcome, RetryAt
@@ -75,15 +75,8 @@ class ErrandRuns:
 
     async def run(self, held: Held) -> None:
         """Raises LostLease, StoreUnavailable."""
-        take_over = partial(errands.take_over, held=held, source=self.source.name, now=self.clock.now())
-        await self.db.write(take_over)
-        while True:
-            self._wake.clear()
-            wait_s = await self._round(held)
-            if wait_s > 0:
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(wait_s):
-                        await self._wake.wait()
+        await self.db.write(errands.take_over, held=held, source=self.source.name, now=self.clock.now())
+        await in_rounds(self._wake, partial(self._round, held))
 
     async def _round(self, held: Held) -> float:
         """Runs what is due; returns how long nothing else can happen by itself."""
@@ -93,7 +86,7 @@ class ErrandRuns:
         name, now = self.source.name, self.clock.now()
         due = await self.db.read(errands.next_due, source=name)
         if due is None or due > now:
-            return min(self.pace.idle_s, (due - now).total_seconds()) if due else self.pace.idle_s
+            return self.pace.until(due, now)
         limit = AT_ONCE if self._failures == 0 else 1
         claimed = await self.db.write(errands.claim, held=held, source=name, now=now, limit=limit)
         tries = [asyncio.ensure_future(self._try(held, one)) for one in claimed]
@@ -131,9 +124,7 @@ class ErrandRuns:
         if was_down:
             now = self.clock.now()
             youngest = now - self.policy.max_age * 2 / 3
-            await self.db.write(
-                partial(errands.make_due, held=held, source=self.source.name, now=now, youngest=youngest)
-            )
+            await self.db.write(errands.make_due, held=held, source=self.source.name, now=now, youngest=youngest)
             log.info("source answers again", extra={"event": "source.up", "source": self.source.name})
 
     async def _failed(self, held: Held, one: Claimed, error: Exception) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from connectors.doors import Inbound, Parsed, Refused, Unreadable
 from jobs.events import Taken
 from jobs.spool_records import from_record, to_record
+from jobs.waking import woken
 from leads.clock import Clock
 from leads.ids import new_id
 from store import inbox
@@ -77,10 +78,7 @@ class EventInbox:
                 log.info("inbox waits", extra={"event": "inbox.waits", "error": type(error).__name__})
                 await self.clock.sleep(BROKEN_S)
                 continue
-            try:
-                async with asyncio.timeout(idle_s):
-                    await self.arrived.wait()
-            except TimeoutError:
+            if not await woken(self.arrived, idle_s):
                 self._known.clear()  # of requests whose commit was not answered: what is still stored is read again
 
     async def drain(self) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from jobs.pace import NORMAL, Pace
+from jobs.waking import STORE_RETRY_S, woken
 from leads.clock import Clock
 from leads.ids import new_id
 from store import leases
@@ -16,7 +17,6 @@ from store.leases import Held, LostLease
 
 log = logging.getLogger(__name__)
 
-STORE_RETRY_S = 0.5
 BUG_PAUSE_S = 5.0
 
 
@@ -102,6 +102,4 @@ class LeaseKeeper:
                 self._confirmed_at = asked_at
 
     async def _pause(self, seconds: float) -> None:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._stopped.wait()
+        await woken(self._stopped, seconds)

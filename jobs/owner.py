@@ -31,6 +31,7 @@ from jobs.outcomes import Outcomes
 from jobs.pace import NORMAL, Pace
 from jobs.progress import Progress, SentTimes
 from jobs.reporting import Reporter
+from jobs.waking import STORE_RETRY_S, stored, woken
 from leads import retry
 from leads.clock import Clock
 from leads.ids import new_id
@@ -49,7 +50,6 @@ TRIALS = 3
 NOTES_APART_S = 0.25
 """Between two looks for notes of conversations that are due."""
 STOP_WAIT_S = 8.0
-STORE_RETRY_S = 0.5
 
 
 class FollowUps(Protocol):
@@ -255,9 +255,7 @@ class ConnectionOwner:
         if seconds <= 0:
             await asyncio.sleep(0)
             return
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._wake.wait()
+        await woken(self._wake, seconds)
 
     async def _probe(self) -> float:
         """While the connection is down: one cheap call now and then; when it works, all that waits is due."""
@@ -354,12 +352,7 @@ class ConnectionOwner:
     async def _settle(self, settlement: Settlement, attempt: AttemptRecord) -> None:
         """Stores the outcome; while the database is away it is kept and tried again: we know it, so we say it."""
         settlement = replace(settlement, attempt=attempt)
-        while True:
-            try:
-                await self.db.write_in_batch(outbox.settle, settlement)
-                break
-            except StoreUnavailable:
-                await self.clock.sleep(STORE_RETRY_S)
+        await stored(partial(self.db.write_in_batch, outbox.settle, settlement), self.clock)
         if settlement.state in ("delivered", "dead"):
             self._sent_times.forget(settlement.delivery_id)
         log.log(

@@ -1,6 +1,7 @@
 """How often the hub looks by itself, in seconds. Work is woken at once; these are what a missed wake-up costs."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from store import leases
 
@@ -18,6 +19,10 @@ class Pace:
     tidy_s: float = 600.0
     clock_s: float = 1.0
     alerts_s: float = 5.0
+
+    def until(self, due: datetime | None, now: datetime) -> float:
+        """How long to wait for what is due then, or for nothing that is known."""
+        return self.idle_s if due is None else min(self.idle_s, (due - now).total_seconds())
 
 
 NORMAL = Pace()

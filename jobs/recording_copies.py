@@ -6,6 +6,7 @@ import logging
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from connectors.pbx import CopySettings
 from connectors.recordings import download, origin
 from jobs.copy_store import CopyStore, TooLarge, file_name, open_store
 from jobs.pace import NORMAL, Pace
+from jobs.waking import in_rounds
 from leads.clock import Clock
 from store import recordings
 from store.db import Database
@@ -138,20 +140,16 @@ class CopyRuns:
 
     async def run(self, held: Held) -> None:
         """Raises LostLease, StoreUnavailable. What an owner before us had begun is simply copied again."""
-        while True:
-            self._wake.clear()
-            now = self.clock.now()
-            row = await self.db.read(recordings.next_owed, source=self.source)
-            if row is not None and row.copy_due_at <= now:
-                done = await self._copied(row)
-                await self.db.write(recordings.settle_copy, held=held, call_id=row.id, done=done)
-                continue
-            wait_s = self.pace.idle_s
-            if row is not None:
-                wait_s = min(wait_s, (row.copy_due_at - now).total_seconds())
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(wait_s):
-                    await self._wake.wait()
+        await in_rounds(self._wake, partial(self._round, held))
+
+    async def _round(self, held: Held) -> float:
+        now = self.clock.now()
+        row = await self.db.read(recordings.next_owed, source=self.source)
+        if row is None or row.copy_due_at > now:
+            return self.pace.until(None if row is None else row.copy_due_at, now)
+        done = await self._copied(row)
+        await self.db.write(recordings.settle_copy, held=held, call_id=row.id, done=done)
+        return 0.0
 
     async def _copied(self, row: Any) -> CopySettlement:
         now = self.clock.now()

@@ -1,7 +1,6 @@
 """Sends our messages of one source: each once, in order, and never again by itself when nobody can say."""
 
 import asyncio
-import contextlib
 import logging
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -24,6 +23,7 @@ from jobs.checkpoints import Checkpoint, passed
 from jobs.conversations import MESSAGE, Said, TalkKeeper
 from jobs.outcomes import outcome_of
 from jobs.pace import NORMAL, Pace
+from jobs.waking import in_rounds, stored
 from leads import retry
 from leads.clock import Clock
 from leads.retry import Outcome, RetryAt
@@ -40,7 +40,6 @@ TOKEN_PAUSE_S = 60.0
 """Between two tries with a token that was refused: somebody may have mended its rights."""
 REPLY_AGE = timedelta(hours=1)
 """A reply that could not be sent for so long is given up: its writer should decide whether it still makes sense."""
-STORE_RETRY_S = 0.5
 STOP_WAIT_S = 6.0
 NOT_REQUESTED = RawRequest("", "", {}, b"")
 
@@ -75,18 +74,10 @@ class Sending:
     async def run(self, held: Held) -> None:
         """Raises LostLease, StoreUnavailable."""
         now, safe = self.clock.now(), self.link.repeats_safely
-        left = await self.db.write(
-            partial(outgoing.take_over, held=held, source=self.source, now=now, repeats_safely=safe)
-        )
+        left = await self.db.write(outgoing.take_over, held=held, source=self.source, now=now, repeats_safely=safe)
         if left:
             log.warning("messages of an earlier owner", extra={**self._fields("reply.took_over"), "count": left})
-        while True:
-            self._wake.clear()
-            wait_s = await self._round(held)
-            if wait_s > 0:
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(wait_s):
-                        await self._wake.wait()
+        await in_rounds(self._wake, partial(self._round, held))
 
     async def _round(self, held: Held) -> float:
         """Sends one message that is due; returns how long nothing else can happen by itself."""
@@ -96,7 +87,7 @@ class Sending:
         now = self.clock.now()
         due = await self.db.read(outgoing.next_due, source=self.source)
         if due is None or due > now:
-            return min(self.pace.idle_s, (due - now).total_seconds()) if due else self.pace.idle_s
+            return self.pace.until(due, now)
         one = await self.db.write(outgoing.claim, held=held, source=self.source, now=now)
         if one is None:
             return self.pace.idle_s
@@ -120,7 +111,7 @@ class Sending:
             await self._failed(held, one, error)
             return
         await self.checkpoint("reply sent")
-        await self._store(partial(self._sent, held=held, one=one, vendor_id=vendor_id))
+        await stored(partial(self.db.write, self._sent, held, one, vendor_id), self.clock)
         log.info("message sent", extra={**self._fields("reply.sent"), "message_id": one.id, "attempt": one.attempts})
 
     def _sent(self, conn: Connection, held: Held, one: Outbound, vendor_id: str) -> None:
@@ -156,7 +147,8 @@ class Sending:
             extra={**self._fields("reply.failed"), "message_id": one.id, "state": how["state"], "error": text},
         )
         now = self.clock.now()
-        await self._store(partial(outgoing.settle, held=held, message_id=one.id, now=now, error=text, **how))
+        settle = partial(outgoing.settle, held=held, message_id=one.id, now=now, error=text, **how)
+        await stored(partial(self.db.write, settle), self.clock)
 
     def _after(self, one: Outbound, error: Exception) -> dict[str, Any]:
         now = self.clock.now()
@@ -187,15 +179,6 @@ class Sending:
             }
         given_up = "unknown" if outcome is Outcome.UNKNOWN else "failed"
         return {"state": given_up, "error_kind": "gave_up"}
-
-    async def _store(self, work: Any) -> None:
-        """While the database is away it is kept and tried again: we know how it ended, so we say it."""
-        while True:
-            try:
-                await self.db.write(work)
-                return
-            except StoreUnavailable:
-                await self.clock.sleep(STORE_RETRY_S)
 
     def _fields(self, event: str) -> dict[str, Any]:
         return {"event": event, "source": self.source}

@@ -21,6 +21,7 @@ from jobs.intake import IntakeService
 from jobs.source_watch import look_at_errands, look_at_events, look_at_lists
 from jobs.sync_watch import look_at_syncs
 from jobs.talk_watch import look_at_notes, look_at_replies
+from jobs.waking import woken
 from leads.clock import Clock
 from leads.ids import new_id
 from leads.incidents import Incident, Observation, incident_key
@@ -308,10 +309,7 @@ async def drain_spool(intake: IntakeService, spool: Spool, clock: Clock) -> None
     while True:
         if spool.waiting == 0:
             intake.spooling.clear()
-            try:
-                async with asyncio.timeout(ORPHANS_S):
-                    await intake.spooling.wait()
-            except TimeoutError:
+            if not await woken(intake.spooling, ORPHANS_S):
                 spool.recount()  # a process beside us may have died and left something
                 continue
         try:

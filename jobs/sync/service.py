@@ -1,7 +1,6 @@
 """Syncs inside the running hub: each under a lease of its own, by the clock, by webhooks and when a person asks."""
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from jobs.sync.model import Sync
 from jobs.sync.opening import CannotSync
 from jobs.sync.passes import PassResult, Wish, looked_at, run_pass
 from jobs.sync.undoing import undo
+from jobs.waking import woken
 from leads.clock import Clock
 from mappings.problems import MappingError
 from store import sync_log, sync_records
@@ -103,9 +103,7 @@ class SyncService:
         return None
 
     async def _pause(self) -> None:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(min(ASK_EVERY_S, self.settings.poll.total_seconds())):
-                await self._wake.wait()
+        await woken(self._wake, min(ASK_EVERY_S, self.settings.poll.total_seconds()))
 
     async def _pass(self, held: Held, wish: Wish) -> None:
         try:

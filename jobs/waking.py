@@ -1,0 +1,39 @@
+"""Waiting: for a wake-up or the next due time, and for a database that is away."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final, NoReturn
+
+from leads.clock import Clock
+from store.db import StoreUnavailable
+
+STORE_RETRY_S: Final = 0.5
+
+
+async def woken(event: asyncio.Event, within_s: float) -> bool:
+    """Whether it was set within the time."""
+    try:
+        async with asyncio.timeout(within_s):
+            await event.wait()
+    except TimeoutError:
+        return False
+    return True
+
+
+async def in_rounds(wake: asyncio.Event, once: Callable[[], Awaitable[float]]) -> NoReturn:
+    """Calls `once` for ever. It returns for how long nothing can happen by itself; `wake` cuts that short."""
+    while True:
+        wake.clear()
+        wait_s = await once()
+        if wait_s > 0:
+            await woken(wake, wait_s)
+
+
+async def stored(write: Callable[[], Awaitable[object]], clock: Clock) -> None:
+    """What is known already is told also when the database is away for a while."""
+    while True:
+        try:
+            await write()
+            return
+        except StoreUnavailable:
+            await clock.sleep(STORE_RETRY_S)
