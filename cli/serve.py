@@ -29,7 +29,7 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Run the hub until SIGTERM or Ctrl-C; then hand back what is in flight and end."""
         gc.disable()  # nearly all that is made while starting stays; `_started` ends this
-        from jobs.app import ROLES
+        from jobs.hub import ROLES
 
         wanted = tuple(role.strip() for role in roles.split(",") if role.strip())
         if not wanted or set(wanted) - set(ROLES):

@@ -1,17 +1,14 @@
 """Opens the alert channels of the configuration."""
 
-from collections.abc import Callable, Mapping
-
-import httpx
+from collections.abc import Mapping
 
 from connectors.notify import Channel
 from jobs.alert_channel import ChannelState
 from jobs.alert_setup import open_channel
 from jobs.alert_words import Style
 from jobs.config import Settings
+from jobs.opening import Transport
 from leads.clock import Clock
-
-Transport = Callable[[str], httpx.AsyncBaseTransport | None]
 
 
 def open_channels(settings: Settings, clock: Clock, transport: Transport) -> list[ChannelState]:

@@ -2,12 +2,11 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
-import httpx
 from pydantic import BaseModel
 
 from connectors.base import Connector, FoundDeal
@@ -15,7 +14,7 @@ from connectors.errors import ConnectorError
 from connectors.limits import BULK, PRIORITY
 from connectors.registry import CONNECTORS
 from jobs.config import Settings
-from jobs.opening import opened, opening_of, patiently
+from jobs.opening import Transport, no_transport, opened, opening_of, patiently
 from jobs.reports import day_window
 from leads.clock import Clock
 from store import reading
@@ -102,17 +101,12 @@ class DayAudit:
         }
 
 
-def no_transport(_vendor: str) -> None:
-    """The network itself."""
-    return
-
-
 async def audit(
     settings: Settings,
     db: Database,
     clock: Clock,
     day: date,
-    transport: Callable[[str], httpx.AsyncBaseTransport | None] = no_transport,
+    transport: Transport = no_transport,
 ) -> DayAudit:
     """`day` in the hub's zone: leads received on it. Raises StoreUnavailable."""
     since, until = day_window(day, settings.hub.zone)
@@ -141,7 +135,7 @@ async def _audit_one(
     name: str,
     rows: Sequence[Any],
     window: tuple[datetime, datetime],
-    transport: Callable[[str], httpx.AsyncBaseTransport | None],
+    transport: Transport,
 ) -> ConnectionAudit:
     configured = settings.connections.get(name)
     if configured is None:

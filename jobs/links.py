@@ -1,17 +1,17 @@
 """Opens the vendor's side of each source that has one."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 from connectors.doors import DoorSettings
 from connectors.links import Link, LinkOpening
 from connectors.registry import SOURCES
 from jobs.config import Settings
+from jobs.opening import Transport
 from leads.clock import Clock
 
 
-def open_links(settings: Settings, clock: Clock, region: str, transport: Callable[[str], Any]) -> dict[str, Link]:
-    """Source name -> link, of each source whose door has one. `transport` as of `jobs.app.build_hub`.
+def open_links(settings: Settings, clock: Clock, region: str, transport: Transport) -> dict[str, Link]:
+    """Source name -> link, of each source whose door has one.
 
     Opening asks nobody: what the settings lack is said (`NoAccessError`) by the call that needs it.
     """

@@ -19,9 +19,16 @@ from store.sealing import Sealer
 from store.tokens import StoredTokens
 
 Answer = TypeVar("Answer")
+Transport = Callable[[str], httpx.AsyncBaseTransport | None]
+"""Vendor's name, or "s3" and "recordings" -> what to use instead of the network."""
 WAITS_S = (1.0, 2.0, 5.0)
 """Between the tries of one question: the hub beside us uses up the vendor's rate, too."""
 LONGEST_WAIT_S = 60.0
+
+
+def no_transport(_name: str) -> None:
+    """The network itself."""
+    return
 
 
 def opening_of(

@@ -20,6 +20,7 @@ from connectors.links import Link, Records
 from connectors.pbx import CopySettings
 from connectors.recordings import download, origin
 from jobs.copy_store import CopyStore, TooLarge, file_name, open_store
+from jobs.opening import Transport
 from jobs.pace import NORMAL, Pace
 from jobs.waking import in_rounds
 from leads.clock import Clock
@@ -108,9 +109,8 @@ def open_library(
     db: Database,
     clock: Clock,
     base: Path,
-    transport: Any,
+    transport: Transport,
 ) -> Library:
-    """`transport` as of `jobs.app.build_hub`, asked for "s3" and "recordings"."""
     records = {name: link for name, link in links.items() if isinstance(link, Records)}
     own = {
         name: AnyAddress(clock, transport("recordings"), private=one.allow_private)

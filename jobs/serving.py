@@ -11,7 +11,7 @@ from typing import Any
 
 import uvicorn
 
-from jobs.app import Hub
+from jobs.hub import Hub
 
 log = logging.getLogger(__name__)
 

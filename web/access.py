@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import Depends, HTTPException
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from jobs.app import Hub
+from jobs.hub import Hub
 from store import users
 from store.db import StoreUnavailable
 

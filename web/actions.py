@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from sqlalchemy import Connection
 
-from jobs.app import Hub
+from jobs.hub import Hub
 from jobs.retrying import retry_leads
 from leads.incidents import Incident
 from store import errands, incidents, operator

@@ -12,7 +12,7 @@ from jobs import reports
 from jobs.alert_parts import text_of
 from jobs.alert_texts import render
 from jobs.alert_words import Style
-from jobs.app import Hub
+from jobs.hub import Hub
 from jobs.spooled import spooled_leads
 from leads.incidents import Incident
 from store import incidents, reading

@@ -7,8 +7,8 @@ from fastapi import APIRouter, Depends, HTTPException, Path
 from pydantic import AfterValidator, Field
 
 from connectors.doors import RateLimit
-from jobs.app import Hub
 from jobs.dialling import CannotDial, Dialling
+from jobs.hub import Hub
 from jobs.rates import RateWatch
 from store import dialled
 from store.errands import lease_of

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Header, HTTPException, Path, Query
 from pydantic import AfterValidator
 
 from jobs import replying, talk_reports
-from jobs.app import Hub
+from jobs.hub import Hub
 from store.conversations import TalkFilter
 from web import api_models as shapes
 from web import api_talk_models as talks

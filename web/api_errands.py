@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Depends, HTTPException, Path, Query
 from pydantic import AfterValidator
 
-from jobs.app import Hub
+from jobs.hub import Hub
 from store import errands
 from store.operator import Done
 from web import api_models as shapes

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, HTTPException, Path, Query
 from pydantic import AfterValidator, AwareDatetime, Field
 
-from jobs.app import Hub
+from jobs.hub import Hub
 from jobs.refusing import refused_json
 from jobs.rerun import Reruns
 from jobs.source_report import source_lines

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, HTTPException, Path, Query
 from pydantic import AfterValidator, Field
 from sqlalchemy import Connection
 
-from jobs.app import Hub
+from jobs.hub import Hub
 from jobs.sync.asking import ask_for_pass, decide_issue
 from jobs.sync.pages import record_page
 from jobs.sync.resolving import CannotResolve

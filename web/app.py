@@ -4,7 +4,7 @@ import asyncio
 import ipaddress
 from collections.abc import Awaitable, Callable
 
-from jobs.app import Hub
+from jobs.hub import Hub
 from jobs.secret import secret_keys
 from jobs.trial import Trials
 from web.hooks import PREFIX as HOOKS

@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from jobs import reports
-from jobs.app import Hub
+from jobs.hub import Hub
 from leads.ids import new_id
 from store import reading, recordings
 from store.operator import Done

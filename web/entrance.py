@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response
 
-from jobs.app import Hub
+from jobs.hub import Hub
 from jobs.secret import secret_keys
 from store import users
 from store.users import ConsoleUser

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from connectors.doors import Inbound, Refused, Reply, Unreadable
-from jobs.app import Hub
+from jobs.hub import Hub
 from leads.clock import Clock
 from store.db import StoreUnavailable
 from web.intake import (

@@ -6,7 +6,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from jobs.app import Hub
+from jobs.hub import Hub
 from jobs.reports import DayStatus
 
 Found = tuple[str, str]

@@ -2,7 +2,7 @@
 
 from fastapi import FastAPI
 
-from jobs.app import Hub
+from jobs.hub import Hub
 from web.api import make_api
 from web.console import Console
 from web.guard import Guard

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from connectors.doors import Reply
-from jobs.app import Hub
+from jobs.hub import Hub
 from jobs.reports import day_status, day_window
 from store.cursors import touch
 from store.db import StoreUnavailable

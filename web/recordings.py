@@ -8,7 +8,7 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from connectors.errors import ConnectorError, PermanentError
 from connectors.links import Files
-from jobs.app import Hub
+from jobs.hub import Hub
 from jobs.recording_copies import Heard
 from web import api_models as shapes
 from web.api_calls import CallId

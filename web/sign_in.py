@@ -5,7 +5,7 @@ import logging
 
 from starlette.responses import Response
 
-from jobs.app import Hub
+from jobs.hub import Hub
 from store import operator, users
 from store.db import StoreUnavailable
 from store.users import ConsoleUser

@@ -6,7 +6,7 @@ from typing import Any
 from starlette.responses import Response
 from starlette.routing import Route
 
-from jobs.app import Hub
+from jobs.hub import Hub
 from jobs.rerun import Reruns
 from jobs.secret import secret_keys
 from jobs.source_report import SourceLine, source_lines

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from starlette.responses import Response
 from starlette.routing import Route
 
-from jobs.app import Hub
+from jobs.hub import Hub
 from jobs.sync.asking import ask_for_pass, decide_issue, sight_of
 from jobs.sync.pages import record_page
 from jobs.sync.resolving import MAY, CannotResolve, Choice

@@ -13,8 +13,8 @@ from starlette.routing import Route
 
 from connectors.links import Outgoing, Refusal, Replies
 from jobs import replying, talk_reports
-from jobs.app import Hub
 from jobs.gathering import channel_name
+from jobs.hub import Hub
 from store import conversations
 from store.reading import Story
 from web.entrance import Entrance

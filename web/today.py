@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from jobs import reports
 from jobs.alert_texts import render
-from jobs.app import Hub
+from jobs.hub import Hub
 from jobs.spooled import spooled_leads
 from leads.incidents import Incident
 from store import reading

@@ -11,14 +11,13 @@ from connectors.errors import ConnectorError
 from connectors.histories import Histories
 from connectors.records import RecordObject, RecordPort
 from connectors.registry import CONNECTORS
-from jobs.audit import no_transport, slowed
+from jobs.audit import slowed
 from jobs.migrate.dictionary import dictionary_text, write_new
 from jobs.migrate.guarding import ReadOnly
 from jobs.migrate.model import Move, Step
 from jobs.migrate.proposing import Proposal, propose
 from jobs.migrate.sampling import Sampled, choose
-from jobs.opening import WAITS_S, opened, opening_of, patiently
-from jobs.sync.beside import Transport
+from jobs.opening import WAITS_S, Transport, no_transport, opened, opening_of, patiently
 from jobs.sync.model import End, Sync
 from jobs.sync.opening import Opened, account_for, open_sync
 from leads.clock import Clock

@@ -5,14 +5,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final, TypeVar
 
-import httpx
-
 from connectors.http import MAY_WRITE
 from connectors.registry import CONNECTORS
-from jobs.audit import no_transport, slowed
+from jobs.audit import slowed
 from jobs.config import Settings
 from jobs.leasing import LeaseKeeper
-from jobs.opening import opened, opening_of
+from jobs.opening import Transport, no_transport, opened, opening_of
 from jobs.sync.model import Sync
 from jobs.sync.opening import Opened, open_sync
 from jobs.sync.passes import PassResult, Progress, Wish, run_pass
@@ -25,7 +23,6 @@ from store.db import Database
 from store.leases import Held
 
 LOOK_EVERY_S: Final = 0.3
-Transport = Callable[[str], httpx.AsyncBaseTransport | None]
 Answer = TypeVar("Answer")
 
 

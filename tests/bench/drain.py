@@ -24,8 +24,9 @@ from connectors.sandbox.bitrix24 import RATE as BITRIX24_RATE
 from connectors.sandbox.bitrix24 import Bitrix24Sandbox
 from connectors.sandbox.hubspot import BURST as HUBSPOT_RATE
 from connectors.sandbox.hubspot import HubSpotSandbox
-from jobs.app import Hub, build_hub
+from jobs.app import build_hub
 from jobs.config import load
+from jobs.hub import Hub
 from leads.clock import Clock
 from store import admin
 from store.db import InlineDatabase

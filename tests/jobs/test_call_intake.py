@@ -15,8 +15,9 @@ from sqlalchemy import Connection, select
 
 from connectors.doors import Parsed
 from connectors.events import ParsedCall
-from jobs.app import Hub, build_hub
+from jobs.app import build_hub
 from jobs.config import load
+from jobs.hub import Hub
 from leads.callbacks import is_missed
 from leads.calls import Call, CallEvent, call_of
 from store.call_tables import t_call_recording, t_missed_call

@@ -7,8 +7,9 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 
 from connectors.doors import Inbound
-from jobs.app import Hub, build_hub
+from jobs.app import build_hub
 from jobs.config import load
+from jobs.hub import Hub
 from jobs.reports import day_status
 from store.db import InlineDatabase
 from store.inbox import backlog

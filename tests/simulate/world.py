@@ -18,8 +18,9 @@ from connectors.sandbox.base import FaultLayer
 from connectors.sandbox.bitrix24 import Bitrix24Sandbox
 from connectors.sandbox.hubspot import HubSpotSandbox
 from connectors.sandbox.telegram import TelegramSandbox
-from jobs.app import Hub, build_hub
+from jobs.app import build_hub
 from jobs.config import Settings
+from jobs.hub import Hub
 from jobs.pace import Pace
 from store.db import InlineDatabase, StoreUnavailable
 from store.tokens import StoredTokens

@@ -18,9 +18,10 @@ import uvloop
 from connectors.base import Capabilities, Connector
 from connectors.registry import CONNECTORS
 from jobs import logs
-from jobs.app import ROLES, build_hub
+from jobs.app import build_hub
 from jobs.checkpoints import HOLD_AT, from_environment
 from jobs.config import Settings, load
+from jobs.hub import ROLES
 from jobs.pace import Pace
 from jobs.serving import bind, listen, run
 from leads.clock import Clock, SystemClock

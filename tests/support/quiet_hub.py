@@ -10,8 +10,9 @@ from typing import Any, TypeVar
 import httpx
 from sqlalchemy import Connection, update
 
-from jobs.app import Hub, build_hub
+from jobs.app import build_hub
 from jobs.config import load
+from jobs.hub import Hub
 from store.db import InlineDatabase
 from store.tables import t_delivery, t_lead
 from store.users import add_user, create_token, hash_password

@@ -15,8 +15,9 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection
 
 from connectors.sandbox.app import SandboxApp, default_vendors
-from jobs.app import ROLES, Hub, build_hub
+from jobs.app import build_hub
 from jobs.config import load
+from jobs.hub import ROLES, Hub
 from jobs.serving import bind, listen
 from leads.clock import SystemClock
 from store import admin

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import httpx
 
-from jobs.app import Hub, build_hub
+from jobs.app import build_hub
 from jobs.config import load
+from jobs.hub import Hub
 from jobs.sync.beside import run_or_ask
 from jobs.sync.passes import Wish
 from leads.clock import SystemClock
