@@ -55,7 +55,7 @@ EXTRAS_MISSING = timedelta(minutes=15)
 
 @dataclass(slots=True)
 class Watch:
-    """Each method is one look; `jobs.schedule` calls them again and again. They may raise StoreUnavailable."""
+    """Each method is one look; `jobs.hub` calls them again and again. They may raise StoreUnavailable."""
 
     db: Database
     clock: Clock
