@@ -124,7 +124,7 @@ def run(command: Callable[[], Any]) -> int:
         warn(str(error))
     except CannotRun as error:
         warn(f"leadhub: {error.message}" + "".join(f"\n    {line}" for line in error.hint.splitlines()))
-    except Exception as error:
+    except Exception as error:  # a person typed it: a line that says what went wrong, not a traceback
         if os.environ.get(DEBUG_VARIABLE):
             raise
         text = redact(" ".join(str(error).split()))

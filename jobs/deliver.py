@@ -320,7 +320,7 @@ class Run:
         except ConnectorError:
             step.sent_at = None  # refused or never sent: nothing was written
             raise
-        except Exception as error:
+        except Exception as error:  # not foreseen: the write may have happened
             raise UnknownOutcomeError(type(error).__name__, f"create {kind}") from error
         await self.checkpoint("written")
         step.sent_at = None

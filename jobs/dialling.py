@@ -202,7 +202,7 @@ class DialRuns:
             if due_at - wanted.created_at > TOO_LATE:
                 return DialSettlement("failed", now, error=str(error))
             return DialSettlement("queued", now, error=str(error), due_at=due_at)
-        except Exception as error:
+        except Exception as error:  # not foreseen: it may be ringing
             said = str(error) if isinstance(error, ConnectorError) else type(error).__name__
             return DialSettlement("unknown", self.clock.now(), error=f"the vendor did not confirm it: {said}")
         return DialSettlement("accepted", self.clock.now(), command_id=command_id)

@@ -106,7 +106,7 @@ class ErrandRuns:
             taken = await self.db.write(self._take_in, held=held, one=one, parsed=parsed)
         except (LostLease, StoreUnavailable):
             raise
-        except Exception as error:
+        except Exception as error:  # one errand ends, whatever it was; the others go on
             await self._failed(held, one, error)
             return
         log.info("errand done", extra={**self._fields("errand.done", one), "leads": len(taken.leads)})

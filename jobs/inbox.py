@@ -88,7 +88,7 @@ class EventInbox:
                 found = await self.db.write_behind(self._batch)
             except StoreUnavailable:
                 raise
-            except Exception:
+            except Exception:  # one of them is at fault: each alone, so that the others pass
                 found = await self._one_by_one()
             if found is None:
                 await self.clock.sleep(OTHER_S)
@@ -137,7 +137,7 @@ class EventInbox:
                 found = await self.db.write_behind(self._alone, one)
             except StoreUnavailable:
                 raise
-            except Exception as error:
+            except Exception as error:  # this one waits, whatever it was
                 await self._put_off(one, error)
                 continue
             if found is None:

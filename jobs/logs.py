@@ -52,7 +52,7 @@ class LineHandler(logging.Handler):
             self._lines.append(self.format(record))
             if record.levelno >= logging.WARNING or not self._flush_later():
                 self.flush()
-        except Exception:
+        except Exception:  # as every handler of `logging`: a line that cannot be written stops nobody
             self.handleError(record)
 
     def _flush_later(self) -> bool:

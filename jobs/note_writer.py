@@ -147,7 +147,7 @@ class NoteWriter:
         except ConnectorError:
             await self.db.write(note_duties.intend, held, duty.id, "", None)
             raise
-        except Exception as error:
+        except Exception as error:  # not foreseen: the note may have been written
             raise UnknownOutcomeError(type(error).__name__, "create note") from error
         await self.checkpoint("note written")
         return made

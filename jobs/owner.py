@@ -199,7 +199,7 @@ class ConnectionOwner:
                 await self._report_down()
         except (LostLease, StoreUnavailable):
             return  # whoever holds the lease goes on
-        except Exception:
+        except Exception:  # a fault of ours in notes must not hold up leads
             log.exception("notes failed inside the hub", extra=self._fields("note.bug"))
         finally:
             self._noting = None
@@ -327,7 +327,7 @@ class ConnectionOwner:
             result = await run.deliver()
         except LostLease:
             raise
-        except Exception as error:
+        except Exception as error:  # one delivery ends, whatever it was; the others go on
             if isinstance(error, PermanentError):  # it judges what we send
                 await self._works()
             settlement = await self.outcomes.after_failure(held, run, error)

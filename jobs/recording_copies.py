@@ -160,7 +160,7 @@ class CopyRuns:
                 copied = await self.library.stores[self.source].put(name, kind, content, now)
         except TooLarge:
             done = CopySettlement("too_large", error="larger than recordings.max_size")
-        except Exception as error:
+        except Exception as error:  # one recording waits, whatever it was; the others go on
             done = self._after(row, error, now)
         else:
             done = CopySettlement("copied", place=copied.place, content_type=kind, size=copied.size)

@@ -107,7 +107,7 @@ class Sending:
             vendor_id = await self.link.send(Outgoing(one.id, one.chat_id, one.channel, one.text, one.client_wrote_at))
         except (LostLease, StoreUnavailable):
             raise
-        except Exception as error:
+        except Exception as error:  # not foreseen: the message may have been sent
             await self._failed(held, one, error)
             return
         await self.checkpoint("reply sent")

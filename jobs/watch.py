@@ -1,6 +1,5 @@
 """What nobody asks for and somebody must look at: late leads, stuck lanes, the spool, a clock that jumped."""
 
-import asyncio
 import logging
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
@@ -331,8 +330,6 @@ async def again_and_again(work: Callable[[], Any], every_s: float, clock: Clock,
             await work()
         except StoreUnavailable:
             log.info("look skipped", extra={"event": "watch.skipped", "look": name})
-        except asyncio.CancelledError:
-            raise
-        except Exception:
+        except Exception:  # a fault of ours in one look: the next one comes all the same
             log.exception("look failed", extra={"event": "watch.bug", "look": name})
         await clock.sleep(every_s)
