@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import httpx
-from sqlalchemy import Connection
+from sqlalchemy import Connection, bindparam
 
 from connectors.oauth import token_from_answer
 from connectors.sandbox.amocrm import AmocrmSandbox
@@ -37,7 +37,7 @@ from jobs.hub import ROLES
 from jobs.pace import Pace
 from leads.incidents import Incident
 from store import admin, operator
-from store.db import InlineDatabase
+from store.db import InlineDatabase, make_engine
 from store.inbox_tables import t_inbox_request
 from store.incidents import recent_incidents
 from store.tables import t_assignment, t_attempt, t_delivery, t_follow_up, t_lead, t_person
@@ -153,6 +153,13 @@ async def hub(
             await one.end()
 
 
+@lru_cache
+def _rows_where(table: Any, names: tuple[str, ...]) -> Any:
+    """Of a table, in the order of its key. Built once: tests ask again and again until something is there."""
+    where = (table.c[name] == bindparam(name, type_=table.c[name].type) for name in names)
+    return table.select().where(*where).order_by(*table.primary_key.columns)
+
+
 class VirtualHub:
     """What a test sees and does. The hub's processes are `Life`s; mostly there is one."""
 
@@ -176,6 +183,8 @@ class VirtualHub:
         self.pace = pace
         self.lives: dict[str, Life] = {}
         self._web: dict[str, WebApp] = {}
+        self._reader = make_engine(self.world.url, writer=False)
+        self._writer = make_engine(self.world.url, writer=True)
 
     def _load(self) -> Any:
         settings = load(self.config_file, {})
@@ -240,6 +249,8 @@ class VirtualHub:
         for task in pending:
             task.cancel()
         await asyncio.gather(*pending, return_exceptions=True)
+        self._reader.dispose()
+        self._writer.dispose()
         self.world.close()
 
     def owner(self, connection: str, name: str = "one") -> Any:
@@ -366,30 +377,16 @@ class VirtualHub:
     # --- what is kept ---------------------------------------------------------------------------------------------
 
     def read(self, work: Callable[[Connection], Answer]) -> Answer:
-        from store.db import make_engine
-
-        engine = make_engine(self.world.url, writer=False)
-        try:
-            with engine.connect() as conn:
-                return work(conn)
-        finally:
-            engine.dispose()
+        with self._reader.connect() as conn:
+            return work(conn)
 
     def write(self, work: Callable[[Connection], Answer]) -> Answer:
-        from store.db import make_engine
-
-        engine = make_engine(self.world.url, writer=True)
-        try:
-            with engine.begin() as conn:
-                return work(conn)
-        finally:
-            engine.dispose()
+        with self._writer.begin() as conn:
+            return work(conn)
 
     def rows(self, table: Any, **where: Any) -> list[Any]:
-        query = table.select()
-        for name, value in where.items():
-            query = query.where(table.c[name] == value)
-        return self.read(lambda conn: list(conn.execute(query.order_by(*table.primary_key.columns))))
+        query = _rows_where(table, tuple(where))
+        return self.read(lambda conn: list(conn.execute(query, where)))
 
     def leads(self) -> list[Any]:
         return self.rows(t_lead)
