@@ -175,8 +175,16 @@ def _row(words: "Words", lead: dict[str, Any], now: datetime) -> "Iterator[Any]"
     yield Text(lead["name"])
     yield Text(next(iter([*lead["phones"], *lead["emails"]]), "—"))
     yield Text(words(lead["status"], RUSSIAN_STATUS[lead["status"]]), style=STATUS_STYLE[lead["status"]])
-    where = [f"{one['connection']} {one['record_id'] or one['state']}" for one in lead["deliveries"]]
-    yield Text(", ".join(where) or lead["status_why"])
+    yield Text(", ".join(_where(words, one) for one in lead["deliveries"]) or lead["status_why"])
+
+
+def _where(words: "Words", delivery: dict[str, Any]) -> str:
+    from cli.lead_story import RUSSIAN_STATES, STATES
+
+    if delivery["record_id"]:
+        return f"{delivery['connection']} {delivery['record_id']}"
+    state = delivery["state"]
+    return f"{delivery['connection']}: {words(STATES[state], RUSSIAN_STATES[state])}"
 
 
 RUSSIAN_STATUS = {"pending": "ждёт", "delivered": "дошёл", "failed": "не дошёл", "discarded": "снят"}

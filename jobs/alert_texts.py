@@ -98,7 +98,8 @@ def _token_refused(incident: Incident, style: Style, now: datetime) -> Lines:
 
 def _access(incident: Incident) -> str:
     """`_rights`, `_unpaid`; "" for a token that is not taken at all."""
-    return f"_{incident.cause}" if incident.cause in ("rights", "unpaid") else ""
+    code = code_of(incident.cause)
+    return f"_{code}" if code in ("rights", "unpaid") else ""
 
 
 def access_todo(incident: Incident, style: Style) -> str:

@@ -147,7 +147,7 @@ async def _audit_one(
     try:
         async with opened(configured.type, opening) as target:
             deal_ids = tuple(dict.fromkeys(row.record_id for row in rows))
-            found = await patiently(lambda: target.read_back(deal_ids, *window), clock)
+            found = await patiently(lambda: target.read_back(deal_ids, *window), clock, silences=2)
     except ConnectorError as error:
         return ConnectionAudit(name, len(rows), error=str(error))
     always = connector.capabilities(configured.settings).always_responsible

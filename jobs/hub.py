@@ -40,6 +40,7 @@ from store.sealing import Sealer
 from store.spool import Spool
 
 RESTART_S = 1.0
+HAND_BACK_S = 9.0  # for what is in flight: with GRACE_S of requests before it well below 15 s
 log = logging.getLogger(__name__)
 ROLES = ("web", "worker", "scheduler")
 ALERTS_SILENT_S = 900.0
@@ -192,7 +193,7 @@ class Hub:
         for connection in self.connections.values():
             connection.owner.stop()
         if owners:
-            await asyncio.wait(owners, timeout=12.0)
+            await asyncio.wait(owners, timeout=HAND_BACK_S)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -6,11 +6,12 @@ from typing import TypeVar
 
 import httpx
 from pydantic import BaseModel
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 
 from connectors.base import Opening, Target
 from connectors.errors import AuthError, ConnectorError, PermanentError, RateLimitedError
 from connectors.registry import CONNECTORS
+from jobs.alert_causes import cause_of
 from jobs.config import Settings
 from jobs.secret import secret_keys
 from leads.clock import Clock
@@ -23,6 +24,7 @@ Transport = Callable[[str], httpx.AsyncBaseTransport | None]
 """Vendor's name, or "s3" and "recordings" -> what to use instead of the network."""
 WAITS_S = (1.0, 2.0, 5.0)
 """Between the tries of one question: the hub beside us uses up the vendor's rate, too."""
+TRIES = len(WAITS_S) + 1
 LONGEST_WAIT_S = 60.0
 
 
@@ -57,11 +59,20 @@ async def opened(kind: str, opening: Opening) -> AsyncIterator[Target]:
         await target.close()
 
 
-async def patiently(ask: Callable[[], Awaitable[Answer]], clock: Clock) -> Answer:
-    """`ask()`, which must be safe to repeat, again after failures that may pass. Raises the last ConnectorError."""
+async def patiently(ask: Callable[[], Awaitable[Answer]], clock: Clock, *, silences: int = TRIES) -> Answer:
+    """`ask()`, which must be safe to repeat, again after failures that may pass. Raises the last ConnectorError.
+
+    `silences`: so many tries when no answer comes, which takes half a minute each time.
+    """
+
+    def enough(state: RetryCallState) -> bool:
+        error = state.outcome.exception() if state.outcome else None
+        silent = isinstance(error, ConnectorError) and cause_of(error) == "timeout"
+        return state.attempt_number >= (silences if silent else TRIES)
+
     retrying = AsyncRetrying(
         sleep=clock.sleep,
-        stop=stop_after_attempt(len(WAITS_S) + 1),
+        stop=enough,
         wait=_pause,
         retry=retry_if_exception(_may_pass),
         reraise=True,

@@ -115,6 +115,7 @@ def test_the_list_as_text_is_short_and_says_when_there_is_more(folder: Path) -> 
     out = inside("leads", "list", "--limit", "2", folder=folder).out
     assert out.count("+7916123456") == 2
     assert out.rstrip().endswith("--limit, or --search")
+    assert out.count("sales: waiting") == 2
     assert "more" not in inside("leads", "list", folder=folder).out
 
 

@@ -148,7 +148,8 @@ def test_a_revoked_token() -> None:
     by_hand = incident("token_refused", "token", oauth=False)
     assert "Выпустите в CRM новый токен" in text(by_hand, RU_STYLE)
     assert "не хватает прав" in text(incident("token_refused", "rights"), RU_STYLE)
-    unpaid = text(incident("token_refused", "unpaid"), RU_STYLE)
+    assert "не хватает прав" in text(incident("token_refused", "ping: HTTP 403: no rights for this"), RU_STYLE)
+    unpaid = text(incident("token_refused", "ping: HTTP 402: the account is not paid"), RU_STYLE)
     assert ("аккаунт не оплачен" in unpaid, "Оплатите" in unpaid) == (True, True)
 
 
