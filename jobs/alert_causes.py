@@ -42,7 +42,7 @@ CODES = frozenset(
 )
 """Codes with words of their own, beside `http_500` to `http_599`. A detail may follow after a colon: `field:NAME`."""
 
-_TIMEOUTS = ("ReadTimeout", "ConnectTimeout", "WriteTimeout", "PoolTimeout", "TimeoutError")
+_TIMEOUTS = ("ReadTimeout", "ConnectTimeout", "WriteTimeout", "PoolTimeout", "TimeoutError", "no answer in time")
 _NETWORK = ("ConnectError", "ReadError", "WriteError", "CloseError", "RemoteProtocolError", "OSError", "ProxyError")
 _ACCESS = {401: "token", 402: "unpaid", 403: "rights"}
 _FLOOD = "blocked as a flood"

@@ -90,6 +90,8 @@ class ConnectionOwner:
     breaker: Breaker = field(default_factory=Breaker)
     outcomes: Outcomes = field(init=False)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
+    _told: str | None = None
+    """The kind of incident that is open; None as long as a process before us may have left one."""
     _stopping: bool = False
     _running: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _noting: asyncio.Task[None] | None = None
@@ -291,19 +293,25 @@ class ConnectionOwner:
             await self._recovered()
 
     async def _recovered(self) -> None:
-        since, now = self.breaker.since, self.clock.now()
+        now = self.clock.now()
         if self.breaker.down:
             count = await self.db.write(mending.make_due, self.name, now)
-        if not self.breaker.succeeded():
+        if self.breaker.succeeded():
+            log.info("connection recovered", extra={**self._fields("connection.up"), "due": count})
+        elif self._told == "":
             return
-        log.info("connection recovered", extra={**self._fields("connection.up"), "due": count})
-        data = {"since": since.isoformat() if since else "", "waiting": count}
-        await self.reporter.resolve("connection_down", self.name, data=data)
-        await self.reporter.resolve("token_refused", self.name, data=data)
+        self._told = ""
+        for kind in ("connection_down", "token_refused"):
+            await self.reporter.resolve(kind, self.name)
 
     async def _report_down(self) -> None:
-        kind = "token_refused" if self.breaker.state == "unauthorized" else "connection_down"
+        kind, other = "connection_down", "token_refused"
+        if self.breaker.state == "unauthorized":
+            kind, other = other, kind
         await self.reporter.observe(kind, self.name, cause=self.breaker.cause)
+        if self._told != kind:
+            self._told = kind
+            await self.reporter.resolve(other, self.name)
 
     # --- one delivery -----------------------------------------------------------------------
 

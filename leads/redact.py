@@ -4,9 +4,12 @@ import re
 from collections.abc import Iterable
 
 _PHONE = re.compile(
-    r"(?<!\w)(?:\+\d|(?<!\d[.:-])[78](?=[\s(-]{0,2}9\d\d)|(?<![.:-])\d)(?:[\s().-]{0,3}\d){9,14}(?!\w|[.:]\d)"
+    r"[+\d](?<!\w.)(?:(?<=\+)\d|(?<=[78])(?<!\d[.:-].)(?=[\s(-]{0,2}9\d\d)|(?<=\d)(?<![.:-].))"
+    r"(?:[\s().-]{0,3}\d){9,14}(?!\w|[.:]\d)"
 )
-"""10 to 15 digits, not inside of an id, a time or an address; what looks like a mobile also right after a colon."""
+"""10 to 15 digits, not inside of an id, a time or an address; what looks like a mobile also right after a colon.
+
+What stands before is looked at from behind the first sign: that sign is what is searched for."""
 _EMAIL = re.compile(r"([A-Za-z0-9._%+-])[A-Za-z0-9._%+-]*@([A-Za-z0-9.-]+\.[A-Za-z]{2,})")
 _SECRET_PAIR = re.compile(
     r"""(?ix) (["']?(?:access_token|refresh_token|client_secret|password|secret|api_key|auth|authorization|

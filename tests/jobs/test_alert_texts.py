@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from babel import Locale
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.errors import (
@@ -264,6 +264,7 @@ def test_a_name_that_looks_like_html_is_only_a_name(locale: str) -> None:
     assert '<a href="x">&"' in text(odd, STYLES[locale])
 
 
+@settings(deadline=None)
 @given(st.sampled_from(sorted(KINDS)), st.text(max_size=40), st.text(max_size=40), st.integers(0, 10**7))
 def test_whatever_the_cause_says_telegram_can_read_it(kind: str, cause: str, name: str, count: int) -> None:
     for style in STYLES.values():
@@ -316,6 +317,7 @@ def test_every_cause_has_words(locale: str) -> None:
         (UnknownOutcomeError("the answer cannot be read", "x", 200), "unreadable"),
         (RetryableError("ConnectTimeout", "x"), "timeout"),
         (UnknownOutcomeError("ReadError", "x"), "network"),
+        (UnknownOutcomeError("no answer in time", "batch"), "timeout"),
         (RetryableError(NO_SUCH_HOST, "x"), "no_host"),
         (RetryableError(NOT_TRUSTED, "x"), "untrusted"),
         (AuthError("no", "x", 402), "unpaid"),

@@ -207,6 +207,25 @@ async def test_the_end_of_an_outage_says_how_long_it_was_and_how_many_arrived() 
 
 
 @virtual
+async def test_an_outage_that_becomes_another_or_ends_with_a_restart_is_over_as_well() -> None:
+    async with hub() as h:
+        await warm(h)
+        h.amocrm.token = "another"
+        await h.post("site", guest(1))
+        await h.until(lambda: "token_refused" in h.open_incidents(), 60.0)
+        h.fault("amocrm", "503")
+        await h.until(lambda: "connection_down" in h.open_incidents(), 60.0)
+        assert [one.recovered_at is None for one in h.incidents("token_refused")] == [False]
+        await h.kill()
+        h.calm()
+        h.amocrm.token = "sandbox"
+        await h.start()
+        await h.quiet()
+        await h.wait(60.0)
+        assert h.open_incidents() == set()
+
+
+@virtual
 async def test_an_outage_longer_than_a_lead_may_wait_costs_no_lead_and_gives_none_up() -> None:
     async with hub(config(hub="max_age: 1h, "), pace=UNHURRIED) as h:
         await warm(h)
