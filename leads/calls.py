@@ -10,7 +10,7 @@ NEVER_TALKED = {"in": "missed", "out": "no_answer"}
 BEST_FIRST = ("answered", "voicemail", "busy", "failed", "missed", "no_answer")
 """When final events of several legs disagree: that somebody talked outweighs all else."""
 
-ENDED_WAIT = timedelta(seconds=60)
+ENDED_WAIT = timedelta(seconds=30)
 """The last event may be lost: so long after the hang-up the call is judged by what is known."""
 RINGING_WAIT = timedelta(minutes=10)
 TALKING_WAIT = timedelta(hours=2)
@@ -51,10 +51,12 @@ class CallEvent:
 class Call:
     """`disposition` is "" while nobody can say it. `extension` and `employee` are who talked, else who rang last.
 
-    `line` is our number; `line_title` what it stands for, where the source's `lines` say so.
+    `line` is our number; `line_title` what it stands for, where the source's `lines` say so. `goes_on`: a phone hung
+    up, and after it another one began to do this.
     """
 
     state: str = ""
+    goes_on: str = ""
     direction: str = ""
     client: str = ""
     line: str = ""
@@ -100,6 +102,7 @@ def call_of(events: Iterable[CallEvent]) -> Call:
     who = talked if disposition in ("answered", "") and talked else by_trust
     return Call(
         state=max((one.state for one in known), key=RANKS.__getitem__, default=""),
+        goes_on="" if disposition else _goes_on(known),
         direction=_direction(by_trust),
         client=_number(one.client for one in by_trust),
         line=_number(one.line for one in by_trust),
@@ -119,19 +122,32 @@ def call_of(events: Iterable[CallEvent]) -> Call:
 
 def judged(call: Call, idle: timedelta) -> Call:
     """A call without its last event, `idle` after the last one that came: judged by what is known, or left open."""
-    wait = {"ended": ENDED_WAIT, "talking": TALKING_WAIT}.get(call.state, RINGING_WAIT)
-    if call.final or idle < wait:
+    if call.final or idle < _wait(call):
         return call
-    talked = bool(call.talk_s) or call.state == "talking" or (call.answered_at is not None and call.talk_s is None)
+    answered = call.answered_at is not None and call.talk_s is None
+    talked = bool(call.talk_s) or answered or "talking" in (call.state, call.goes_on)
     disposition = "answered" if talked else NEVER_TALKED.get(call.direction, "failed")
-    return Call(**{**asdict(call), "state": "ended", "disposition": disposition})
+    return Call(**{**asdict(call), "state": "ended", "goes_on": "", "disposition": disposition})
 
 
 def waits_until(call: Call, last_event_at: datetime) -> datetime | None:
     """When `judged` will have something to say; None when the call is final."""
     if call.final:
         return None
-    return last_event_at + {"ended": ENDED_WAIT, "talking": TALKING_WAIT}.get(call.state, RINGING_WAIT)
+    return last_event_at + _wait(call)
+
+
+def _wait(call: Call) -> timedelta:
+    return {"ended": ENDED_WAIT, "talking": TALKING_WAIT}.get(call.goes_on or call.state, RINGING_WAIT)
+
+
+def _goes_on(known: Sequence[CallEvent]) -> str:
+    """`known` as they happened."""
+    last = next((one for one in reversed(known) if one.state == "ended" and one.at and one.extension), None)
+    if last is None or last.at is None:
+        return ""
+    others = [one for one in known if one.extension not in ("", last.extension) and one.at and one.at >= last.at]
+    return next((one.state for one in reversed(others) if one.state in ("ringing", "talking")), "")
 
 
 def _place(event: CallEvent) -> tuple[Any, ...]:

@@ -53,7 +53,7 @@ async def test_a_missed_call_is_told_after_half_an_hour_and_its_end_in_the_same_
         lead = h.leads()[0]
         told = re.sub("ждёт 3[0-9] мин", "ждёт 30 мин", told)
         assert told.split("\n") == [
-            "🟡 Никто не перезвонил: пропущенный в 11:00",
+            "🟡 Никто не перезвонил: пропущенный в 10:59",
             "«Офис», линия «Билборд», ждёт 30 мин.",
             "Номер кончается на 4567.",
             f"Перезвоните: leadhub leads show {lead.id}",

@@ -113,5 +113,15 @@ def test_a_call_whose_last_event_never_comes_is_judged_in_time(
     assert waits_until(over, at(60)) is None
 
 
+def test_a_phone_that_gave_up_is_not_the_end_while_the_next_one_rings() -> None:
+    gave_up = CallEvent("hangup", "5", "ended", extension="101", at=at(20), ended_at=at(20))
+    next_rings = CallEvent("ring", "6", "ringing", extension="102", at=at(20))
+    assert waits_until(call_of((RINGS, DESK, gave_up)), at(20)) == at(50)
+    assert waits_until(call_of((next_rings, DESK, gave_up, RINGS)), at(20)) == at(620)
+    assert waits_until(call_of((RINGS, DESK, gave_up, OTHER_DESK)), at(20)) == at(50), "it rang before"
+    later = (CallEvent("answer", "7", "talking", extension="102", at=at(25)), next_rings, gave_up, RINGS)
+    assert judged(call_of(later), timedelta(hours=2)).answered
+
+
 def test_a_late_ring_does_not_reopen_a_call_that_is_over() -> None:
     assert call_of((SUMMARY, RINGS)).final
