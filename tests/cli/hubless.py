@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from leads.clock import SystemClock
-from store import admin
 from store.db import InlineDatabase
 from store.intake import Intake
+from tests.support.databases import migrated_sqlite
 from tests.support.leads import acceptance
 from tests.support.manual_clock import ManualClock
 
@@ -26,7 +26,7 @@ routes:
 
 def folder_with_database(folder: Path, config: str = CONFIG) -> Path:
     (folder / "config.yaml").write_text(config, encoding="utf-8")
-    admin.upgrade(f"sqlite:///{folder / 'var/leadhub.db'}")
+    migrated_sqlite(folder / "var/leadhub.db")
     return folder
 
 

@@ -9,11 +9,11 @@ from sqlalchemy import select
 from typer.testing import CliRunner, Result
 
 from cli.main import build
-from store import admin
 from store.conversation_tables import t_note_duty, t_outgoing
 from store.db import make_engine
 from store.tables import t_audit_entry
 from tests.support.chatting import Chat
+from tests.support.databases import new_sqlite
 from tests.support.hub_on_virtual_time import config as hub_config
 from tests.support.hub_on_virtual_time import hub, virtual
 
@@ -24,8 +24,7 @@ TEXT = hub_config("  - {from: ['*'], to: [amo]}", sources=BOT)
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
     """A configuration whose database holds one conversation of two messages, the second not noted yet."""
-    url = f"sqlite:///{tmp_path / 'leadhub.db'}"
-    admin.upgrade(url)
+    url = new_sqlite(tmp_path)
 
     @virtual
     async def talk() -> None:

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from connectors.sandbox.app import SandboxApp
-from store import admin
 from tests.cli.inside import inside
 from tests.cli.sandboxes import sandboxes
+from tests.support.databases import migrated_sqlite
 
 CONFIG = """\
 hub: {{listen: "127.0.0.1:{port}"}}
@@ -59,7 +59,7 @@ def test_a_machine_before_its_first_start_is_explained_and_not_changed(
 
 def test_problems_are_named_with_what_to_do(world: tuple[Path, SandboxApp, socket.socket]) -> None:
     folder, app, _port = world
-    admin.upgrade(f"sqlite:///{folder / 'var/leadhub.db'}")
+    migrated_sqlite(folder / "var/leadhub.db")
     (folder / ".env").write_text("A=1\n")
     (folder / ".env").chmod(0o644)
     app.add_fault({"vendor": "amocrm", "kind": "401"})

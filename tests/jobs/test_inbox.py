@@ -11,10 +11,10 @@ from jobs.app import build_hub
 from jobs.config import load
 from jobs.hub import Hub
 from jobs.reports import day_status
-from store.db import InlineDatabase
 from store.inbox import backlog
 from store.tables import t_lead
 from tests.jobs.test_call_intake import CONFIG
+from tests.support.databases import QuickDatabase
 from tests.support.manual_clock import ManualClock
 
 
@@ -44,6 +44,6 @@ def test_what_a_dead_process_accepted_is_made_a_lead_by_the_next_one(tmp_path: P
 
 
 def _hub(folder: Path, url: str) -> Hub:
-    hub = build_hub(load(folder / "config.yaml", {}), clock=ManualClock(), db=InlineDatabase(url), inline_spool=True)
+    hub = build_hub(load(folder / "config.yaml", {}), clock=ManualClock(), db=QuickDatabase(url), inline_spool=True)
     hub.spool.open()
     return hub

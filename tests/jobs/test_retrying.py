@@ -13,11 +13,11 @@ from jobs.config import load
 from jobs.reports import day_status, list_leads
 from jobs.retrying import make_router, retry_leads
 from jobs.routing import Router
-from store.db import InlineDatabase
 from store.intake import Intake
 from store.operator import discard
 from store.reading import LeadFilter, ids_beginning, story
 from store.tables import t_delivery, t_lead
+from tests.support.databases import QuickDatabase
 from tests.support.leads import acceptance
 from tests.support.manual_clock import ManualClock
 
@@ -39,7 +39,7 @@ class World:
 
     def __init__(self, url: str, folder: Path) -> None:
         self.clock = ManualClock()
-        self.db = InlineDatabase(url)
+        self.db = QuickDatabase(url)
         (folder / "config.yaml").write_text(CONFIG)
         self.settings = load(folder / "config.yaml", {})
         self._intake = Intake(self.clock)

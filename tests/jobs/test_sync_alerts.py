@@ -15,8 +15,8 @@ from jobs.sync_watch import look_at_syncs
 from leads.ids import new_id
 from leads.incidents import Incident, Send, Sent, acknowledge, next_step
 from store import cursors, incidents, sync_log
-from store.db import InlineDatabase
 from store.sync_log import Issue
+from tests.support.databases import QuickDatabase
 from tests.support.manual_clock import ManualClock
 
 SETTINGS = SyncSettings.model_validate({"left": "sales", "right": "hs", "object": "contact"})
@@ -28,7 +28,7 @@ class Desk:
     """One sync, watched."""
 
     def __init__(self, url: str) -> None:
-        self.db = InlineDatabase(url)
+        self.db = QuickDatabase(url)
         self.clock = ManualClock()
         self.syncs = {"contacts": SETTINGS}
         self.since = self.clock.now()

@@ -19,6 +19,7 @@ from store.tables import t_delivery, t_lead, t_person
 from tests.simulate.virtual import VirtualLoop
 from tests.simulate.world import LIFE, Killed, Life, World
 from tests.support.crm_views import contact_phones, deal_keys
+from tests.support.databases import migrated_sqlite
 
 CONFIG = """
 hub: {{database: "sqlite:///leadhub.db", default_region: RU, secret_key: simulated-secret-key-0001, spool_dir: spool}}
@@ -72,7 +73,7 @@ def prepare(folder: Path, text: str = CONFIG) -> tuple[Settings, Path]:
     config = folder / "config.yaml"
     config.write_text(text.format(amo_user="1010101"), encoding="utf-8")
     template = folder / "template.db"
-    admin.upgrade(f"sqlite:///{template}")
+    migrated_sqlite(template)
     return load(config, {}), template
 
 

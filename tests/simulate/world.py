@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from sqlalchemy import create_engine
 
 from connectors.oauth import token_from_answer
 from connectors.sandbox.amocrm import AmocrmSandbox
@@ -22,9 +21,10 @@ from jobs.app import build_hub
 from jobs.config import Settings
 from jobs.hub import Hub
 from jobs.pace import Pace
-from store.db import InlineDatabase, StoreUnavailable
+from store.db import StoreUnavailable
 from store.tokens import StoredTokens
 from tests.simulate.virtual import SimClock, VirtualLoop
+from tests.support.databases import QuickDatabase
 
 ACCESS_LIFE_S = 90.0
 """Of amoCRM's access token: a schedule sees many refreshes."""
@@ -83,21 +83,12 @@ class Life:
         await self.world.maybe_crash(self, f"at {name}", weight=3.0)
 
 
-COMPILED: dict[Any, Any] = {}
-"""Statements as text, for all databases of this process: compiling them anew at every boot took a third of the time."""
-DIALECT = create_engine("sqlite://").dialect
-"""One for all, because compiled statements are kept by it."""
-
-
-class LifeDatabase(InlineDatabase):
+class LifeDatabase(QuickDatabase):
     """The database as one process sees it: may be away, and the process may die around any commit."""
 
     def __init__(self, url: str, life: Life) -> None:
         super().__init__(url)
         self._life = life
-        for engine in (self._engine, self._read_engine) if self.is_sqlite else ():
-            engine.dialect = DIALECT
-            engine.update_execution_options(compiled_cache=COMPILED)
 
     async def _run(self, work: Callable[..., Any], item: Any, *, batched: bool) -> Any:
         await self._life.step()
@@ -279,7 +270,7 @@ class World:
         connection = life.hub.connections["amo"]
         answer = self.vendors["amocrm"].issue_tokens()  # type: ignore[union-attr]  # amoCRM's own
         token = token_from_answer(answer, self.clock.now())
-        await StoredTokens(InlineDatabase(self.url), life.hub.sealer, connection.name, self.clock).save(token)
+        await StoredTokens(QuickDatabase(self.url), life.hub.sealer, connection.name, self.clock).save(token)
 
     def boot(self, name: str, roles: tuple[str, ...]) -> Life:
         """A new process."""

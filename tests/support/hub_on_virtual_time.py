@@ -36,8 +36,8 @@ from jobs.config import load
 from jobs.hub import ROLES
 from jobs.pace import Pace
 from leads.incidents import Incident
-from store import admin, operator
-from store.db import InlineDatabase, make_engine
+from store import operator
+from store.db import make_engine
 from store.inbox_tables import t_inbox_request
 from store.incidents import recent_incidents
 from store.tables import t_assignment, t_attempt, t_delivery, t_follow_up, t_lead, t_person
@@ -45,6 +45,7 @@ from store.tokens import StoredTokens
 from tests.simulate.virtual import START, VirtualLoop
 from tests.simulate.world import LIFE, Life, LifeDatabase, World
 from tests.support.crm_views import deals as deals_of
+from tests.support.databases import QuickDatabase, compiled_once, migrated_sqlite
 from web.app import WebApp
 
 Params = ParamSpec("Params")
@@ -109,15 +110,6 @@ def virtual(test: Callable[Params, Awaitable[None]]) -> Callable[Params, None]:
     return run
 
 
-@lru_cache(1)
-def _template() -> bytes:
-    """An empty migrated SQLite file, made once."""
-    with tempfile.TemporaryDirectory() as name:
-        path = Path(name) / "template.db"
-        admin.upgrade(f"sqlite:///{path}")
-        return path.read_bytes()
-
-
 @asynccontextmanager
 async def hub(
     text: str = "",
@@ -138,7 +130,7 @@ async def hub(
     shm = Path("/dev/shm")
     with tempfile.TemporaryDirectory(dir=shm if shm.is_dir() else None) as name:
         folder = Path(name)
-        (folder / "template.db").write_bytes(_template())
+        migrated_sqlite(folder / "template.db")
         (folder / "mappings").mkdir()
         for mapping, yaml in (mappings or {}).items():
             (folder / "mappings" / f"{mapping}.yaml").write_text(yaml, encoding="utf-8")
@@ -183,8 +175,8 @@ class VirtualHub:
         self.pace = pace
         self.lives: dict[str, Life] = {}
         self._web: dict[str, WebApp] = {}
-        self._reader = make_engine(self.world.url, writer=False)
-        self._writer = make_engine(self.world.url, writer=True)
+        self._reader = compiled_once(make_engine(self.world.url, writer=False))
+        self._writer = compiled_once(make_engine(self.world.url, writer=True))
 
     def _load(self) -> Any:
         settings = load(self.config_file, {})
@@ -359,7 +351,7 @@ class VirtualHub:
         hub_ = next(iter(self.lives.values())).hub
         assert hub_ is not None
         token = token_from_answer(self.amocrm.issue_tokens(), self.clock.now())
-        await StoredTokens(InlineDatabase(self.world.url), hub_.sealer, "amo", self.clock).save(token)
+        await StoredTokens(QuickDatabase(self.world.url), hub_.sealer, "amo", self.clock).save(token)
 
     async def retry(self, *lead_ids: str) -> operator.Done:
         """The button."""
@@ -367,7 +359,7 @@ class VirtualHub:
 
         hub_ = next(iter(self.lives.values())).hub
         assert hub_ is not None
-        done = await retry_leads(InlineDatabase(self.world.url), hub_.router, self.clock, lead_ids, "test")
+        done = await retry_leads(QuickDatabase(self.world.url), hub_.router, self.clock, lead_ids, "test")
         hub_.wake(done.connections)
         return done
 

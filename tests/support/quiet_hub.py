@@ -13,9 +13,9 @@ from sqlalchemy import Connection, update
 from jobs.app import build_hub
 from jobs.config import load
 from jobs.hub import Hub
-from store.db import InlineDatabase
 from store.tables import t_delivery, t_lead
 from store.users import add_user, create_token, hash_password
+from tests.support.databases import QuickDatabase
 from tests.support.manual_clock import ManualClock
 from tests.support.running_hub import CONFIG, SECRET
 from web.app import WebApp
@@ -81,7 +81,7 @@ async def quiet_hub(
     (folder / "config.yaml").write_text(text, encoding="utf-8")
     clock = ManualClock()
     settings = load(folder / "config.yaml", {})
-    built = build_hub(settings, clock=clock, db=InlineDatabase(database), inline_spool=True)
+    built = build_hub(settings, clock=clock, db=QuickDatabase(database), inline_spool=True)
     built.spool.open()
     yield QuietHub(built, clock, WebApp(built))
     await built.stop()

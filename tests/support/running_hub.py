@@ -20,9 +20,9 @@ from jobs.config import load
 from jobs.hub import ROLES, Hub
 from jobs.serving import bind, listen
 from leads.clock import SystemClock
-from store import admin
 from store.db import GroupCommitDatabase
 from store.users import add_user, create_token, hash_password
+from tests.support.databases import new_sqlite
 from web.app import WebApp
 
 Result = TypeVar("Result")
@@ -137,15 +137,13 @@ def running_hub(
     """
     sockets = [bind("127.0.0.1", 0) for _ in range(2)]
     port, sandbox_port = (one.getsockname()[1] for one in sockets)
-    url = database or f"sqlite:///{folder / 'leadhub.db'}"
+    url = database or new_sqlite(folder, migrated=not (folder / "leadhub.db").exists())
     text = CONFIG.format(
         port=port, sandbox=sandbox_port, database=url, locale=locale, secret=SECRET, hub=hub, sources=sources
     )
     text = text.replace("\nsources:", f"\n{connections}sources:", 1) + more
     (folder / "config.yaml").write_text(text, encoding="utf-8")
     settings = load(folder / "config.yaml", {})
-    if not database:
-        admin.upgrade(url)
     ready = threading.Event()
     box: list[RunningHub] = []
     failed: list[BaseException] = []

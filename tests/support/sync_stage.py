@@ -14,6 +14,7 @@ from mappings.records import RecordMapping, parse_record_mapping
 from store import leases
 from store.db import InlineDatabase
 from store.leases import Held
+from tests.support.databases import QuickDatabase
 from tests.support.manual_clock import ManualClock
 from tests.support.memory_crm import FIELDS, LISTS, MemoryCrm
 
@@ -79,7 +80,7 @@ class Stage:
     def __post_init__(self) -> None:
         self.left = MemoryCrm("left", self.clock)
         self.right = MemoryCrm("right", self.clock)
-        self.db = InlineDatabase(self.url)
+        self.db = QuickDatabase(self.url)
 
     def sync(
         self,

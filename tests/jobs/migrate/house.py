@@ -21,12 +21,11 @@ from jobs.migrate.comparing import Tally, survey
 from jobs.migrate.model import Move, plan_move
 from jobs.migrate.moving import Moved, move_all
 from jobs.migrate.opening import Ready, opened_move
-from store import admin
-from store.db import InlineDatabase
 from tests.connectors.records.amocrm_scene import AmocrmScene
 from tests.connectors.records.bitrix24_scene import Bitrix24Scene
 from tests.connectors.records.hubspot_scene import HubSpotScene
 from tests.connectors.records.scene import AheadClock
+from tests.support.databases import QuickDatabase, migrated_sqlite
 from tests.support.token_store import MemoryTokens
 from tests.support.vendor_server import serve
 
@@ -60,7 +59,7 @@ class House:
 
     async def run(self, source: str, target: str, sample: int = 0) -> tuple[list[Moved], list[Tally]]:
         self.clock.forward(LATER_S)
-        db = InlineDatabase(load(self.config).database_url)
+        db = QuickDatabase(load(self.config).database_url)
         try:
             async with opened_move(self.move(source, target, sample), db, self.clock) as ready:
                 passes = await move_all(ready, nobody)
@@ -72,7 +71,7 @@ class House:
     @asynccontextmanager
     async def ready(self, source: str, target: str, sample: int = 0) -> AsyncIterator[Ready]:
         self.clock.forward(LATER_S)
-        db = InlineDatabase(load(self.config).database_url)
+        db = QuickDatabase(load(self.config).database_url)
         try:
             async with opened_move(self.move(source, target, sample), db, self.clock) as ready:
                 yield ready
@@ -101,7 +100,7 @@ async def house(folder: Path) -> AsyncIterator[House]:
         url = await stack.enter_async_context(serve(app))
         made = House(folder, clock, app)
         made.config.write_text(CONFIG.format(url=url, database=folder / "hub.db"), encoding="utf-8")
-        admin.upgrade(load(made.config).database_url)
+        migrated_sqlite(folder / "hub.db")
         for name, scene, settings, client in (
             ("amocrm", AmocrmScene, AmocrmSettings, AmocrmClient),
             ("bitrix24", Bitrix24Scene, Bitrix24Settings, Bitrix24Client),

@@ -1,7 +1,6 @@
 """Whatever happens to two CRMs and to us: after a quiet time both are equal by the rules, nothing is there twice."""
 
 import asyncio
-import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Iterable
@@ -16,8 +15,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from jobs.sync.model import Sibling, Sync
 from jobs.sync.run import BATCH
 from leads.merge import OTHER, Side
-from store import admin, sync_log, sync_records
+from store import sync_log, sync_records
 from store.leases import Held
+from tests.support.databases import new_sqlite
 from tests.support.memory_crm import Died, MemoryCrm
 from tests.support.sync_stage import Stage
 
@@ -29,16 +29,6 @@ PHONES = st.sampled_from(
 EMAILS = st.sampled_from([(), ("a@example.ru",), ("A@Example.ru",), ("b@example.ru",)])
 WORDS = st.sampled_from(["", "директор", "бухгалтер"])
 PICK = st.integers(min_value=0, max_value=30)
-_TEMPLATE: list[Path] = []
-
-
-def database(folder: Path) -> str:
-    if not _TEMPLATE:
-        made = Path(tempfile.mkdtemp(prefix="sync-")) / "empty.db"
-        admin.upgrade(f"sqlite:///{made}")
-        _TEMPLATE.append(made)
-    shutil.copy(_TEMPLATE[0], folder / "hub.db")
-    return f"sqlite:///{folder / 'hub.db'}"
 
 
 class Histories(RuleBasedStateMachine):
@@ -47,7 +37,7 @@ class Histories(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.folder = tempfile.TemporaryDirectory(prefix="sync-")
-        self.stage = Stage(database(Path(self.folder.name)))
+        self.stage = Stage(new_sqlite(Path(self.folder.name)))
         self.edits = 0
         self.made_by_people: Counter[Side] = Counter()
         self.removed_before_known: Counter[Side] = Counter()

@@ -15,11 +15,12 @@ from jobs.sync.model import End, Sibling, Sync, conditions_of
 from jobs.sync.passes import PassResult, Wish, run_pass
 from mappings.accounts import AccountField
 from mappings.records import load_record_mapping
-from store import admin, leases
+from store import leases
 from store.db import InlineDatabase
 from tests.connectors.records.amocrm_scene import amocrm
 from tests.connectors.records.bitrix24_scene import bitrix24
 from tests.connectors.records.hubspot_scene import hubspot
+from tests.support.databases import QuickDatabase, migrated_sqlite
 
 SCENES: dict[str, Any] = {"amocrm": amocrm, "bitrix24": bitrix24, "hubspot": hubspot}
 OBJECTS: tuple[RecordObject, ...] = ("company", "contact", "deal")
@@ -123,11 +124,10 @@ async def picture(scene: Any) -> dict[str, Any]:
     "names", [("amocrm", "hubspot"), ("hubspot", "bitrix24"), ("bitrix24", "amocrm")], ids=" and ".join
 )
 async def test_two_crms_become_equal_and_then_nothing_is_written(names: tuple[str, str], tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'sync.db'}"
-    admin.upgrade(url)
+    url = migrated_sqlite(tmp_path / "sync.db")
     async with AsyncExitStack() as stack:
         left, right = [await stack.enter_async_context(SCENES[name]()) for name in names]
-        both = Both(left, right, names, InlineDatabase(url))
+        both = Both(left, right, names, QuickDatabase(url))
         fill(left, 0)
         fill(right, PEOPLE - SHARED)
         both.later(300)
