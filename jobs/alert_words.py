@@ -3,17 +3,22 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, tzinfo
-from functools import lru_cache
 from html import escape
+from pathlib import Path
 from typing import Any
 
-from babel import Locale
 from babel.dates import format_date
 from babel.numbers import format_decimal
 
-from jobs.alert_catalog import CATALOG
+from jobs.catalog import Entry, of_number, texts
 
 MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86400
+FOLDER = Path(__file__).parent / "locale"
+
+
+def catalog(locale: str) -> Mapping[str, Entry]:
+    """Of alerts, digest and fallback: keys begin with the kind of incident, those that end in `_over` tell its end."""
+    return texts(FOLDER, locale)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +43,11 @@ class Style:
 
     def say(self, key: str, **values: Any) -> str:
         """The text `key` with escaped values; `n` picks the plural form and is written as a number."""
-        entry = CATALOG[self.locale][key]
-        if isinstance(entry, Mapping):
-            form = _locale(self.locale).plural_form(values["n"])
-            entry = entry.get(form, entry["other"])
+        entry = of_number(catalog(self.locale)[key], self.locale, values)
         return entry.format(**{name: self._shown(value) for name, value in values.items()})
 
     def has(self, key: str) -> bool:
-        return key in CATALOG[self.locale]
+        return key in catalog(self.locale)
 
     def time(self, at: datetime, now: datetime, *, seconds: bool = False) -> str:
         """`14:02`, or with the day when that is not today: `24.11 14:02`, `24 Nov 14:02`."""
@@ -91,8 +93,3 @@ class Style:
         if isinstance(value, int):
             return format_decimal(value, locale=self.locale)
         return escape(str(value), quote=False)
-
-
-@lru_cache(maxsize=8)
-def _locale(name: str) -> Locale:
-    return Locale.parse(name)

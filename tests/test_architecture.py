@@ -36,10 +36,6 @@ CHANCE = {
 NAMES_A_VENDOR = {"cli/demo.py": "chooses which of the sandbox CRMs to break"}
 
 LONGEST = 400
-LONGER = {
-    "jobs/alert_catalog.py": (500, "texts of every kind of incident in two languages"),
-}
-"""Modules over LONGEST lines, how long they may become, and why they are one idea all the same."""
 
 CHECKLIST = (
     "auth refused",
@@ -207,10 +203,7 @@ def test_a_module_says_in_its_first_line_what_it_is_for() -> None:
 
 def test_modules_stay_short_enough_to_hold_one_idea() -> None:
     lengths = {module: len((ROOT / module).read_text(encoding="utf-8").splitlines()) for module in modules()}
-    long = {m: n for m, n in lengths.items() if n > LONGER.get(m, (LONGEST, ""))[0]}
-    assert long == {}
-    needless = [module for module in LONGER if lengths.get(module, 0) <= LONGEST]
-    assert needless == [], "these are short now: take them off the list"
+    assert {module: length for module, length in lengths.items() if length > LONGEST} == {}
 
 
 @pytest.mark.parametrize("name", sorted(CONNECTORS))

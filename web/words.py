@@ -1,20 +1,18 @@
 """The console's texts in Russian and English, with numbers, times and plural forms as the reader writes them."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, tzinfo
-from functools import lru_cache
 from html import escape
 from pathlib import Path
 from typing import Any
 
-from babel import Locale
 from babel.dates import format_date
 from babel.numbers import format_decimal
 from markupsafe import Markup
 
 from jobs.alert_words import Raw, Style
+from jobs.catalog import Entry, of_number, texts
 
 FOLDER = Path(__file__).parent / "locale"
 LOCALES = ("ru", "en")
@@ -26,18 +24,9 @@ _PLACES = {
 }
 """What an alert tells to type, and where the console shows the same."""
 
-Entry = str | Mapping[str, str]
 
-
-@lru_cache(maxsize=4)
 def catalog(locale: str) -> Mapping[str, Entry]:
-    found: dict[str, Entry] = json.loads((FOLDER / f"{locale}.json").read_text(encoding="utf-8"))
-    return found
-
-
-@lru_cache(maxsize=4)
-def _babel(locale: str) -> Locale:
-    return Locale.parse(locale)
+    return texts(FOLDER, locale)
 
 
 class ConsoleStyle(Style):
@@ -68,10 +57,7 @@ class Words:
         return ConsoleStyle(locale=self.locale, zone=self.zone)
 
     def __call__(self, key: str, **values: Any) -> str:
-        entry = catalog(self.locale)[key]
-        if not isinstance(entry, str):
-            form = _babel(self.locale).plural_form(values["n"])
-            entry = entry.get(form, entry["other"])
+        entry = of_number(catalog(self.locale)[key], self.locale, values)
         return entry.format(**{name: self._shown(value) for name, value in values.items()})
 
     def has(self, key: str) -> bool:

@@ -22,12 +22,11 @@ from connectors.errors import (
 )
 from connectors.notify import Button
 from connectors.sandbox.telegram_html import parse_html
-from jobs.alert_catalog import CATALOG, EN, RU
 from jobs.alert_causes import CODES, cause_of, code_of
 from jobs.alert_digest import DayDigest, digest_observation, digest_text
 from jobs.alert_parts import cause_text
 from jobs.alert_texts import bundle, render
-from jobs.alert_words import Style
+from jobs.alert_words import Style, catalog
 from jobs.fallback_text import fallback_notice
 from leads.incidents import KINDS, Incident, Observation, acknowledge, observe, resolve
 from leads.records import Lead, Touch
@@ -274,20 +273,21 @@ def test_whatever_the_cause_says_telegram_can_read_it(kind: str, cause: str, nam
 
 
 def test_both_languages_say_the_same_things_with_the_same_values() -> None:
-    assert set(RU) == set(EN)
+    russian, english = catalog("ru"), catalog("en")
+    assert set(russian) == set(english)
 
     def values(entry: Any) -> set[str]:
         forms = entry.values() if isinstance(entry, dict) else [entry]
         return {name for form in forms for _, name, _, _ in Formatter().parse(form) if name}
 
-    differing = {key for key in RU if values(RU[key]) != values(EN[key])}
+    differing = {key for key in russian if values(russian[key]) != values(english[key])}
     assert differing == set()
 
 
 @pytest.mark.parametrize("locale", ["ru", "en"])
 def test_plural_forms_are_those_that_the_language_has(locale: str) -> None:
     known = set(Locale.parse(locale).plural_form.tags) | {"other"}
-    for key, entry in CATALOG[locale].items():
+    for key, entry in catalog(locale).items():
         if isinstance(entry, dict):
             assert "other" in entry, key
             assert set(entry) <= known, key
