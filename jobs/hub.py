@@ -30,6 +30,7 @@ from jobs.recording_copies import Library
 from jobs.routing import Router
 from jobs.silence import SilenceWatch
 from jobs.source_worker import SourceWorker
+from jobs.sync.making import Shared
 from jobs.sync.opening import Opened
 from jobs.sync.service import Hints, SyncService, lease_of
 from jobs.timetable import daily
@@ -58,7 +59,8 @@ class Connection:
     owner: ConnectionOwner
 
     def opened(self, settings: Settings) -> Opened:
-        return Opened(self.name, self.connector, self.target, settings.connections[self.name].settings)
+        own = settings.connections[self.name].settings
+        return Shared(self.name, self.connector, self.target, own, self.metadata)
 
 
 @dataclass(slots=True)

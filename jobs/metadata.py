@@ -57,12 +57,13 @@ class MetadataCache:
             self._read_at = self._clock.monotonic() - FRESH_FOR_S - 1
             self._tried_at = min(self._tried_at, self._clock.monotonic() - RETRY_S + 5.0)
 
-    async def read_anew(self) -> None:
+    async def read_anew(self) -> Metadata:
         """Reads now and waits for it, for a while; what was read before stays if that fails."""
         if self._reading is None:
             self._tried_at = self._clock.monotonic()
             self._reading = asyncio.create_task(self._read())
         await asyncio.wait({self._reading}, timeout=READ_WAIT_S)
+        return self._metadata
 
     async def _read(self) -> None:
         # The first time every lead waits for it. Later nobody does: in the middle of a backlog it must take

@@ -132,5 +132,8 @@ def _in_zone(value: datetime, zone: str) -> datetime:
 
 
 def _text(value: Any) -> str:
-    text = unicodedata.normalize("NFC", text_of(value)).replace("\r\n", "\n").replace("\r", "\n")
+    text = unicodedata.normalize("NFC", text_of(value))
+    if "\n" not in text and "\r" not in text:
+        return " ".join(text.split())
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
     return "\n".join(_SPACES.sub(" ", line).strip() for line in text.split("\n")).strip()

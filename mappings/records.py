@@ -103,7 +103,11 @@ class RecordMapping:
 
     def match_keys(self, record: Mapping[str, Any], side: Side) -> dict[str, tuple[str, ...]]:
         """By the name of each pair to match by, the record's values in compared form; without empty ones."""
-        found = {name: self.pair(name).comparable(record, side) for name in self.match}
+        return self.keys_among({name: self.pair(name).comparable(record, side) for name in self.match})
+
+    def keys_among(self, comparables: Mapping[str, Comparable]) -> dict[str, tuple[str, ...]]:
+        """As `match_keys`, of what `comparables` has told."""
+        found = {name: comparables[name] for name in self.match}
         return {name: (value,) if isinstance(value, str) else value for name, value in found.items() if value}
 
     def swapped(self) -> "RecordMapping":

@@ -41,14 +41,15 @@ def bearers(conn: Connection, sync: str, keys: Collection[str]) -> dict[Node, se
 
 def wake_ambiguous(conn: Connection, sync: str, keys: Collection[str]) -> None:
     """Something changed among the bearers of these keys: what was not clear may be clear now."""
-    if not keys:
+    unclear = (_R.sync == sync, _R.status == "ambiguous")
+    if not keys or conn.execute(select(_R.sync).where(*unclear).limit(1)).first() is None:
         return
     by_side: dict[str, list[str]] = defaultdict(list)
     for side, id in bearers(conn, sync, keys):
         by_side[side].append(id)
     for side, ids in by_side.items():
         for some in chunks(ids):
-            where = (_R.sync == sync, _R.side == side, _R.record_id.in_(some), _R.status == "ambiguous", _R.dirty == 0)
+            where = (*unclear, _R.side == side, _R.record_id.in_(some), _R.dirty == 0)
             conn.execute(update(t_sync_record).where(*where).values(dirty=1, version=_R.version + 1, content=None))
 
 

@@ -111,11 +111,11 @@ def of_pairs(conn: Connection, sync: str, pair_ids: Collection[str]) -> dict[str
     return found
 
 
-def dirty(conn: Connection, sync: str, limit: int, after: Mapping[str, str]) -> Sequence[Row[Any]]:
-    """Of both sides by halves while both have any, so that both CRMs have something to write. `after`: side -> id."""
-    left = _dirty_of(conn, sync, "left", limit // 2, after)
+def dirty(conn: Connection, sync: str, limit: int, after: Mapping[str, str], lefts: int) -> Sequence[Row[Any]]:
+    """So many of the left and the rest of the right, while both have any. `after`: side -> id."""
+    left = _dirty_of(conn, sync, "left", lefts, after)
     right = _dirty_of(conn, sync, "right", limit - len(left), after)
-    if len(left) == limit // 2 and len(left) + len(right) < limit:
+    if len(left) == lefts and len(left) + len(right) < limit:
         left = _dirty_of(conn, sync, "left", limit - len(right), after)
     return [*left, *right]
 

@@ -55,6 +55,12 @@ class SyncRecord(Row, table=True):
             postgresql_where=text("dirty > 0"),
         ),
         Index("ix_sync_record_seen", "sync", "side", "seen"),
+        Index(
+            "ix_sync_record_ambiguous",
+            "sync",
+            sqlite_where=text("status = 'ambiguous'"),
+            postgresql_where=text("status = 'ambiguous'"),
+        ),
     )
 
 

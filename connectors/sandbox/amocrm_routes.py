@@ -130,9 +130,9 @@ class Routes(People):
             rows = store.deleted(order_by, descending)
         else:
             rows = store.ordered(request.param("query"), order_by, descending, self.clock.monotonic())
-        if self.filters:
-            rows = (row for row in rows if _passes(row, request.query))
-        return self._page(request, entity, (self._shown(entity, row, request) or {} for row in rows))
+        if self.filters and (passes := _filter(request.query)):
+            rows = filter(passes, rows)
+        return self._page(request, entity, rows, show=lambda row: self._shown(entity, row, request))
 
     def _shown(self, entity: str, record: Record | None, request: SandboxRequest) -> Record | None:
         if record is None:
@@ -304,7 +304,13 @@ class Routes(People):
         return {"id": record["id"], **more, "request_id": request_id, **links}
 
     def _page(
-        self, request: SandboxRequest, collection: str, rows: Iterable[Record], *, totals: bool = False
+        self,
+        request: SandboxRequest,
+        collection: str,
+        rows: Iterable[Record],
+        *,
+        totals: bool = False,
+        show: Callable[[Record], Any] = lambda row: row,
     ) -> SandboxResponse:
         try:
             page, limit = int(request.param("page", "1")), int(request.param("limit", str(PAGE_DEFAULT)))
@@ -322,7 +328,8 @@ class Routes(People):
             query += [("page", str(page + 1)), ("limit", str(limit))]
             links["next"] = {"href": f"https://{self.host}{request.path}?{urlencode(query)}"}
         more = {"_total_items": len(list(rows))} if totals and isinstance(rows, list) else {}
-        return ok({"_page": page, **more, "_links": links, "_embedded": {collection: found[:limit]}})
+        shown = [show(row) for row in found[:limit]]
+        return ok({"_page": page, **more, "_links": links, "_embedded": {collection: shown}})
 
     def _one(self, record: Record | None, absent: int) -> SandboxResponse:
         if record is not None:
@@ -370,18 +377,20 @@ def problem(status: int, body: Record) -> SandboxResponse:
     return SandboxResponse(status, body, content_type="application/problem+json")
 
 
-def _passes(row: Record, query: list[tuple[str, str]]) -> bool:
-    """The paid filters: ids and lists match any of the values, from and to bound."""
+def _filter(query: list[tuple[str, str]]) -> Callable[[Record], bool] | None:
+    """The paid filters: ids and lists match any of the values, from and to bound. None where nothing is asked for."""
     wanted: dict[str, set[str]] = {}
+    bounds: list[tuple[str, int, int]] = []
     for key, value in query:
         found = _FILTER.fullmatch(key)
-        if found is None or not value:
-            continue
-        name, rest = found.groups()
+        name, rest = found.groups() if found is not None and value else ("", "-")
         if rest in ("", "[]"):
             wanted.setdefault(name, set()).add(value)
         elif rest in ("[from]", "[to]"):
-            above = int(row.get(name) or 0) - int(value)
-            if above < 0 if rest == "[from]" else above > 0:
-                return False
-    return all(str(row.get(name)) in values for name, values in wanted.items())
+            bounds.append((name, 1 if rest == "[from]" else -1, int(value)))
+
+    def passes(row: Record) -> bool:
+        held = all((int(row.get(name) or 0) - bound) * way >= 0 for name, way, bound in bounds)
+        return held and all(str(row.get(name)) in values for name, values in wanted.items())
+
+    return passes if wanted or bounds else None

@@ -238,10 +238,11 @@ def finish(
     base |= links.base
     left, right = (row.record_id, id) if row.side == "left" else (id, row.record_id)
     gathered.pair(pair.id, state="paired", left_id=left, right_id=right, sent_at=None, base=base)
+    digest, keys = sync.known_by(to, values, pair.key)
     seen = Seen(
         id,
-        mark=sync.digest(to, values),
-        keys=sync.match_keys(to, values, pair.key),
+        mark=digest,
+        keys=keys,
         links=links.as_stored,
         modified_at=modified_at,
         own_key=pair.key,

@@ -1,17 +1,19 @@
 """Several batches of a pass on their way at once, no pair in two of them."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Collection
 from types import TracebackType
 
 from connectors.errors import ConnectorError
 from jobs.sync.run import Stopped
+from leads.merge import Side
 
 Work = Callable[[], Awaitable[None]]
 
 
 class Flight:
-    """At most `places` batches. As a context manager it ends when all have landed.
+    """At most `places` batches of each kind. As a context manager it ends when all have landed.
 
     What a CRM says, and somebody's wish to stop, lets the others come to their end, so that outcomes are stored;
     everything else (the lease is lost, the store is away) cancels them.
@@ -19,9 +21,11 @@ class Flight:
 
     def __init__(self, places: int) -> None:
         self._places = places
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], str] = {}
         self.claimed: set[str] = set()
         """Ids of the pairs that are on their way."""
+        self.bound: Counter[Side] = Counter()
+        """How many records are on their way to be made there."""
 
     async def __aenter__(self) -> "Flight":
         return self
@@ -38,12 +42,15 @@ class Flight:
             if error is None:
                 raise
 
-    async def start(self, work: Work) -> None:
+    async def start(self, work: Work, kind: str = "") -> None:
         """Begins it as soon as there is room. Raises what an earlier one has ended with."""
-        while len(self._tasks) >= self._places:
+        while self.full(kind):
             await self._one_landed()
-        self._tasks.add(asyncio.ensure_future(work()))
+        self._tasks[asyncio.ensure_future(work())] = kind
         await self._look()
+
+    def full(self, kind: str) -> bool:
+        return sum(one == kind for one in self._tasks.values()) >= self._places
 
     async def landed(self) -> None:
         """Waits for all that was started. Raises the first failure, after the others have ended."""
@@ -71,7 +78,7 @@ class Flight:
 
     async def _look(self) -> None:
         for task in [task for task in self._tasks if task.done()]:
-            self._tasks.discard(task)
+            del self._tasks[task]
             error = task.exception()
             if error is not None:
                 if not isinstance(error, ConnectorError):
@@ -83,11 +90,3 @@ class Flight:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks.clear()
-
-
-async def together(work: Collection[Awaitable[None]]) -> None:
-    """All at once; the first failure is raised when all have ended."""
-    results = await asyncio.gather(*work, return_exceptions=True)
-    for result in results:
-        if isinstance(result, BaseException):
-            raise result

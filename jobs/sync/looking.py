@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from connectors.errors import PermanentError
 from connectors.records import Record
 from jobs.sync.model import SIDES, Sync
-from jobs.sync.run import Run
+from jobs.sync.run import Run, both
 from leads.merge import Side
 from store import cursors, sync_listing, sync_records
 from store.leases import assert_held
@@ -25,11 +25,12 @@ AT_ONCE = 500
 
 
 async def set_clocks(run: Run) -> None:
-    for side in ("left", "right"):
-        end = run.sync.end(side)
-        theirs = await run.ask(end.port.server_time)
+    async def look(side: Side) -> None:
+        theirs = await run.ask(run.sync.end(side).port.server_time)
         if theirs is not None:
             run.clocks = run.clocks.with_(side, theirs - run.clock.now())
+
+    await both(look)
 
 
 async def both_in_turn(run: Run, look: Callable[[Run, Side], Awaitable[None]]) -> None:

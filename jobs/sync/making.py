@@ -1,15 +1,28 @@
 """The syncs of a hub, on the connections that are open already."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 
+from connectors.base import Metadata
 from jobs.config import Settings
+from jobs.metadata import MetadataCache
 from jobs.pace import Pace
 from jobs.sync.model import Sync
 from jobs.sync.opening import Opened, open_sync
 from jobs.sync.service import Report, SyncService, lease_of
 from leads.clock import Clock
 from store.db import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Shared(Opened):
+    """A connection of the hub: syncs that begin together read its account once."""
+
+    cache: MetadataCache
+
+    async def metadata(self) -> Metadata:
+        return await self.cache.read_anew()
 
 
 def make_syncs(

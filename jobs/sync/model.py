@@ -10,7 +10,7 @@ from typing import Any, Final
 from connectors.records import LINKS, Record, RecordCapabilities, RecordObject, RecordPort
 from jobs.config_syncs import SyncSettings
 from jobs.sync.packing import pack
-from leads.merge import OTHER, Flow, Form, Side
+from leads.merge import OTHER, Flow, Side
 from mappings.accounts import Account
 from mappings.expressions import Condition, compile_condition, scope
 from mappings.names import RecordView, labels_read
@@ -62,6 +62,7 @@ class Sync:
     right: End
     siblings: tuple[Sibling, ...] = ()
     conditions: Mapping[Side, Condition] = field(default_factory=dict)
+    _keys: dict[Side, tuple[str, ...]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def object(self) -> RecordObject:
@@ -72,6 +73,11 @@ class Sync:
 
     def keys(self, side: Side) -> tuple[str, ...]:
         """All that is read of a record of this side."""
+        if side not in self._keys:
+            self._keys[side] = self._read_of(side)
+        return self._keys[side]
+
+    def _read_of(self, side: Side) -> tuple[str, ...]:
         asked = labels_read((self.settings.left_when if side == "left" else self.settings.right_when) or "", side)
         account = self.end(side).account
         more = ((known.key if (known := account.field(label)) else label) for label in asked)
@@ -107,17 +113,19 @@ class Sync:
         view = RecordView(values, self.end(side).account)
         return condition(scope({side: view, OTHER[side]: {}}))
 
-    def forms(self, side: Side, values: Mapping[str, Any]) -> dict[str, Form]:
-        return dict(self.mapping.comparables(values, side))
+    def known_by(self, side: Side, values: Mapping[str, Any], own_key: str = "") -> tuple[str, tuple[str, ...]]:
+        """The digest of what is synced: the same for values that are equal by the rules. And the match keys.
 
-    def match_keys(self, side: Side, values: Mapping[str, Any], own_key: str = "") -> tuple[str, ...]:
-        found = [
-            key_of(name, text)
-            for name, texts in self.mapping.match_keys(values, side).items()
-            for text in texts
-            if text
-        ]
-        return tuple(dict.fromkeys([*found, *([key_of(OWN, own_key)] if own_key else [])]))
+        What a condition reads counts too.
+        """
+        forms: dict[str, Any] = self.mapping.comparables(values, side)
+        texts = self.mapping.keys_among(forms)
+        if side in self.conditions:
+            forms["?"] = _passes(self, side, values)
+        whole = json.dumps(forms, sort_keys=True, ensure_ascii=False)
+        mark = hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+        keys = [key_of(name, text) for name, some in texts.items() for text in some if text]
+        return mark, tuple(dict.fromkeys([*keys, *([key_of(OWN, own_key)] if own_key else [])]))
 
     def seen(self, side: Side, record: Record) -> Seen:
         """A record as the store keeps it."""
@@ -128,24 +136,17 @@ class Sync:
         values = {name: value for name, value in record.values.items() if name in wanted}
         linked = {one.object for one in self.linked}
         links = record.links
+        mark, keys = self.known_by(side, values, record.key)
         return Seen(
             record.id,
-            mark=self.digest(side, values),
-            keys=self.match_keys(side, values, record.key),
+            mark=mark,
+            keys=keys,
             content=pack(values),
             links=None if links is None else {to: list(ids) for to, ids in links.items() if to in linked},
             modified_at=record.modified_at,
             modified_by=record.modified_by,
             own_key=record.key,
         )
-
-    def digest(self, side: Side, values: Mapping[str, Any]) -> str:
-        """Of what is synced: the same for values that are equal by the rules. What a condition reads counts too."""
-        forms: dict[str, Any] = dict(self.forms(side, values))
-        if side in self.conditions:
-            forms["?"] = _passes(self, side, values)
-        text = json.dumps(forms, sort_keys=True, ensure_ascii=False)
-        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def title_of(values: Mapping[str, Any]) -> str:

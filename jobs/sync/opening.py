@@ -1,5 +1,6 @@
 """A sync made ready: both connections' records, the mapping bound to what the accounts have."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -44,7 +45,7 @@ async def open_sync(settings: Settings, name: str, opened: Mapping[str, Opened])
     left, right = opened[chosen.left], opened[chosen.right]
     folder = settings.base_dir / "mappings"
     mapping = load_record_mapping(left.connector.name, right.connector.name, chosen.object, folder, name=chosen.mapping)
-    ends = [await _end(settings, chosen, one) for one in (left, right)]
+    ends = await asyncio.gather(*(_end(settings, chosen, one) for one in (left, right)))
     return Sync(
         name,
         chosen,

@@ -1,6 +1,6 @@
 """Working off what is due, batch by batch: read what is missing, pair, decide, write, settle."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row
 from connectors.records import Record
 from jobs.sync.creating import Making, intend_missing, make
 from jobs.sync.departures import Departed, settle_departures
-from jobs.sync.flight import Flight, together
+from jobs.sync.flight import Flight
 from jobs.sync.keeping import keep_equal
 from jobs.sync.looking import both_in_turn, poll, read
 from jobs.sync.matching import Node
@@ -25,8 +25,9 @@ from store.sync_records import Settled
 SWEEPS = 4
 """What a sweep makes due (the other end of a new pair, a late hint) is done in the next; what fails is left."""
 IN_FLIGHT = 6
-"""Batches whose calls are on their way or wait for the vendor's limit, while the next ones are made ready. Enough to
-fill a limit of 10 calls/s with answers that take a second; so many batches of records are in memory."""
+"""Batches of new records, and as many of pairs, whose calls are on their way or wait for the vendor's limit while the
+next ones are made ready. Enough to fill a limit of 10 calls/s with answers that take a second; all are in memory."""
+NEW, PAIRS = "new", "pairs"
 
 
 async def work_off(run: Run) -> None:
@@ -36,7 +37,7 @@ async def work_off(run: Run) -> None:
         async with Flight(IN_FLIGHT) as flight:
             while True:
                 run.check()
-                rows = await _due(run, after)
+                rows = await _due(run, after, flight)
                 if not rows:
                     break
                 after |= {row.side: row.record_id for row in rows}  # those of a side come in order
@@ -55,8 +56,11 @@ async def work_off(run: Run) -> None:
             return
 
 
-async def _due(run: Run, after: Mapping[str, str]) -> Sequence[Row[Any]]:
-    return await run.db.read(sync_records.dirty, run.sync.name, run.batch, after)
+async def _due(run: Run, after: Mapping[str, str], flight: Flight) -> Sequence[Row[Any]]:
+    """Of both sides by halves, so that both CRMs have something to write; where one has enough, what the other gets."""
+    ahead = flight.bound["right"] - flight.bound["left"]
+    lefts = 0 if ahead > run.batch else run.batch if ahead < -run.batch else run.batch // 2
+    return await run.db.read(sync_records.dirty, run.sync.name, run.batch, after, lefts)
 
 
 async def _still_due(run: Run, nodes: Sequence[Node]) -> list[Row[Any]]:
@@ -80,30 +84,40 @@ async def _batch(run: Run, flight: Flight, rows: Sequence[Row[Any]]) -> None:
         along.clear()
     rows = await _again(run, [(row.side, row.record_id) for row in rows])
     free = [row for row in rows if not row.pair_id]
-    making = None
+    not_now = set[str]()
     if free:
         found = await find_partners(run, free)
         making = await intend_missing(run, await _ready(run, found.alone))
         rows = await _again(run, [(row.side, row.record_id) for row in rows])
-    made = {one.pair.id for one in making.new} if making is not None else set()
-    mine = flight.claim({row.pair_id for row in rows if row.pair_id} - made)
-    flight.claim(made)
-    await flight.start(lambda: _carry_out(run, flight, making, mine, along))
+        not_now = flight.claim([one.pair.id for one in making.new])
+        await _start_making(run, flight, making)
+        if flight.full(PAIRS):  # new ones wait for the next sweep: meanwhile records are made in the other CRM
+            not_now.update(found.made)
+    if mine := flight.claim({row.pair_id for row in rows if row.pair_id} - not_now):
+        await flight.start(lambda: _pairs(run, flight, mine, along), PAIRS)
 
 
-async def _carry_out(
-    run: Run, flight: Flight, making: Making | None, pair_ids: Collection[str], along: Mapping[Node, Record]
-) -> None:
+async def _start_making(run: Run, flight: Flight, making: Making) -> None:
+    bound = Counter(one.to for one in making.new)
+
+    async def work() -> None:
+        try:
+            await make(run, making)
+        finally:
+            flight.release([one.pair.id for one in making.new])
+            flight.bound -= bound
+        await run.told()
+
+    if bound:
+        flight.bound += bound
+        await flight.start(work, NEW)
+
+
+async def _pairs(run: Run, flight: Flight, pair_ids: Collection[str], along: Mapping[Node, Record]) -> None:
     try:
-        await together(
-            [
-                *([make(run, making)] if making is not None else []),
-                *([_paired(run, pair_ids, along)] if pair_ids else []),
-            ]
-        )
+        await _paired(run, pair_ids, along)
     finally:
         flight.release(pair_ids)
-        flight.release([one.pair.id for one in making.new] if making is not None else [])
     await run.told()
 
 

@@ -64,7 +64,7 @@ def settle_pair(
 def _new_base(run: Run, one: Kept, jobs: Sequence[Job]) -> tuple[dict[str, Agreed], bool]:
     """What is agreed now, and whether the pair has to be looked at again: an outcome is unknown or not yet tried."""
     base, old, again = dict(one.decision.base), one.pair.base or {}, False
-    for job in jobs:
+    for job in sorted(jobs, key=lambda job: not job.done):  # a field of which one write failed is not agreed on
         names = one.decision.fields[job.side] if job.intent.op == "update" else [f"{LINK}{job.intent.after['to']}"]
         if job.done:
             if job.result is not None and job.result.values is not None and job.intent.op == "update":
@@ -123,7 +123,7 @@ def _remember(conn: Connection, gathered: Gathered, run: Run, one: Kept, side: S
             issue = _issue(one, "left_out", name, why=why, side=side)
             sync_log.raise_issue(conn, run.sync.name, run.id(), issue, run.clock.now())
     written = update is not None and update.done
-    seen = run.sync.digest(side, values)
+    seen, keys = run.sync.known_by(side, values, end.row.own_key)
     links = _links_after(run, one, side, jobs)
     settled = Settled(
         side,
@@ -136,7 +136,7 @@ def _remember(conn: Connection, gathered: Gathered, run: Run, one: Kept, side: S
     )
     gathered.settled.append(settled)
     if written or seen != end.row.mark:
-        gathered.keys[side, end.row.record_id] = run.sync.match_keys(side, values, end.row.own_key)
+        gathered.keys[side, end.row.record_id] = keys
 
 
 def _links_after(run: Run, one: Kept, side: Side, jobs: Sequence[Job]) -> dict[str, Any] | None:

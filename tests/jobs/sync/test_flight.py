@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 
 from connectors.errors import ConnectorError, RetryableError
-from jobs.sync.flight import Flight, together
+from jobs.sync.flight import Flight
 from jobs.sync.run import Stopped
 
 
@@ -65,8 +65,10 @@ async def test_no_more_are_on_their_way_than_there_are_places() -> None:
         await third
         await turns()
         assert batches.begun == ["one", "two", "three"]
-        batches.let("one", "three")
-    assert sorted(batches.landed) == ["one", "three", "two"]
+        assert (flight.full(""), flight.full("other")) == (True, False)
+        await flight.start(partial(batches.fly, "four"), "other")  # kinds do not wait for each other
+        batches.let("one", "three", "four")
+    assert sorted(batches.landed) == ["four", "one", "three", "two"]
 
 
 async def test_whoever_must_be_alone_begins_when_all_have_landed() -> None:
@@ -128,11 +130,3 @@ async def test_what_no_crm_said_cancels_the_others() -> None:
             batches.let("lost")
             await flight.landed()
     assert (batches.landed, batches.cancelled) == ([], ["one"])
-
-
-async def test_parts_of_a_batch_all_end_before_the_failure_of_one_is_told() -> None:
-    batches = Batches()
-    batches.let("bad", "good")
-    with pytest.raises(ConnectorError):
-        await together([batches.fly("bad", refused()), batches.fly("good")])
-    assert batches.landed == ["good"]

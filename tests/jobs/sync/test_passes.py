@@ -233,6 +233,17 @@ async def test_a_lost_answer_to_a_create_is_looked_up_and_not_repeated(stage: St
     await stage.quiet(sync)
 
 
+async def test_a_field_whose_write_to_one_side_was_lost_is_not_agreed_on(stage: Stage) -> None:
+    sync = stage.sync()
+    stage.left.put("contact", first_name="Анна", phones=(PHONE,), emails=("a@example.ru",))
+    stage.right.put("contact", first_name="Анна", phones=(OTHER_PHONE,), emails=("a@example.ru",))
+    stage.left.lose_replies = 1  # both sides get the other's phone
+    await stage.run(sync)
+    for crm in (stage.left, stage.right):
+        assert set(*stage.values(crm, "contact", "phones")) == {PHONE, OTHER_PHONE}
+    await stage.quiet(sync)
+
+
 async def test_a_record_that_is_refused_is_told_and_the_others_of_its_batch_are_made(stage: Stage) -> None:
     sync = stage.sync()
     stage.right.bad = lambda values: values.get("first_name") == "плохой"
