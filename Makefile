@@ -8,7 +8,7 @@ PYTHON ?= python3
 PY := .venv/bin/python
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check
 SEEDS ?= 100
-WORKERS ?= 4
+WORKERS ?= 6
 TESTS ?= tests
 
 run: setup

