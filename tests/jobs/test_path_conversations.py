@@ -2,7 +2,7 @@
 
 from store.conversation_tables import t_conversation_note, t_note_duty
 from tests.support.chatting import Chat, talk_notes
-from tests.support.hub_on_virtual_time import VirtualHub, config, hub, virtual
+from tests.support.hub_on_virtual_time import UNHURRIED, VirtualHub, config, hub, virtual
 
 ALL = "  - {from: ['*'], to: [amo]}"
 TELEGRAM = "tg: {type: telegram, secret_token: s3cret, quiet: 2m, quiet_most: 10m}"
@@ -68,7 +68,7 @@ def close_deals(h: VirtualHub) -> None:
 
 @virtual
 async def test_who_writes_again_when_his_deals_are_closed_makes_a_new_one_with_his_words_on_it() -> None:
-    async with hub(config(ALL, sources=TELEGRAM)) as h:
+    async with hub(config(ALL, sources=TELEGRAM), pace=UNHURRIED) as h:
         chat = Chat(h)
         await chat.say("Сколько стоят окна?")
         await h.quiet()
@@ -77,13 +77,13 @@ async def test_who_writes_again_when_his_deals_are_closed_makes_a_new_one_with_h
         await chat.say("А двери?")
         await h.wait(30.0)
         await chat.say("Две штуки")
-        await h.until(lambda: talk_notes(h), 300.0)
+        await h.until(lambda: talk_notes(h), 900.0)
         assert (len(h.leads()), len(h.persons()), len(h.amocrm.contacts), len(h.amocrm.deals)) == (2, 1, 1, 2)
         _, second = sorted(h.amocrm.deals)
         assert "А двери?" in talk_notes(h)[0]
         assert [str(note["entity_id"]) for note in h.amocrm.notes.values() if "Две штуки" in str(note)] == [second]
         await chat.say("Жду")
-        await h.until(lambda: len(talk_notes(h)) == 2, 300.0)
+        await h.until(lambda: len(talk_notes(h)) == 2, 900.0)
         assert (len(h.leads()), len(h.amocrm.deals)) == (2, 2)
 
 
@@ -213,7 +213,7 @@ async def test_a_note_goes_to_each_crm_that_has_the_lead() -> None:
 
 @virtual
 async def test_a_bot_without_a_webhook_is_asked_for_its_messages() -> None:
-    bot = "tg: {type: telegram, polling: true, bot_token: '5:sandbox', api_url: 'http://tg.test'}"
+    bot = "tg: {type: telegram, polling: true, bot_token: '5:sandbox', api_url: 'http://tg.test', quiet: 20s}"
     async with hub(config(ALL, sources=bot)) as h:
         h.telegram.say("5:sandbox", 5210001, "Сколько стоят окна?")
         await h.until(lambda: len(h.amocrm.deals) == 1, 120.0)

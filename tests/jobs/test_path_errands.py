@@ -8,7 +8,7 @@ import pytest
 from store.errand_tables import t_errand
 from store.errands import owed
 from tests.jobs.test_path_events import KEYS, SAMPLES, of, replay
-from tests.support.hub_on_virtual_time import VirtualHub, config, hub, virtual
+from tests.support.hub_on_virtual_time import UNHURRIED, VirtualHub, config, hub, virtual
 from tests.support.vendor_api import Answer, Asked, FakeVendor
 
 ALL = "  - {from: ['*'], to: [amo]}"
@@ -114,7 +114,7 @@ async def test_what_the_vendor_says_does_not_exist_is_given_up_aloud_and_can_be_
 async def test_a_refused_token_gives_nothing_up_however_long_it_lasts() -> None:
     refused = Answer(400, {"error": {"code": 190, "message": "expired"}})
     graph = Graph(*(refused for _ in range(30)))
-    async with hub(config(ALL, sources=WITH_TOKEN), prepare=with_graph(graph)) as h:
+    async with hub(config(ALL, sources=WITH_TOKEN), prepare=with_graph(graph), pace=UNHURRIED) as h:
         await replay(h, "meta", SAMPLE)
         await h.until(lambda: len(h.leads()) == 1, 3600.0)
         assert any("токен" in text for text in h.told())
