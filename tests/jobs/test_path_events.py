@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 
 from connectors.sandbox.base import SandboxRequest, SandboxResponse
-from tests.support.hub_on_virtual_time import VirtualHub, config, hub, virtual
+from tests.support.hub_on_virtual_time import PATIENT, VirtualHub, config, hub, virtual
 from tests.support.requests import from_http_file
 
 SAMPLES = Path(__file__).parents[1] / "samples"
@@ -115,7 +115,7 @@ async def test_events_that_come_backwards_make_the_same_lead() -> None:
 
 @virtual
 async def test_a_missed_call_whose_last_event_never_comes_is_a_lead_ten_minutes_later() -> None:
-    async with hub(config(ALL, sources=MANGO)) as h:
+    async with hub(config(ALL, sources=MANGO), pace=PATIENT) as h:
         for name in samples("mango", "in-missed")[:2]:
             await replay(h, "mango", name)
         waited = await h.until(lambda: len(h.leads()) == 1, 700.0)

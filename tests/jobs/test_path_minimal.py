@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.hub_on_virtual_time import VirtualHub, config, hub, virtual
+from tests.support.hub_on_virtual_time import PATIENT, VirtualHub, config, hub, virtual
 
 IVAN = {"name": "Иван", "phone": "+79161234567", "comment": "Нужны окна", "city": "Казань"}
 AMO_ROUTE = "  - {from: [site], to: [amo], mapping: ours}"
@@ -48,21 +48,21 @@ async def test_a_field_deleted_in_amocrm_goes_into_the_note_and_is_written_when_
     def remove(h: VirtualHub) -> None:
         kept.update(h.amocrm.fields["leads"].pop(620002))
 
-    async with hub(config(AMO_ROUTE), mappings=ours, prepare=remove) as h:
+    async with hub(config(AMO_ROUTE), mappings=ours, prepare=remove, pace=PATIENT) as h:
         lead_id = await h.post("site", IVAN)
         assert await h.quiet() < 3.0
         arrived_in_essence(h, "amo", lead_id)
         assert "Адрес объекта: Казань (в CRM нет такого поля)" in h.notes("amo")[0]
-        await h.wait(10.0)
+        await h.wait(70.0)
         warning = one_warning(h)
         assert warning.startswith(
-            "🟡 amoCRM «amo»: не записывается поле «Адрес объекта»\nС 11:00 · 1 лид доставлен без"
+            "🟡 amoCRM «amo»: не записывается поле «Адрес объекта»\nС 11:01 · 1 лид доставлен без"
         )
         assert "mappings/ours.yaml:3" in warning
         h.amocrm.fields["leads"][620002] = kept
         await h.until(lambda: h.delivery(lead_id).error_kind == "", 3600.0)
         assert amo_field(h, 620002) == ["Казань"]
-        await h.wait(10.0)
+        await h.wait(70.0)
         assert "снова в порядке" in h.told()[-1]
         assert h.open_incidents() == set()
 
@@ -85,12 +85,12 @@ async def test_a_field_deleted_while_the_hub_remembers_it_is_left_out_at_once() 
 @virtual
 async def test_a_value_that_the_list_does_not_have_goes_into_the_note() -> None:
     ours = mapping("amocrm", 'fields: {"Тип объекта": "{{ lead.extra.kind }}"}')
-    async with hub(config(AMO_ROUTE), mappings=ours) as h:
+    async with hub(config(AMO_ROUTE), mappings=ours, pace=PATIENT) as h:
         lead_id = await h.post("site", {**IVAN, "kind": "Дача"})
         await h.quiet()
         arrived_in_essence(h, "amo", lead_id)
         assert "Тип объекта: Дача (в списке поля нет такого значения)" in h.notes("amo")[0]
-        await h.wait(10.0)
+        await h.wait(70.0)
         assert "mappings/ours.yaml:3" in one_warning(h)
         field = h.amocrm.fields["leads"][620001]
         field["enums"].append({"id": 6200019, "value": "Дача", "code": None, "sort": 9})

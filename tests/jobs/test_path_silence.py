@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from connectors.doors import DoorSettings, hours_of
 from store.rhythm import by_hour, last_event_at
-from tests.support.hub_on_virtual_time import UNHURRIED, config, hub, virtual
+from tests.support.hub_on_virtual_time import PATIENT, UNHURRIED, config, hub, virtual
 
 
 def site(silence: object = None) -> str:
@@ -17,7 +17,7 @@ def site(silence: object = None) -> str:
 
 @virtual
 async def test_set_by_hand_a_silence_is_an_alert_and_the_next_lead_ends_it() -> None:
-    async with hub(config(sources=site({"after": "30m"}))) as h:
+    async with hub(config(sources=site({"after": "30m"})), pace=PATIENT) as h:
         await h.post("site", {"phone": "+79160000001", "lead_uid": "1"})
         await h.wait(1500.0)
         assert h.incidents("source_silent") == []
@@ -56,7 +56,7 @@ async def test_it_can_be_switched_off() -> None:
 
 @virtual
 async def test_the_hours_of_leads_are_counted() -> None:
-    async with hub() as h:
+    async with hub(pace=PATIENT) as h:
         for number in range(3):
             await h.post("site", {"phone": "+79160000001", "lead_uid": f"{number}"})
         await h.wait(3600.0)

@@ -1,19 +1,15 @@
 """Leads through a CRM's bad days: refusals, limits, outages, restarts; who is told, and what arrives when."""
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from connectors.amocrm import CONNECTOR as AMOCRM
-from jobs.pace import NORMAL
 from store.tables import t_follow_up
-from tests.support.hub_on_virtual_time import DAY, UNHURRIED, VirtualHub, config, hub, virtual
+from tests.support.hub_on_virtual_time import DAY, PATIENT, UNHURRIED, VirtualHub, config, hub, virtual
 
 PHONE = "+79161234567"
-PATIENT = replace(NORMAL, look_s=60.0, clock_s=30.0, idle_s=60.0, mend_s=600.0, renew_s=60.0, lease_ttl_s=240.0)
-"""For hours of virtual time."""
 
 
 def guest(number: int, **more: Any) -> dict[str, Any]:
@@ -185,7 +181,7 @@ async def test_one_lead_that_the_crm_chokes_on_does_not_keep_the_others_waiting(
 
 @virtual
 async def test_the_end_of_an_outage_says_how_long_it_was_and_how_many_arrived() -> None:
-    async with hub() as h:
+    async with hub(pace=PATIENT) as h:
         await warm(h)
         h.fault("amocrm", "503")
         for number in range(57):
@@ -372,7 +368,7 @@ async def test_a_lead_whose_deal_is_there_is_not_late_while_its_note_is_looked_f
 @virtual
 async def test_a_lead_that_waits_for_too_long_is_told_to_sales_once_and_still_owed() -> None:
     text = config("  - {from: [site], to: [amo, hs]}", hub="fallback: {after: 10m, to: [ops]}, ")
-    async with hub(text) as h:
+    async with hub(text, pace=PATIENT) as h:
         await warm(h)
         h.fault("amocrm", "503")
         h.fault("hubspot", "503")

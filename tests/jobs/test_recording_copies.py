@@ -21,7 +21,7 @@ from jobs.copy_store import Copied, Folder, TooLarge, file_name, open_store
 from store.call_tables import t_call_recording
 from store.users import create_token
 from tests.jobs.test_path_events import ALL
-from tests.support.hub_on_virtual_time import VirtualHub, config, hub, virtual
+from tests.support.hub_on_virtual_time import UNHURRIED, VirtualHub, config, hub, virtual
 from tests.support.mango_pbx import KEY, SALT, MangoPbx, signed
 
 NOW = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
@@ -221,7 +221,7 @@ async def test_without_copies_the_vendor_is_asked_when_somebody_wants_to_hear_it
 @virtual
 async def test_an_address_in_our_own_network_is_not_fetched() -> None:
     text = config(ALL, sources="pbx: {type: asterisk, recordings: {copy_to: copies}}")
-    async with hub(text) as h:
+    async with hub(text, pace=UNHURRIED) as h:
         event = {"uniqueid": "c1", "event": "hangup", "direction": "in", "caller": "+79161234567", "duration": "9"}
         await h.request("POST", "/in/pbx", data={**event, "recording": "http://169.254.169.254/latest/meta-data"})
         await h.until(lambda: h.rows(t_call_recording)[0].copy_tries > 0, 300.0)

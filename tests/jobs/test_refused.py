@@ -14,7 +14,7 @@ from store.refused_tables import t_refused_request
 from store.tables import t_audit_entry
 from tests.jobs.test_path_events import of, replay
 from tests.simulate.world import LIFE
-from tests.support.hub_on_virtual_time import VirtualHub, config, hub, virtual
+from tests.support.hub_on_virtual_time import UNHURRIED, VirtualHub, config, hub, virtual
 
 ALL = "  - {from: ['*'], to: [amo]}"
 IVAN = {"name": "Иван Петров", "phone": "8 (916) 123-45-67", "comment": "Нужны 3 окна"}
@@ -45,7 +45,7 @@ async def sent(h: VirtualHub, key: str = RIGHT, **fields: Any) -> httpx.Response
 
 @virtual
 async def test_what_was_refused_becomes_leads_once_the_secret_is_mended() -> None:
-    async with hub(site(WRONG)) as h:
+    async with hub(site(WRONG), pace=UNHURRIED) as h:
         assert (await sent(h, lead_uid="1")).status_code == 401
         came_at = h.rows(t_refused_request)[0].at
         assert (await sent(h, name="Анна Белова", phone="8 926 765 40 21", lead_uid="2")).status_code == 401
@@ -92,7 +92,7 @@ async def test_only_what_is_asked_for_is_run_again() -> None:
 @virtual
 async def test_what_the_vendor_repeated_meanwhile_is_no_second_lead() -> None:
     """Neither with an id of the vendor's nor without, whether it was accepted later or refused several times."""
-    async with hub(site(WRONG)) as h:
+    async with hub(site(WRONG), pace=UNHURRIED) as h:
         await sent(h, lead_uid="1")
         for _ in range(3):
             await sent(h, name="Анна Белова", phone="8 926 765 40 21")
@@ -108,7 +108,7 @@ async def test_what_the_vendor_repeated_meanwhile_is_no_second_lead() -> None:
 
 @virtual
 async def test_a_proof_that_is_good_for_minutes_is_checked_against_the_time_it_came() -> None:
-    async with hub(site("whsec_old-one", "stripe", "signing_secret")) as h:
+    async with hub(site("whsec_old-one", "stripe", "signing_secret"), pace=UNHURRIED) as h:
         event = {
             "id": "evt_1",
             "type": "payment_intent.succeeded",

@@ -54,6 +54,8 @@ OPS = -100123
 DAY = 86_400.0
 CALM = Pace(idle_s=30.0, look_s=10.0, mend_s=120.0, clock_s=10.0, renew_s=15.0, lease_ttl_s=60.0)
 """What is woken by events is as quick as ever; each look for what nobody told of costs the test real time."""
+PATIENT = Pace(look_s=60.0, clock_s=30.0, idle_s=60.0, mend_s=600.0, renew_s=60.0, lease_ttl_s=240.0)
+"""For an hour of virtual time."""
 UNHURRIED = Pace(
     idle_s=600.0,
     look_s=300.0,
