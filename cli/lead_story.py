@@ -51,7 +51,7 @@ OUTCOMES = {
     "joined": ("joined an open deal", "добавлено к открытой сделке"),
     "looked": ("looked up, nothing found yet", "проверено в CRM, пока не найдено"),
     "held": ("held", "отложено"),
-    "auth": ("the token is refused", "токен не принят"),
+    "auth": ("no access", "нет доступа"),
     "refused": ("refused", "не принято"),
     "gave_up": ("gave up", "попытки прекращены"),
     "retryable": ("failed, nothing was written", "не удалось, ничего не записано"),

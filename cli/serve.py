@@ -58,7 +58,10 @@ def _serve(settings: "Settings", roles: tuple[str, ...], *, json_logs: bool) -> 
         else:
             _upgrade_if_reachable(settings.database_url)
         uvloop.run(_run(settings, roles))
-    except (CannotListen, SchemaTooNew, SpoolUnavailable) as error:
+    except CannotListen as error:
+        taken = "if another program or another leadhub has it, stop that; else change hub.listen (sandbox.listen)"
+        raise CannotRun(str(error), taken) from error
+    except (SchemaTooNew, SpoolUnavailable) as error:
         raise CannotRun(str(error)) from error
     except StoreUnavailable as error:
         raise CannotRun(

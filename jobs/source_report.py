@@ -1,5 +1,6 @@
 """Every door of the hub: where it is, what it asks of its senders, what came today and what was refused."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -63,10 +64,13 @@ class SourceLine:
 
     def hints(self, style: Style, now: datetime) -> list[str]:
         """What is wrong, the most frequent first."""
-        found = [
-            refusal_text(style.locale, one.count, one.status, one.reason, style.time(one.first_at, now))
-            for one in self.refusals
-        ]
+        alike: dict[tuple[int, str], list[Refusal]] = defaultdict(list)
+        for one in self.refusals:
+            alike[one.status, trouble_of(one.status, one.reason)].append(one)
+        found = []
+        for some in sorted(alike.values(), key=lambda some: -sum(one.count for one in some)):
+            count, since = sum(one.count for one in some), min(one.first_at for one in some)
+            found.append(refusal_text(style.locale, count, some[0].status, some[0].reason, style.time(since, now)))
         if self.unread_without:
             found.append(in_words(style.locale, UNREAD).format(self.unread_without))
         return [*found, in_words(style.locale, OPEN)] if self.is_open else found

@@ -22,8 +22,8 @@ TEXTS: Final[dict[Trouble, tuple[str, str]]] = {
         "секрет не тот, что у сервиса, или стучится кто-то чужой",
     ),
     "token": (
-        "the token in the address is not ours: paste the address at the vendor once more (--show-secrets)",
-        "в адресе нет нашего токена или он другой: вставьте у сервиса адрес заново (--show-secrets)",
+        "the token in the address is not ours: paste the address at the vendor anew (leadhub sources --show-secrets)",
+        "в адресе нет нашего токена или он другой: вставьте у сервиса адрес заново (leadhub sources --show-secrets)",
     ),
     "address": (
         "it was sent from an address that the source does not let in: see allowed_ips, and hub.trusted_proxies",

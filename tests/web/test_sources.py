@@ -2,10 +2,13 @@
 
 import re
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from jobs.alert_words import Style
+from jobs.source_report import Refusal, SourceLine
 from leads.ids import new_id
 from store import inbox
 from store.inbox import Pending
@@ -62,6 +65,20 @@ async def test_the_api_lists_every_source_with_what_is_wrong(hub: QuietHub) -> N
     (reason,) = forms["refused"]["reasons"]
     assert (reason["status"], reason["trouble"], reason["count"]) == (403, "token", 2)
     assert re.match(r"2 × 403 с \d\d:\d\d: в адресе нет нашего токена", forms["hints"][0])
+
+
+def test_refusals_that_mean_the_same_are_told_in_one_line() -> None:
+    at = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
+    reasons = ((400, "the body is empty", 1), (413, "larger than 1000000 bytes", 1), (400, "the JSON has no fields", 2))
+    refusals = tuple(
+        Refusal(status, reason, count, at + timedelta(minutes=number), at + timedelta(minutes=number))
+        for number, (status, reason, count) in enumerate(reasons)
+    )
+    line = SourceLine("site", "", "webform", "", "", "", (), False, None, {}, refusals)
+    assert line.hints(Style("en"), at + timedelta(hours=1)) == [
+        "3 × 400 since 08:00: the request cannot be read: is `type` of the source right?",
+        "1 × 413 since 08:01: the request is larger than hub.max_body",
+    ]
 
 
 async def test_refused_requests_are_listed_and_run_again_by_the_api(hub: QuietHub) -> None:
