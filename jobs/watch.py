@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, bindparam, func, select
 
 from connectors.errors import ConnectorError
 from connectors.notify import Channel
@@ -50,6 +50,19 @@ DRAINED_WITHIN = timedelta(minutes=2)
 """So long the end of an outage waits for the leads that waited."""
 EXTRAS_MISSING = timedelta(minutes=15)
 """A note or task that is missing for longer is told of."""
+
+# Looked at every few seconds, on the writer's thread: built once.
+_INCOMPLETE = (
+    select(t_delivery.c.incomplete, t_delivery.c.settled_at)
+    .where(t_delivery.c.connection == bindparam("of_connection"), t_delivery.c.error_kind == "incomplete")
+    .order_by(t_delivery.c.settled_at)
+)
+_HELD = select(
+    func.count(t_delivery.c.lead_id.distinct()), func.min(t_delivery.c.created_at, type_=t_delivery.c.created_at.type)
+).where(t_delivery.c.state == "held")
+_UNROUTED = select(func.count(), func.min(t_lead.c.received_at, type_=t_lead.c.received_at.type)).where(
+    t_lead.c.status == "failed", ~select(t_delivery.c.id).where(t_delivery.c.lead_id == t_lead.c.id).exists()
+)
 
 
 @dataclass(slots=True)
@@ -178,11 +191,8 @@ class Watch:
             rows.observe(conn, Observation("lead_failed", name, cause, count, oldest, about), now, new_id(self.clock))
 
     def _incomplete(self, conn: Connection, name: str, about: dict[str, Any], told: Told, now: datetime) -> None:
-        query = select(t_delivery.c.incomplete, t_delivery.c.settled_at).where(
-            t_delivery.c.connection == name, t_delivery.c.error_kind == "incomplete"
-        )
         by_field: dict[str, tuple[int, datetime, str]] = {}
-        for entries, settled_at in conn.execute(query.order_by(t_delivery.c.settled_at)):
+        for entries, settled_at in conn.execute(_INCOMPLETE, {"of_connection": name}):
             for entry in entries:
                 if entry["field"] in ("note", "task") and now - settled_at < EXTRAS_MISSING:
                     continue  # written anew by itself, mostly within a minute or two
@@ -288,18 +298,12 @@ def _over_but(conn: Connection, kind: str, name: str, keep: Collection[str], tol
 
 def _held(conn: Connection) -> Owed:
     """Leads, not deliveries: one that is held for several CRMs is decided once."""
-    query = select(
-        func.count(t_delivery.c.lead_id.distinct()),
-        func.min(t_delivery.c.created_at, type_=t_delivery.c.created_at.type),
-    )
-    row = conn.execute(query.where(t_delivery.c.state == "held")).one()
+    row = conn.execute(_HELD).one()
     return int(row[0]), row[1]
 
 
 def _unrouted(conn: Connection) -> Owed:
-    no_delivery = ~select(t_delivery.c.id).where(t_delivery.c.lead_id == t_lead.c.id).exists()
-    query = select(func.count(), func.min(t_lead.c.received_at, type_=t_lead.c.received_at.type))
-    row = conn.execute(query.where(t_lead.c.status == "failed", no_delivery)).one()
+    row = conn.execute(_UNROUTED).one()
     return int(row[0]), row[1]
 
 

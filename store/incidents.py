@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, or_, select, update
 
 from leads import incidents as rules
 from leads.incidents import Incident, Observation, Sent
@@ -14,13 +14,19 @@ KEPT = timedelta(days=90)
 LOOKED_BACK = timedelta(days=2)
 """An incident that ended longer ago than this is not told any more, whatever a channel missed."""
 
+# Asked every few seconds, so they are built once.
+_OPEN = select(t_incident).where(t_incident.c.resolved_at.is_(None)).order_by(t_incident.c.opened_at)
+_OPEN_OR_OVER = select(t_incident).where(
+    or_(
+        t_incident.c.resolved_at.is_(None),
+        t_incident.c.resolved_at > bindparam("since", type_=t_incident.c.resolved_at.type),
+    )
+)
+
 
 def list_dirty(conn: Connection, channels: Collection[str], now: datetime) -> list[Incident]:
     """Every open one, and every one that ended lately and is not shown as "over" by each of `channels`."""
-    query = select(t_incident).where(
-        or_(t_incident.c.resolved_at.is_(None), t_incident.c.resolved_at > now - LOOKED_BACK)
-    )
-    found = [_incident(row) for row in conn.execute(query)]
+    found = [_incident(row) for row in conn.execute(_OPEN_OR_OVER, {"since": now - LOOKED_BACK})]
     return [one for one in found if one.resolved_at is None or not _told_everywhere(one, channels)]
 
 
@@ -29,8 +35,7 @@ def _told_everywhere(incident: Incident, channels: Collection[str]) -> bool:
 
 
 def open_incidents(conn: Connection) -> list[Incident]:
-    query = select(t_incident).where(t_incident.c.resolved_at.is_(None)).order_by(t_incident.c.opened_at)
-    return [_incident(row) for row in conn.execute(query)]
+    return [_incident(row) for row in conn.execute(_OPEN)]
 
 
 def recent_incidents(conn: Connection, *, limit: int = 200) -> list[Incident]:
