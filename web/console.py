@@ -17,7 +17,7 @@ from store.reading import LeadFilter
 from web import story, today
 from web.actions import Actions, OverAlready
 from web.entrance import Entrance
-from web.page_templates import FILES, link
+from web.page_templates import FILES, files, link, version
 from web.plain import plain_text
 from web.recordings import NoRecording, media, recording
 from web.search import clean_query, find_phone
@@ -45,7 +45,6 @@ class Console:
         self._sources = SourcesPage(hub, self._entrance)
         self._talks = Talks(hub, self._entrance)
         self._syncs = SyncsPage(hub, self._entrance)
-        self._files = self._entrance.templates
         self._public_url = str(hub.settings.hub.public_url or "")
 
     def routes(self) -> list[Route]:
@@ -210,9 +209,9 @@ class Console:
         name = request.path_params["name"]
         if name not in FILES:
             return self._entrance.problem(request, 404)
-        forever = request.query_params.get("v") == self._files.version
+        forever = request.query_params.get("v") == version()
         headers = {"Cache-Control": f"public, max-age={31_536_000 if forever else 60}"}
-        return Response(self._files.files[name], media_type=FILES[name], headers=headers)
+        return Response(files()[name], media_type=FILES[name], headers=headers)
 
     async def _icon(self, _request: Request) -> Response:
         return RedirectResponse("/static/favicon.svg", 308)

@@ -14,7 +14,7 @@ from jobs.secret import secret_keys
 from store import users
 from store.users import ConsoleUser
 from web.origin import comes_from_us, safe_next
-from web.page_templates import Templates, link
+from web.page_templates import link
 from web.session import COOKIE, Sessions
 from web.visit import LANGUAGE_COOKIE, Visit, pick_locale
 from web.visitor import Visitor, is_loopback, visitor_of
@@ -34,7 +34,6 @@ class Entrance:
         settings = hub.settings.hub
         self._hub = hub
         self.sessions = Sessions(secret_keys(hub.settings))
-        self.templates = Templates()
         self._on_loopback = is_loopback(settings.address[0])
         self._public_url = str(settings.public_url or "")
         self._trusted = [ipaddress.ip_network(one, strict=False) for one in settings.trusted_proxies]
@@ -87,7 +86,6 @@ class Entrance:
             request=request,
             visitor=visitor,
             sessions=self.sessions,
-            templates=self.templates,
             words=self._words(request, user),
             session=session,
             user=user,
@@ -128,7 +126,6 @@ class Entrance:
             request=request,
             visitor=visitor,
             sessions=self.sessions,
-            templates=self.templates,
             words=self._words(request, None),
             session=self.sessions.start(now),
             user=None,

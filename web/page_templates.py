@@ -2,7 +2,7 @@
 
 import hashlib
 from datetime import datetime
-from functools import cached_property
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -19,34 +19,35 @@ FILES = {
 }
 
 
-class Templates:
-    """Compiled once, at the first page."""
+@cache
+def files() -> dict[str, bytes]:
+    """What the pages load, by name."""
+    return {name: (HERE / "static" / name).read_bytes() for name in FILES}
 
-    @cached_property
-    def files(self) -> dict[str, bytes]:
-        """What the pages load, by name."""
-        return {name: (HERE / "static" / name).read_bytes() for name in FILES}
 
-    @cached_property
-    def version(self) -> str:
-        """Changes when one of the files does, so that browsers may keep them for ever."""
-        return hashlib.sha256(b"".join(self.files.values())).hexdigest()[:12]
+@cache
+def version() -> str:
+    """Changes when one of the files does, so that browsers may keep them for ever."""
+    return hashlib.sha256(b"".join(files().values())).hexdigest()[:12]
 
-    @cached_property
-    def _environment(self) -> Environment:
-        environment = Environment(
-            loader=FileSystemLoader(HERE / "templates"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        environment.filters.update(phone=spaced, segment=_segment, iso=_iso, instant=datetime.fromisoformat)
-        environment.globals.update(version=self.version, link=link)
-        return environment
 
-    def render(self, template: str, **values: Any) -> str:
-        return self._environment.get_template(template).render(**values)
+@cache
+def _environment() -> Environment:
+    """Keeps the templates, each compiled at the first page that needs it."""
+    environment = Environment(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(phone=spaced, segment=_segment, iso=_iso, instant=datetime.fromisoformat)
+    environment.globals.update(version=version(), link=link)
+    return environment
+
+
+def render(template: str, **values: Any) -> str:
+    return _environment().get_template(template).render(**values)
 
 
 def link(path: str, **params: Any) -> str:

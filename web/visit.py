@@ -9,7 +9,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from store.users import ConsoleUser
 from web.origin import is_local, safe_next
-from web.page_templates import Templates
+from web.page_templates import render
 from web.session import COOKIE, Session, Sessions
 from web.visitor import Visitor
 from web.words import LOCALES, Words
@@ -27,7 +27,6 @@ class Visit:
     request: Request
     visitor: Visitor
     sessions: Sessions
-    templates: Templates
     words: Words
     session: Session
     user: ConsoleUser | None
@@ -61,7 +60,7 @@ class Visit:
 
     def page(self, template: str, status: int = 200, **values: Any) -> Response:
         note = self.sessions.open_note(self.request.cookies.get(NOTE_COOKIE, ""))
-        html = self.templates.render(template, visit=self, words=self.words, note=_note(note, self.words), **values)
+        html = render(template, visit=self, words=self.words, note=_note(note, self.words), **values)
         response = HTMLResponse(html, status)
         if note is not None:
             response.delete_cookie(NOTE_COOKIE, path="/")
