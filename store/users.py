@@ -5,6 +5,7 @@ import re
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -21,8 +22,12 @@ USED_EVERY = timedelta(minutes=1)
 TOKEN_PREFIX = "lh_"  # noqa: S105  # lets people and scanners see what it is
 
 _HASHER = PasswordHasher()
-_NOBODY = _HASHER.hash(secrets.token_hex(16))
-"""Checked for a login that does not exist, so that the time taken does not tell which exist."""
+
+
+@cache
+def _nobody() -> str:
+    """Checked for a login that does not exist, so that the time taken does not tell which exist."""
+    return _HASHER.hash(secrets.token_hex(16))
 
 
 class UserError(Exception):
@@ -60,8 +65,9 @@ def password_matches(stored: str | None, password: str) -> bool:
     """`stored` None (no such user) takes as long and is never right."""
     if len(password) > MAX_PASSWORD_CHARS:
         return False
+    nobody = _nobody()  # made at whatever sign-in is the first, so that this tells nothing either
     try:
-        _HASHER.verify(stored or _NOBODY, password.encode("utf-8", "surrogatepass"))
+        _HASHER.verify(stored or nobody, password.encode("utf-8", "surrogatepass"))
     except (VerificationError, InvalidHashError):
         return False
     return stored is not None

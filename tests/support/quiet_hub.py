@@ -14,9 +14,10 @@ from jobs.app import build_hub
 from jobs.config import load
 from jobs.hub import Hub
 from store.tables import t_delivery, t_lead
-from store.users import add_user, create_token, hash_password
+from store.users import add_user, create_token
 from tests.support.databases import QuickDatabase
 from tests.support.manual_clock import ManualClock
+from tests.support.passwords import quick_hash
 from tests.support.running_hub import CONFIG, SECRET
 from web.app import WebApp
 
@@ -49,7 +50,7 @@ class QuietHub:
         return await self.write(lambda conn: create_token(conn, name, self.clock.now()))
 
     async def add_user(self, login: str = "anna", password: str = "correct horse", locale: str = "") -> None:
-        hashed = hash_password(password)
+        hashed = quick_hash(password)
         await self.write(lambda conn: add_user(conn, login, hashed, self.clock.now(), locale))
 
     async def send(self, source: str = "site", **fields: str) -> str:

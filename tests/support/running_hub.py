@@ -21,8 +21,9 @@ from jobs.hub import ROLES, Hub
 from jobs.serving import bind, listen
 from leads.clock import SystemClock
 from store.db import GroupCommitDatabase
-from store.users import add_user, create_token, hash_password
+from store.users import add_user, create_token
 from tests.support.databases import new_sqlite
+from tests.support.passwords import quick_hash
 from web.app import WebApp
 
 Result = TypeVar("Result")
@@ -88,7 +89,7 @@ class RunningHub:
         return self.run(self.hub.db.write(work))
 
     def add_user(self, login: str = "anna", password: str = "correct horse", locale: str = "") -> None:
-        hashed, now = hash_password(password), self.hub.clock.now()
+        hashed, now = quick_hash(password), self.hub.clock.now()
         self.write(lambda conn: add_user(conn, login, hashed, now, locale))
 
     def token(self, name: str = "bi") -> str:
