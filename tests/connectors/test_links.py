@@ -165,20 +165,17 @@ def test_a_call_whose_outcome_is_unknown_is_ordered_once(vendor: str) -> None:
 
 
 @pytest.mark.parametrize("vendor", sorted(DIALS & LISTS))
-def test_a_list_that_was_refused_holds_no_call_up(vendor: str) -> None:
-    @virtual
-    async def run() -> None:
-        fake = FakeVendor(lambda _: REFUSALS["fast"])
-        made = link(vendor, fake)
-        with pytest.raises(RateLimitedError) as caught:
-            await history(made)
-        assert caught.value.retry_after_s == 40.0
-        before = made.clock.now()
-        with pytest.raises(ConnectorError):
-            await dial(made)
-        assert (made.clock.now() - before).total_seconds() < 10.0
-
-    run()
+@virtual
+async def test_a_list_that_was_refused_holds_no_call_up(vendor: str) -> None:
+    fake = FakeVendor(lambda _: REFUSALS["fast"])
+    made = link(vendor, fake)
+    with pytest.raises(RateLimitedError) as caught:
+        await history(made)
+    assert caught.value.retry_after_s == 40.0
+    before = made.clock.now()
+    with pytest.raises(ConnectorError):
+        await dial(made)
+    assert (made.clock.now() - before).total_seconds() < 10.0
 
 
 HALF = "\ud800"

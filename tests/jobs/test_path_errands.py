@@ -121,30 +121,27 @@ async def test_a_refused_token_gives_nothing_up_however_long_it_lasts() -> None:
 
 
 @pytest.mark.parametrize("point", ["fetched"])
-def test_a_process_that_dies_with_the_answer_in_hand_asks_again(point: str) -> None:
-    @virtual
-    async def run() -> None:
-        graph = Graph()
-        async with hub(config(ALL, sources=WITH_TOKEN), prepare=with_graph(graph)) as h:
-            died: list[str] = []
+@virtual
+async def test_a_process_that_dies_with_the_answer_in_hand_asks_again(point: str) -> None:
+    graph = Graph()
+    async with hub(config(ALL, sources=WITH_TOKEN), prepare=with_graph(graph)) as h:
+        died: list[str] = []
 
-            async def die(name: str) -> None:
-                if name == point and not died:
-                    died.append(name)
-                    await h.kill()
+        async def die(name: str) -> None:
+            if name == point and not died:
+                died.append(name)
+                await h.kill()
 
-            worker = h.lives["one"].hub.workers["source:meta"]  # type: ignore[union-attr]  # it runs
-            worker.parts[0].checkpoint = die  # type: ignore[attr-defined]  # the errands are its first part
-            await replay(h, "meta", SAMPLE)
-            await h.until(lambda: bool(died), 30.0)
-            assert h.leads() == []
-            await h.start("two")
-            await h.until(lambda: len(h.leads()) == 1, 120.0)
-            await h.quiet()
-            assert len(h.amocrm.deals) == 1
-            assert len(graph.asked) == 2
-
-    run()
+        worker = h.lives["one"].hub.workers["source:meta"]  # type: ignore[union-attr]  # it runs
+        worker.parts[0].checkpoint = die  # type: ignore[attr-defined]  # the errands are its first part
+        await replay(h, "meta", SAMPLE)
+        await h.until(lambda: bool(died), 30.0)
+        assert h.leads() == []
+        await h.start("two")
+        await h.until(lambda: len(h.leads()) == 1, 120.0)
+        await h.quiet()
+        assert len(h.amocrm.deals) == 1
+        assert len(graph.asked) == 2
 
 
 @virtual
@@ -168,19 +165,16 @@ async def test_errands_wait_in_the_spool_while_the_database_is_away() -> None:
         assert len(errands(h)) == 1
 
 
-def test_the_samples_are_taken_in_with_their_keys_alone() -> None:
-    @virtual
-    async def run() -> None:
-        assert set(KEYS["meta"]) == {"app_secret", "verify_token"}
-        assert set(KEYS["moysklad"]) == {"url_token"}
-        sources = f"{META}, {of('moysklad', 'url_token')}"
-        async with hub(config(ALL, sources=sources)) as h:
-            await replay(h, "meta", SAMPLE)
-            await replay(h, "moysklad", "customerorder-update")
-            await h.until(lambda: all(one.last_error for one in errands(h)), 60.0)
-            assert {one.last_error for one in errands(h)} == {
-                "no page_token in the settings of source meta",
-                "no access_token in the settings of source moysklad",
-            }
-
-    run()
+@virtual
+async def test_the_samples_are_taken_in_with_their_keys_alone() -> None:
+    assert set(KEYS["meta"]) == {"app_secret", "verify_token"}
+    assert set(KEYS["moysklad"]) == {"url_token"}
+    sources = f"{META}, {of('moysklad', 'url_token')}"
+    async with hub(config(ALL, sources=sources)) as h:
+        await replay(h, "meta", SAMPLE)
+        await replay(h, "moysklad", "customerorder-update")
+        await h.until(lambda: all(one.last_error for one in errands(h)), 60.0)
+        assert {one.last_error for one in errands(h)} == {
+            "no page_token in the settings of source meta",
+            "no access_token in the settings of source moysklad",
+        }

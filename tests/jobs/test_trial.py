@@ -154,21 +154,18 @@ class Proxy(httpx.AsyncBaseTransport):
         (httpx.Response(202, json={"lead_id": "1", "status": "accepted"}), "not_ours", "202"),
     ],
 )
-def test_when_the_public_address_fails_the_hub_itself_is_tried_and_both_are_told(
+@virtual
+async def test_when_the_public_address_fails_the_hub_itself_is_tried_and_both_are_told(
     answer: httpx.Response | Exception, problem: str, detail: str
 ) -> None:
-    @virtual
-    async def run() -> None:
-        async with hub(config(ALL, hub=PUBLIC, sources="site: {type: webform}")) as h, alive(h) as transport:
-            proxy = Proxy(answer, transport)
-            found = await try_source(h.settings, "site", [KEY], h.clock, transport=proxy)
-            public, listen = found.ways
-            assert (public.through, public.problem, public.detail) == ("public", problem, detail)
-            assert (listen.through, listen.problem) == ("listen", "")
-            assert (found.arrived, found.fine, len(found.lead_ids)) == (True, False, 1)
-            assert [request.method for request in proxy.asked] == ["GET"], "no sample is sent where nobody knows a test"
-
-    run()
+    async with hub(config(ALL, hub=PUBLIC, sources="site: {type: webform}")) as h, alive(h) as transport:
+        proxy = Proxy(answer, transport)
+        found = await try_source(h.settings, "site", [KEY], h.clock, transport=proxy)
+        public, listen = found.ways
+        assert (public.through, public.problem, public.detail) == ("public", problem, detail)
+        assert (listen.through, listen.problem) == ("listen", "")
+        assert (found.arrived, found.fine, len(found.lead_ids)) == (True, False, 1)
+        assert [request.method for request in proxy.asked] == ["GET"], "no sample is sent where nobody knows a test"
 
 
 @virtual

@@ -56,16 +56,13 @@ async def test_a_login_and_a_foreign_number_are_sent_as_they_are() -> None:
         (None, UnknownOutcomeError, "ReadError"),
     ],
 )
-def test_a_call_that_is_not_made_says_why(answer: Any, error: type[Exception], words: str) -> None:
-    @virtual
-    async def run() -> None:
-        vendor = FakeVendor(lambda _: answer)
-        with pytest.raises(error, match=words) as caught:
-            await link(vendor).dial("999", "+79990008801", "k")
-        assert len(vendor.asked) == 1
-        assert "9990008801" not in str(caught.value)
-
-    run()
+@virtual
+async def test_a_call_that_is_not_made_says_why(answer: Any, error: type[Exception], words: str) -> None:
+    vendor = FakeVendor(lambda _: answer)
+    with pytest.raises(error, match=words) as caught:
+        await link(vendor).dial("999", "+79990008801", "k")
+    assert len(vendor.asked) == 1
+    assert "9990008801" not in str(caught.value)
 
 
 def released(answered: str, *, recorded: bool = True) -> str:

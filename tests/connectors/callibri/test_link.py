@@ -87,13 +87,10 @@ async def test_what_lies_outside_the_window_is_left_out() -> None:
     ("answer", "error"),
     [(Answer(401, ""), AuthError), (Answer(429, ""), RateLimitedError), (Answer(200, "<html>"), RetryableError)],
 )
-def test_refusals_say_what_to_do_next(answer: Any, error: type[Exception]) -> None:
-    @virtual
-    async def run() -> None:
-        with pytest.raises(error):
-            await listed(link(lambda _: answer), *DAY)
-
-    run()
+@virtual
+async def test_refusals_say_what_to_do_next(answer: Any, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        await listed(link(lambda _: answer), *DAY)
 
 
 @virtual

@@ -143,14 +143,11 @@ async def test_an_old_answer_without_pages_and_an_account_without_requests_will_
         (Answer(200, "<html>"), RetryableError),
     ],
 )
-def test_refusals_say_what_to_do_next(answer: Any, error: type[Exception]) -> None:
-    @virtual
-    async def run() -> None:
-        with pytest.raises(error) as caught:
-            await listed(link(lambda _: answer), *DAY)
-        assert KEY not in str(caught.value)
-
-    run()
+@virtual
+async def test_refusals_say_what_to_do_next(answer: Any, error: type[Exception]) -> None:
+    with pytest.raises(error) as caught:
+        await listed(link(lambda _: answer), *DAY)
+    assert KEY not in str(caught.value)
 
 
 @virtual

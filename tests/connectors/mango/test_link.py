@@ -174,15 +174,12 @@ async def test_a_report_that_mango_forgot_is_asked_for_another_time() -> None:
         (None, RetryableError),
     ],
 )
-def test_refusals_say_what_to_do_next(answer: Any, error: type[Exception]) -> None:
-    @virtual
-    async def run() -> None:
-        with pytest.raises(error) as caught:
-            await listed(link(FakeVendor(lambda _: answer)), *DAY)
-        if isinstance(caught.value, RateLimitedError):
-            assert caught.value.retry_after_s == 7.0
-
-    run()
+@virtual
+async def test_refusals_say_what_to_do_next(answer: Any, error: type[Exception]) -> None:
+    with pytest.raises(error) as caught:
+        await listed(link(FakeVendor(lambda _: answer)), *DAY)
+    if isinstance(caught.value, RateLimitedError):
+        assert caught.value.retry_after_s == 7.0
 
 
 @virtual
@@ -210,16 +207,13 @@ async def test_the_colleague_is_rung_first_and_the_call_bears_our_key() -> None:
         (None, UnknownOutcomeError, "ReadError"),
     ],
 )
-def test_a_call_that_is_not_made_says_why(answer: Any, error: type[Exception], words: str) -> None:
-    @virtual
-    async def run() -> None:
-        vendor = FakeVendor(lambda _: answer)
-        with pytest.raises(error, match=words) as caught:
-            await link(vendor).dial("999", "+79990005566", "k1")
-        assert len(vendor.asked) == 1
-        assert "9990005566" not in str(caught.value)
-
-    run()
+@virtual
+async def test_a_call_that_is_not_made_says_why(answer: Any, error: type[Exception], words: str) -> None:
+    vendor = FakeVendor(lambda _: answer)
+    with pytest.raises(error, match=words) as caught:
+        await link(vendor).dial("999", "+79990005566", "k1")
+    assert len(vendor.asked) == 1
+    assert "9990005566" not in str(caught.value)
 
 
 @virtual

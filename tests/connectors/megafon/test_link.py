@@ -77,19 +77,16 @@ def link(answers: Any, api_url: str = NEW) -> Any:
     ("answers", "address"),
     [(new, NEW), (new, NEW + "/"), (old, OLD), (old, "https://demo.megapbx.ru"), (old, "demo.megapbx.ru")],
 )
-def test_a_call_of_the_history_is_the_one_that_arrived(answers: Any, address: str) -> None:
-    @virtual
-    async def run() -> None:
-        made = link(answers, address)
-        assert isinstance(made, Lists)
-        told = await listed(made, *DAY)
-        for found, name in zip(told, ("in-answered-3-history", "in-missed-history"), strict=True):
-            arrived = call(f"megafon/{name}")
-            for field in ("call_id", "event_id", "event", "state", "direction", "client", "line", "employee", "at",
-                          "started_at", "ended_at", "talk_s", "disposition", "recording_url"):  # fmt: skip
-                assert getattr(found, field) == getattr(arrived, field), (name, field)
-
-    run()
+@virtual
+async def test_a_call_of_the_history_is_the_one_that_arrived(answers: Any, address: str) -> None:
+    made = link(answers, address)
+    assert isinstance(made, Lists)
+    told = await listed(made, *DAY)
+    for found, name in zip(told, ("in-answered-3-history", "in-missed-history"), strict=True):
+        arrived = call(f"megafon/{name}")
+        for field in ("call_id", "event_id", "event", "state", "direction", "client", "line", "employee", "at",
+                      "started_at", "ended_at", "talk_s", "disposition", "recording_url"):  # fmt: skip
+            assert getattr(found, field) == getattr(arrived, field), (name, field)
 
 
 @virtual
@@ -118,14 +115,11 @@ async def test_an_outgoing_call_and_lines_that_are_none() -> None:
         (Answer(502, "<html>"), RetryableError),
     ],
 )
-def test_refusals_say_what_to_do_next(answer: Any, error: type[Exception]) -> None:
-    @virtual
-    async def run() -> None:
-        for address in (NEW, OLD):
-            with pytest.raises(error):
-                await listed(link(lambda _: answer, address), *DAY)
-
-    run()
+@virtual
+async def test_refusals_say_what_to_do_next(answer: Any, error: type[Exception]) -> None:
+    for address in (NEW, OLD):
+        with pytest.raises(error):
+            await listed(link(lambda _: answer, address), *DAY)
 
 
 @virtual
@@ -142,14 +136,11 @@ async def test_the_colleague_is_rung_first() -> None:
 @pytest.mark.parametrize(
     ("answer", "told"), [("OK", ""), ("43294397777", "43294397777"), ({"callid": "7"}, "7"), ("", "")]
 )
-def test_the_old_form_calls_as_well(answer: Any, told: str) -> None:
-    @virtual
-    async def run() -> None:
-        vendor = FakeVendor(lambda _: answer)
-        assert await link(vendor, OLD).dial("anna", "+79990004401", "k") == told
-        assert vendor.last.body.decode() == f"cmd=makeCall&phone=79990004401&user=anna&token={TOKEN}"
-
-    run()
+@virtual
+async def test_the_old_form_calls_as_well(answer: Any, told: str) -> None:
+    vendor = FakeVendor(lambda _: answer)
+    assert await link(vendor, OLD).dial("anna", "+79990004401", "k") == told
+    assert vendor.last.body.decode() == f"cmd=makeCall&phone=79990004401&user=anna&token={TOKEN}"
 
 
 @pytest.mark.parametrize(
@@ -161,17 +152,14 @@ def test_the_old_form_calls_as_well(answer: Any, told: str) -> None:
         (None, UnknownOutcomeError, "ReadError"),
     ],
 )
-def test_a_call_that_is_not_made_says_why(answer: Any, error: type[Exception], words: str) -> None:
-    @virtual
-    async def run() -> None:
-        for address in (NEW, OLD):
-            vendor = FakeVendor(lambda _: answer)
-            with pytest.raises(error, match=words) as caught:
-                await link(vendor, address).dial("boris", "+79990004401", "k")
-            assert len(vendor.asked) == 1
-            assert "79990004401" not in str(caught.value)
-
-    run()
+@virtual
+async def test_a_call_that_is_not_made_says_why(answer: Any, error: type[Exception], words: str) -> None:
+    for address in (NEW, OLD):
+        vendor = FakeVendor(lambda _: answer)
+        with pytest.raises(error, match=words) as caught:
+            await link(vendor, address).dial("boris", "+79990004401", "k")
+        assert len(vendor.asked) == 1
+        assert "79990004401" not in str(caught.value)
 
 
 @virtual

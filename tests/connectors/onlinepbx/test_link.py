@@ -115,13 +115,10 @@ async def test_a_key_that_ran_out_is_renewed_and_a_new_one_asked_for() -> None:
     ("answer", "error"),
     [(DENIED, AuthError), (Answer(403, ""), AuthError), (Answer(502, ""), RetryableError)],
 )
-def test_refusals_say_what_to_do_next(answer: Any, error: type[Exception]) -> None:
-    @virtual
-    async def run() -> None:
-        with pytest.raises(error):
-            await listed(link(lambda _: answer), *DAY)
-
-    run()
+@virtual
+async def test_refusals_say_what_to_do_next(answer: Any, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        await listed(link(lambda _: answer), *DAY)
 
 
 @virtual
@@ -141,16 +138,13 @@ async def test_the_colleague_is_rung_first() -> None:
         (Answer(500, ""), UnknownOutcomeError, "500"),
     ],
 )
-def test_a_call_that_is_not_made_says_why(answer: Any, error: type[Exception], words: str) -> None:
-    @virtual
-    async def run() -> None:
-        vendor = FakeVendor(Pbx({"call/now.json": answer}))
-        with pytest.raises(error, match=words) as caught:
-            await link(vendor).dial("999", "+79990003301", "k")
-        assert len([one for one in vendor.asked if one.path.endswith("now.json")]) == 1
-        assert "79990003301" not in str(caught.value)
-
-    run()
+@virtual
+async def test_a_call_that_is_not_made_says_why(answer: Any, error: type[Exception], words: str) -> None:
+    vendor = FakeVendor(Pbx({"call/now.json": answer}))
+    with pytest.raises(error, match=words) as caught:
+        await link(vendor).dial("999", "+79990003301", "k")
+    assert len([one for one in vendor.asked if one.path.endswith("now.json")]) == 1
+    assert "79990003301" not in str(caught.value)
 
 
 @virtual

@@ -88,13 +88,10 @@ async def test_no_calls_are_no_lines() -> None:
         (Answer(500, ""), RetryableError),
     ],
 )
-def test_refusals_say_what_to_do_next(answer: Any, error: type[Exception]) -> None:
-    @virtual
-    async def run() -> None:
-        with pytest.raises(error):
-            await listed(link(lambda _: answer), *DAY)
-
-    run()
+@virtual
+async def test_refusals_say_what_to_do_next(answer: Any, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        await listed(link(lambda _: answer), *DAY)
 
 
 @virtual
@@ -117,16 +114,13 @@ async def test_the_colleague_is_rung_first_by_the_documented_hash() -> None:
         (None, UnknownOutcomeError, "ReadError"),
     ],
 )
-def test_a_call_that_is_not_made_says_why(answer: Any, error: type[Exception], words: str) -> None:
-    @virtual
-    async def run() -> None:
-        vendor = FakeVendor(lambda _: answer)
-        with pytest.raises(error, match=words) as caught:
-            await link(vendor).dial("999", "+79990001122", "k")
-        assert len(vendor.asked) == 1
-        assert "79990001122" not in str(caught.value)
-
-    run()
+@virtual
+async def test_a_call_that_is_not_made_says_why(answer: Any, error: type[Exception], words: str) -> None:
+    vendor = FakeVendor(lambda _: answer)
+    with pytest.raises(error, match=words) as caught:
+        await link(vendor).dial("999", "+79990001122", "k")
+    assert len(vendor.asked) == 1
+    assert "79990001122" not in str(caught.value)
 
 
 @virtual

@@ -140,13 +140,10 @@ async def test_a_token_is_kept_until_it_is_refused() -> None:
         (Answer(500, ""), RetryableError),
     ],
 )
-def test_refusals_say_what_to_do_next(answer: Any, error: type[Exception]) -> None:
-    @virtual
-    async def run() -> None:
-        with pytest.raises(error):
-            await listed(link(lambda _: answer), *DAY)
-
-    run()
+@virtual
+async def test_refusals_say_what_to_do_next(answer: Any, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        await listed(link(lambda _: answer), *DAY)
 
 
 @virtual
@@ -168,16 +165,13 @@ async def test_the_extension_is_rung_first() -> None:
         (Answer(503, ""), UnknownOutcomeError, "503"),
     ],
 )
-def test_a_call_that_is_not_made_says_why(answer: Any, error: type[Exception], words: str) -> None:
-    @virtual
-    async def run() -> None:
-        vendor = FakeVendor(Telphin(**{"extension/12345/callback/": answer}))
-        with pytest.raises(error, match=words) as caught:
-            await link(vendor).dial("101", "+79990006601", "k")
-        assert len([one for one in vendor.asked if one.path.endswith("callback/")]) == 1
-        assert "79990006601" not in str(caught.value)
-
-    run()
+@virtual
+async def test_a_call_that_is_not_made_says_why(answer: Any, error: type[Exception], words: str) -> None:
+    vendor = FakeVendor(Telphin(**{"extension/12345/callback/": answer}))
+    with pytest.raises(error, match=words) as caught:
+        await link(vendor).dial("101", "+79990006601", "k")
+    assert len([one for one in vendor.asked if one.path.endswith("callback/")]) == 1
+    assert "79990006601" not in str(caught.value)
 
 
 @virtual

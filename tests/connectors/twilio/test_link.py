@@ -140,14 +140,11 @@ async def test_a_leg_without_seconds_is_no_talk() -> None:
         (Answer(200, "<html>"), RetryableError),
     ],
 )
-def test_refusals_say_what_to_do_next(answer: Any, error: type[Exception]) -> None:
-    @virtual
-    async def run() -> None:
-        with pytest.raises(error) as caught:
-            await listed(link(lambda _: answer), *DAY)
-        assert not isinstance(caught.value, RateLimitedError) or caught.value.retry_after_s == 3.0
-
-    run()
+@virtual
+async def test_refusals_say_what_to_do_next(answer: Any, error: type[Exception]) -> None:
+    with pytest.raises(error) as caught:
+        await listed(link(lambda _: answer), *DAY)
+    assert not isinstance(caught.value, RateLimitedError) or caught.value.retry_after_s == 3.0
 
 
 @virtual
@@ -181,16 +178,13 @@ async def test_a_colleague_may_be_a_phone_or_a_sip_phone() -> None:
         (None, UnknownOutcomeError, "ReadError"),
     ],
 )
-def test_a_call_that_is_not_made_says_why(answer: Any, error: type[Exception], words: str) -> None:
-    @virtual
-    async def run() -> None:
-        vendor = FakeVendor(lambda _: answer)
-        with pytest.raises(error, match=words) as caught:
-            await link(vendor, caller_id="+12025550100").dial("anna", "+12025550143", "k1")
-        assert len(vendor.asked) == 1
-        assert "2025550143" not in str(caught.value)
-
-    run()
+@virtual
+async def test_a_call_that_is_not_made_says_why(answer: Any, error: type[Exception], words: str) -> None:
+    vendor = FakeVendor(lambda _: answer)
+    with pytest.raises(error, match=words) as caught:
+        await link(vendor, caller_id="+12025550100").dial("anna", "+12025550143", "k1")
+    assert len(vendor.asked) == 1
+    assert "2025550143" not in str(caught.value)
 
 
 @virtual

@@ -182,13 +182,10 @@ async def test_a_login_is_renewed_once_when_its_token_ran_out() -> None:
         (Answer(502, ""), RetryableError),
     ],
 )
-def test_refusals_say_what_to_do_next(answer: Any, error: type[Exception]) -> None:
-    @virtual
-    async def run() -> None:
-        with pytest.raises(error):
-            await listed(link(lambda _: answer), *DAY)
-
-    run()
+@virtual
+async def test_refusals_say_what_to_do_next(answer: Any, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        await listed(link(lambda _: answer), *DAY)
 
 
 @virtual
@@ -241,16 +238,13 @@ async def test_without_the_list_of_employees_an_id_will_do() -> None:
         (None, UnknownOutcomeError, "ReadError"),
     ],
 )
-def test_a_call_that_is_not_made_says_why(answer: Any, error: type[Exception], words: str) -> None:
-    @virtual
-    async def run() -> None:
-        vendor = FakeVendor(Uis(**{"start.employee_call": answer}))
-        with pytest.raises(error, match=words) as caught:
-            await link(vendor, virtual_phone_number="74950000303").dial("101", "+79990002211", "k")
-        assert [one.json["method"] for one in vendor.asked].count("start.employee_call") == 1
-        assert "9990002211" not in str(caught.value)
-
-    run()
+@virtual
+async def test_a_call_that_is_not_made_says_why(answer: Any, error: type[Exception], words: str) -> None:
+    vendor = FakeVendor(Uis(**{"start.employee_call": answer}))
+    with pytest.raises(error, match=words) as caught:
+        await link(vendor, virtual_phone_number="74950000303").dial("101", "+79990002211", "k")
+    assert [one.json["method"] for one in vendor.asked].count("start.employee_call") == 1
+    assert "9990002211" not in str(caught.value)
 
 
 @virtual

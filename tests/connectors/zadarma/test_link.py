@@ -161,15 +161,12 @@ async def test_ids_are_not_rounded() -> None:
         (Answer(503, ""), RetryableError),
     ],
 )
-def test_refusals_say_what_to_do_next(answer: Answer, error: type[Exception]) -> None:
-    @virtual
-    async def run() -> None:
-        with pytest.raises(error) as caught:
-            await listed(link(lambda _: answer, timezone="UTC"), *DAY)
-        if isinstance(caught.value, RateLimitedError):
-            assert 29.0 <= caught.value.retry_after_s <= 30.0
-
-    run()
+@virtual
+async def test_refusals_say_what_to_do_next(answer: Answer, error: type[Exception]) -> None:
+    with pytest.raises(error) as caught:
+        await listed(link(lambda _: answer, timezone="UTC"), *DAY)
+    if isinstance(caught.value, RateLimitedError):
+        assert 29.0 <= caught.value.retry_after_s <= 30.0
 
 
 @virtual
@@ -192,18 +189,15 @@ async def test_the_colleague_is_rung_first_by_the_documented_query() -> None:
         (None, UnknownOutcomeError),
     ],
 )
-def test_a_call_that_is_not_made_says_why(answer: Any, error: type[Exception]) -> None:
-    @virtual
-    async def run() -> None:
-        vendor = FakeVendor(lambda _: answer)
-        with pytest.raises(error) as caught:
-            await link(vendor).dial("999", "+442071838750", "k1")
-        assert len(vendor.asked) == 1
-        assert "442071838750" not in str(caught.value)
-        if error is PermanentError:
-            assert "Extension 999 not found" in str(caught.value)
-
-    run()
+@virtual
+async def test_a_call_that_is_not_made_says_why(answer: Any, error: type[Exception]) -> None:
+    vendor = FakeVendor(lambda _: answer)
+    with pytest.raises(error) as caught:
+        await link(vendor).dial("999", "+442071838750", "k1")
+    assert len(vendor.asked) == 1
+    assert "442071838750" not in str(caught.value)
+    if error is PermanentError:
+        assert "Extension 999 not found" in str(caught.value)
 
 
 @virtual
