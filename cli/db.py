@@ -26,14 +26,17 @@ def register(app: typer.Typer) -> None:
     @group.command()
     def backup(file: File, config: ConfigOption = None) -> None:
         """Write everything into FILE while the hub runs; a file that is there is not overwritten."""
+        from jobs.secret import FILE
         from store import admin
 
-        url = load_settings(config).database_url
+        settings = load_settings(config)
         if file.exists():
             raise CannotRun(f"{file} is there already", "name a new file, or move that one away")
         with using_database():
-            admin.backup(url, file)
+            admin.backup(settings.database_url, file)
         say(f"Everything is in {file} ({file.stat().st_size:,} bytes).")
+        key = "hub.secret_key" if settings.hub.secret_key else str(settings.base_dir / FILE)
+        say(f"Stored tokens can only be read with the secret key: keep {key} as well.")
 
     @group.command()
     def restore(file: File, config: ConfigOption = None) -> None:

@@ -239,7 +239,10 @@ def _waiting(words: "Words", connection: str, groups: "list[OwedGroup]", found: 
     elif count:
         text += f" {words('since', 'с')} {since}"
     if not owned:
-        return text + words("; no hub is running: leadhub serve", "; хаб не запущен: leadhub serve")
+        return text + words(
+            "; no hub is running: leadhub serve (if one is: leadhub doctor)",
+            "; хаб не запущен: leadhub serve (если запущен: leadhub doctor)",
+        )
     due = min(group.next_due for group in groups if group.state != "waiting") if failing else found.now
     if (wait_s := (due - found.now).total_seconds()) > 1:
         text += f", {words('next try in', 'следующая попытка через')} {words.duration(wait_s)}"

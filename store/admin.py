@@ -9,7 +9,7 @@ import sqlite3
 from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from sqlalchemy import Connection, LargeBinary, insert, inspect, text
 from sqlalchemy.exc import DBAPIError
@@ -120,7 +120,7 @@ def backup(url: str, file: Path) -> None:
     engine = admin_engine(url)
     partial = file.with_name(file.name + ".partial")
     try:
-        with engine.connect() as conn, gzip.open(partial, "wt", encoding="utf-8") as out:
+        with engine.connect() as conn, _private(partial) as raw, gzip.open(raw, "wt", encoding="utf-8") as out:
             if conn.dialect.name == "postgresql":
                 conn.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
             revision = current_revision(conn)
@@ -142,6 +142,11 @@ def backup(url: str, file: Path) -> None:
     finally:
         partial.unlink(missing_ok=True)
         engine.dispose()
+
+
+def _private(file: Path) -> IO[bytes]:
+    """A new file that only its owner can read: there are people in it."""
+    return open(file, "wb", opener=lambda name, flags: os.open(name, flags, 0o600))
 
 
 def restore(url: str, file: Path) -> None:

@@ -61,6 +61,7 @@ def test_a_backup_restores_every_row(database_url: str, tmp_path: Path) -> None:
     _accept(database_url, clock, 30)
     file = tmp_path / "hub.backup"
     admin.backup(database_url, file)
+    assert file.stat().st_mode & 0o077 == 0
     (tmp_path / "other").mkdir()
     restored = new_sqlite(tmp_path / "other", migrated=False)
     admin.restore(restored, file)
