@@ -89,10 +89,11 @@ class ApiLink:
             self.http.limiter.pause(min(refused.retry_after_s, PAUSE_MAX_S))
         if refused is not None:
             raise refused
-        if status in (401, 403):
-            raise AuthError("the vendor does not accept the key", operation, status)
         if 400 <= status < 500:
-            raise PermanentError("the vendor refuses the request", operation, status, gone=status == 404)
+            words = f": {said}" if (said := self.said(reason_of(response))) else ""
+            if status in (401, 403):
+                raise AuthError(f"the vendor does not accept the key{words}", operation, status)
+            raise PermanentError(f"the vendor refuses the request{words}", operation, status, gone=status == 404)
         if not 200 <= status < 300:
             raise unreadable(operation, response, writes=writes)
         return self.read(operation, response, writes=writes)
@@ -137,6 +138,19 @@ class ApiLink:
 
 
 # --- what several links need ---------------------------------------------------------------------
+
+
+def reason_of(response: httpx.Response) -> str:
+    """What a vendor says in the body of an error, where it is one of the usual fields; else ""."""
+    try:
+        tree = response.json()
+    except ValueError:
+        return ""
+    fields = tree if isinstance(tree, dict) else {}
+    inner = fields.get("error")
+    texts = [fields.get(name) for name in ("message", "description", "error_description")]
+    texts.append(inner.get("message") if isinstance(inner, dict) else inner)
+    return next((text for text in texts if isinstance(text, str) and text.strip()), "")
 
 
 def needed(value: str, setting: str, operation: str) -> str:

@@ -154,10 +154,12 @@ class Sending:
         now = self.clock.now()
         match error:
             case AuthError():
-                self._paused_until = self.clock.monotonic() + TOKEN_PAUSE_S
+                if error.status != 403:  # which may be about this chat alone: the others are tried
+                    self._paused_until = self.clock.monotonic() + TOKEN_PAUSE_S
                 if now - one.created_at >= REPLY_AGE:
                     return {"state": "failed", "error_kind": "auth"}
-                return {"state": "ready", "error_kind": "auth", "count_attempt": False}
+                due_at = now + timedelta(seconds=TOKEN_PAUSE_S)
+                return {"state": "ready", "error_kind": "auth", "count_attempt": False, "due_at": due_at}
             case TooEarlyError():
                 due_at = now + timedelta(seconds=error.wait_s)
                 return {"state": "ready", "error_kind": "retryable", "due_at": due_at, "count_attempt": False}

@@ -259,6 +259,13 @@ REFUSALS: list[tuple[str, Any, type[Exception], str]] = [
     ("wazzup", Answer(400, {"error": "UNKNOWN_ERROR"}), UnknownOutcomeError, "what happened"),
     ("wazzup", Answer(429), RateLimitedError, "slow down"),
     ("chat2desk", Answer(403), AuthError, "key"),
+    (
+        "chat2desk",
+        Answer(400, {"status": "error", "message": "client is blocked"}),
+        PermanentError,
+        "client is blocked",
+    ),
+    ("avito", Answer(403, {"error": {"code": 403, "message": "permission denied"}}), AuthError, "permission denied"),
     ("umnico", Answer(422, {"error": "x"}), PermanentError, "refuses"),
     ("vk", {"error": {"error_code": 5, "error_msg": "x"}}, AuthError, "token"),
     ("vk", {"error": {"error_code": 6, "error_msg": "x"}}, RateLimitedError, "slow down"),

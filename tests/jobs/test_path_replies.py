@@ -4,12 +4,13 @@ from datetime import timedelta
 
 from jobs.sending import NOT_REQUESTED
 from store import events
-from store.conversation_tables import t_outgoing
+from store.conversation_tables import t_conversation, t_outgoing
 from store.events import Arrival
 from store.outgoing import UNDELIVERED
 from store.tables import t_audit_entry
 from tests.support.chatting import ANNA, Chat, Program, sent_by_us, talk_notes
 from tests.support.hub_on_virtual_time import VirtualHub, config, hub, virtual
+from tests.support.vendor_api import Answer, Asked, FakeVendor
 
 ALL = "  - {from: ['*'], to: [amo]}"
 BOT = "type: telegram, secret_token: s3cret, bot_token: '1:sandbox', api_url: 'http://tg.test'"
@@ -127,6 +128,28 @@ async def test_a_person_who_blocked_the_bot_is_told_of() -> None:
         await Program(h).reply("Добрый день")
         await h.until(lambda: sent_by_us(h) == ["failed"], 10.0)
         assert "blocked" in h.rows(t_outgoing)[0].last_error
+
+
+@virtual
+async def test_a_chat_that_we_have_no_right_to_holds_up_no_other_one() -> None:
+    def answers(asked: Asked) -> Answer:
+        return Answer(403, {"message": "no rights to lead 1"}) if "/1/" in asked.path else Answer(200, {"messageId": 7})
+
+    def prepare(h: VirtualHub) -> None:
+        h.world.others["umnico"] = FakeVendor(answers)
+
+    async with hub(config(ALL, sources="um: {type: umnico, api_token: t}"), prepare=prepare) as h:
+        for lead in (1, 2):
+            message = {"messageId": lead, "message": {"text": "Привет"}, "incoming": True, "source": {"realId": lead}}
+            body = {"type": "message.incoming", "leadId": lead, "message": {**message, "sender": {"customerId": lead}}}
+            assert (await h.request("POST", "/in/um", json=body)).status_code == 200
+        await h.until(lambda: len(h.rows(t_conversation)) == 2, 10.0)
+        program = Program(h)
+        for row in sorted(h.rows(t_conversation), key=lambda one: one.chat_id):
+            await program.post(f"/conversations/{row.id}/messages", {"text": "Добрый день"})
+        await h.until(lambda: sorted(sent_by_us(h)) == ["ready", "sent"], 30.0)
+        (refused,) = (row for row in h.rows(t_outgoing) if row.state == "ready")
+        assert "no rights to lead 1" in refused.last_error
 
 
 @virtual
