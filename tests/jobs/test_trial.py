@@ -23,7 +23,6 @@ from store.users import create_token
 from tests.simulate.world import LIFE
 from tests.support.all_doors import BY_REQUEST, KEYS, MORE
 from tests.support.hub_on_virtual_time import VirtualHub, config, hub, virtual
-from web.app import WebApp
 
 KEY = "key-of-the-tests-0001"
 ALL = "  - {from: ['*'], to: [amo]}"
@@ -45,11 +44,9 @@ EVERY_DOOR = config(ALL, hub=PUBLIC, sources=", ".join(source(name) for name in 
 @asynccontextmanager
 async def alive(h: VirtualHub) -> AsyncIterator[Any]:
     """The hub's application, as a transport; inside, its database may be used."""
-    life = h.lives["one"]
-    assert life.hub is not None
-    app = WebApp(life.hub)
+    app = h.web()
     app.make_pages()
-    token = LIFE.set(life)
+    token = LIFE.set(h.lives["one"])
     try:
         yield httpx.ASGITransport(app, client=("203.0.113.7", 50_000))  # type: ignore[arg-type]  # plain ASGI
     finally:

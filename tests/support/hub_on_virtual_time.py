@@ -265,15 +265,12 @@ class VirtualHub:
         **kwargs: Any,
     ) -> httpx.Response:
         """Through the hub's own ASGI application, as from the network."""
-        life = self.lives[to]
-        assert life.hub is not None
-        if to not in self._web:
-            self._web[to] = WebApp(life.hub)
+        app = self.web(to)
         if not path.startswith("/in/"):
-            self._web[to].make_pages()  # there is no other thread on virtual time
-        token = LIFE.set(life)
+            app.make_pages()  # there is no other thread on virtual time
+        token = LIFE.set(self.lives[to])
         try:
-            transport = httpx.ASGITransport(self._web[to], client=(ip, 50_000))  # type: ignore[arg-type]  # plain ASGI
+            transport = httpx.ASGITransport(app, client=(ip, 50_000))  # type: ignore[arg-type]  # plain ASGI
             async with httpx.AsyncClient(transport=transport, base_url="http://hub.test") as client:
                 answer = await client.request(method, path, headers=headers, **kwargs)
         finally:
@@ -281,6 +278,13 @@ class VirtualHub:
         if method == "POST" and path.startswith("/in/"):
             await self._worked_on_at_once()
         return answer
+
+    def web(self, of: str = "one") -> WebApp:
+        hub_ = self.lives[of].hub
+        assert hub_ is not None
+        if of not in self._web:
+            self._web[of] = WebApp(hub_)
+        return self._web[of]
 
     async def _worked_on_at_once(self) -> None:
         """Events are worked on after their answer; here before any time passes, unless something hinders that."""
