@@ -225,8 +225,6 @@ class AmocrmRecords:
         rows = await self._rows_of_fields(entity)
         if making:
             await book.ready(entity)
-        else:
-            book.learn(entity, fields_from(rows))
         infos = {key: info for info in map(field_info, rows) for key in (info.code, info.id) if key}
         if any(row.get("type") in ("date", "birthday") for row in rows):
             self._zone = self._zone or await self._read_zone()
@@ -242,6 +240,7 @@ class AmocrmRecords:
         if self._api.clock.monotonic() >= until:
             rows = tuple(await list_field_rows(self._api, entity))
             self._fields[entity] = (self._api.clock.monotonic() + FRESH_S, rows)
+            self._books[entity].learn(entity, fields_from(rows))  # only now: meanwhile it may have made our field
         return rows
 
     async def _read_zone(self) -> tzinfo:

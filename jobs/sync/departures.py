@@ -74,8 +74,7 @@ def _settle(conn: Connection, sync: Sync, departed: list[Departed], ids: list[st
         if survivor and _follow(conn, sync, pair, one, survivor, partner, issue_id, now):
             continue
         if partner is None or partner.state == "gone" or (OTHER[one.side], partner.record_id) in also:
-            sync_pairs.change(conn, pair.id, state="parted")
-            sync_records.settle(conn, sync.name, [_gone(row)])
+            _end(conn, sync, pair, row, now)
         elif sync.settings.deletions == "ignore" or not sync.goes(OTHER[one.side]) or pair.state == "parted":
             part(conn, sync, pair, row, partner)
         else:
@@ -88,6 +87,14 @@ def part(conn: Connection, sync: Sync, pair: Pair, gone: Row[Any], partner: Row[
     sync_pairs.change(conn, pair.id, state="parted")
     kept = Settled(partner.side, partner.record_id, partner.version, status="kept")
     sync_records.settle(conn, sync.name, [_gone(gone), kept])
+
+
+def _end(conn: Connection, sync: Sync, pair: Pair, gone: Row[Any], now: datetime) -> None:
+    """Both are gone, and so is what a person was to do about the second."""
+    sync_pairs.change(conn, pair.id, state="parted")
+    sync_records.settle(conn, sync.name, [_gone(gone)])
+    for kind in ("merged", "deleted"):
+        sync_log.close_issues(conn, sync.name, now, "gone too", kind=kind, pair_id=pair.id)
 
 
 def _gone(row: Row[Any]) -> Settled:
@@ -126,7 +133,11 @@ def _follow(
         heir = sync_records.rows(conn, sync.name, side, [survivor]).get(survivor)
     if heir is None or heir.state != "alive":
         return False
-    if not heir.pair_id and partner is not None and partner.state == "alive":
+    own = sync_pairs.by_ids(conn, [heir.pair_id]).get(heir.pair_id) if heir.pair_id else None
+    free = not heir.pair_id or (own is not None and own.state == "parted")  # what it was paired with is merged too
+    if free and partner is not None and partner.state == "alive":
+        if own is not None:
+            sync_log.close_issues(conn, sync.name, now, "merged too", kind="merged", pair_id=own.id)
         sync_records.settle(conn, sync.name, [_gone(one.row)])
         sync_records.set_pair(conn, sync.name, side, one.row.record_id, "")
         sync_records.set_pair(conn, sync.name, side, survivor, pair.id)
@@ -136,14 +147,12 @@ def _follow(
         sync_records.mark_dirty(conn, sync.name, OTHER[side], [partner.record_id])
         return True
     if partner is None or partner.state != "alive":
-        sync_pairs.change(conn, pair.id, state="parted")
-        sync_records.settle(conn, sync.name, [_gone(one.row)])
+        _end(conn, sync, pair, one.row, now)
         return True
     part(conn, sync, pair, one.row, partner)
-    twin = sync_pairs.by_ids(conn, [heir.pair_id]).get(heir.pair_id)
     mine: dict[Side, tuple[str, ...]] = {
         side: (survivor,),
-        OTHER[side]: tuple(id for id in (partner.record_id, twin.on(OTHER[side]) if twin else "") if id),
+        OTHER[side]: tuple(id for id in (partner.record_id, own.on(OTHER[side]) if own else "") if id),
     }
     issue = Issue(
         "merged", f"{side}:{one.row.record_id}", pair.id, "", mine["left"], mine["right"], {"gone": one.row.record_id}

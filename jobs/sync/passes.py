@@ -87,8 +87,8 @@ async def run_pass(
     if state == "done" and run.troubles:
         state, error = "failed", str(run.troubles[-1])
     if state == "done" and run.capped:
-        state, error = "braked", f"{run.capped} removals are over delete_cap"
-        run.counts["would_remove"] = run.capped
+        run.counts["would_remove"] = len(run.capped)
+        state, error = "braked", f"removals over delete_cap: {len(run.capped)}"
     now = clock.now()
     counts = {name: count for name, count in run.counts.items() if count}
 

@@ -26,7 +26,7 @@ async def remove_partners(run: Run, removals: Removals) -> None:
     due, changed = await _as_agreed(run, due)
     room = len(due) if run.yes else max(0, run.sync.settings.delete_cap - run.counts["removed"])
     due, capped = due[:room], due[room:]
-    run.capped += len(capped)
+    run.capped |= {pair.id for pair, *_ in capped}
     run.counts["removed"] += len(due)
     batch = Batch()
     for pair, side, partner, _ in due:

@@ -49,8 +49,8 @@ class Run:
     yes: bool = False
     stopping: Callable[[], bool] = lambda: False
     progress: Callable[[], Awaitable[None]] | None = None
-    capped: int = 0
-    """Removals that the cap held back."""
+    capped: set[str] = field(default_factory=set)
+    """Pairs whose removals the cap held back."""
     batch: int = BATCH
     whole: set[Side] = field(default_factory=set)
     """Sides whose records were all read in this pass: nothing was known of them before."""

@@ -133,9 +133,13 @@ async def test_a_batch_names_each_record_and_the_refused_field_is_left_out() -> 
 
 async def test_the_key_stands_in_our_field_of_companies_too() -> None:
     async with connected() as x:
-        (written,) = await x.crm.records().create("company", [NewRecord("sync:9", {"name": "ООО Ромашка"})])
-        assert x.box.key_of(x.box.companies[written.id]) == "sync:9"
-        assert x.crm.records().capabilities.finds_created
+        port = x.crm.records()
+        await port.fields("company")  # before our field is made
+        for key in ("sync:9", "sync:10"):
+            (written,) = await port.create("company", [NewRecord(key, {"name": "ООО Ромашка"})])
+            assert x.box.key_of(x.box.companies[written.id]) == key
+            await port.read("company", [written.id], ("name",))
+        assert port.capabilities.finds_created
 
 
 async def test_without_our_field_nobody_claims_to_find_a_lost_create() -> None:

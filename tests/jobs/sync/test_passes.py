@@ -189,6 +189,7 @@ async def test_more_removals_than_the_cap_wait_for_a_person(stage: Stage) -> Non
         stage.left.remove("contact", id)
     result = await stage.run(sync, full=True, yes=False)
     assert (result.state, len(stage.right.alive("contact"))) == ("braked", 3)
+    assert result.error == "removals over delete_cap: 3"
     result = await stage.run(sync, full=True)
     assert (result.state, len(stage.right.alive("contact"))) == ("done", 0)
 
@@ -208,8 +209,9 @@ async def test_a_merge_moves_the_pair_to_the_survivor(stage: Stage) -> None:
     await stage.quiet(sync)
 
 
-async def test_where_two_pairs_become_one_record_the_other_side_is_told_and_nothing_is_made_or_deleted(
-    stage: Stage,
+@pytest.mark.parametrize("same", [True, False])
+async def test_where_two_pairs_become_one_record_a_person_is_told_until_the_others_are_merged_too(
+    stage: Stage, same: bool
 ) -> None:
     sync = stage.sync(deletions="delete")
     one = stage.left.put("contact", first_name="Анна", phones=(PHONE,))
@@ -221,6 +223,13 @@ async def test_where_two_pairs_become_one_record_the_other_side_is_told_and_noth
     (issue,) = await stage.db.read(lambda conn: sync_log.issues(conn, sync.name))
     assert (issue.kind, issue.left_ids, len(issue.right_ids)) == ("merged", [two], 2)
     await stage.quiet(sync)
+    first, second = stage.right.alive("contact")
+    stage.right.merge("contact", *((second, first) if same else (first, second)))
+    await stage.run(sync, full=True)
+    assert await stage.db.read(lambda conn: sync_log.issues(conn, sync.name)) == []
+    stage.left.edit("contact", two, first_name="Анна Петрова")
+    await stage.run(sync)
+    assert stage.values(stage.right, "contact", "first_name") == ["Анна Петрова"]
 
 
 async def test_a_lost_answer_to_a_create_is_looked_up_and_not_repeated(stage: Stage) -> None:
