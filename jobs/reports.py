@@ -31,20 +31,6 @@ def day_window(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
 
 
 @dataclass(frozen=True, slots=True)
-class Owed:
-    """One delivery that did not arrive yet, with the reason."""
-
-    lead_id: str
-    connection: str
-    state: str
-    since: datetime
-    due_at: datetime
-    error_kind: str
-    last_error: str
-    attempts: int
-
-
-@dataclass(frozen=True, slots=True)
 class DayStatus:
     """The answer to "how many leads did not arrive?". Counts are of leads received on `day`.
 
@@ -57,7 +43,8 @@ class DayStatus:
     pending: int
     failed: int
     discarded: int
-    owed: tuple[Owed, ...]
+    owed: int
+    """Leads of any day that did not arrive yet, those without a route too."""
     groups: tuple[reading.OwedGroup, ...]
     unrouted: int
     oldest_pending: datetime | None
@@ -99,7 +86,7 @@ class DayStatus:
         return self.not_arrived == 0 and self.not_read == 0 and self.events.count == 0
 
     def to_json(self) -> dict[str, Any]:
-        """The shape of CONTRACT section 2."""
+        """What `leadhub status --json` prints."""
         oldest = (self.now - self.oldest_pending).total_seconds() if self.oldest_pending else 0.0
         latency = {name: self.latency.quantile(share) for name, share in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))}
         return {
@@ -139,25 +126,12 @@ def day_status(
     since, until = day_window(day, zone)
     counts = reading.count_by_status(conn, since, until)
     by_connection = reading.count_by_connection(conn, since, until)
-    groups = reading.owed_groups(conn)
+    groups, unrouted = reading.owed_groups(conn), reading.count_unrouted(conn)
     states = connection_states(conn)
     for group in groups:
         if group.last_error and group.error_kind != "hold":
             states.setdefault(group.connection, "degraded")
     beside = not_taken_in(conn, [one for one in spooled if since <= one.received_at < until])
-    owed = tuple(
-        Owed(
-            row.lead_id,
-            row.connection,
-            row.state,
-            row.created_at,
-            row.due_at,
-            row.error_kind,
-            row.last_error,
-            row.attempts,
-        )
-        for row in reading.owed(conn)
-    )
     nothing = {"delivered": 0, "pending": 0, "failed": 0, "discarded": 0}
     connections = {
         name: {**by_connection.get(name, nothing), "state": states.get(name, "ok")}
@@ -170,9 +144,9 @@ def day_status(
         pending=counts.get("pending", 0) + len(beside),
         failed=counts.get("failed", 0),
         discarded=counts.get("discarded", 0),
-        owed=owed,
+        owed=reading.count_owed(conn) + unrouted,
         groups=tuple(groups),
-        unrouted=len(reading.unrouted(conn)),
+        unrouted=unrouted,
         oldest_pending=min(
             filter(None, (reading.oldest_pending(conn), *(one.received_at for one in beside))), default=None
         ),
@@ -213,7 +187,7 @@ def connection_states(conn: Connection) -> dict[str, str]:
 
 
 def list_leads(conn: Connection, wanted: LeadFilter, *, limit: int, before: str = "") -> list[dict[str, Any]]:
-    """Newest first, as CONTRACT's `leads list --json`."""
+    """Newest first, what `leadhub leads list --json` prints."""
     rows = reading.find_leads(conn, wanted, limit=limit, before=before)
     deliveries = reading.deliveries_of(conn, (row.id for row in rows))
     return [lead_json(row, row.first_touch, deliveries.get(row.id, [])) for row in rows]

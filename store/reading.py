@@ -93,10 +93,22 @@ def latency(conn: Connection, since: datetime, until: datetime) -> Latency:
     return Latency(tuple(sorted(normal)), tuple(sorted(looked)))
 
 
+_UNROUTED = (
+    t_lead.c.status == "failed",
+    ~select(t_delivery.c.id).where(t_delivery.c.lead_id == t_lead.c.id).exists(),
+)
+
+
 def owed(conn: Connection, *, limit: int = 500) -> list[Any]:
     """Every delivery that did not arrive yet, whatever its day, oldest first; rows of `delivery_columns`."""
     query = _deliveries().where(t_delivery.c.state.notin_(("delivered", "discarded")))
     return list(conn.execute(query.order_by(t_delivery.c.created_at).limit(limit)))
+
+
+def count_owed(conn: Connection) -> int:
+    """Leads of any day with a delivery that did not arrive yet."""
+    owed_ = t_delivery.c.state.notin_(("delivered", "discarded"))
+    return conn.execute(select(func.count(t_delivery.c.lead_id.distinct())).where(owed_)).scalar_one()
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,11 +160,11 @@ def known_ids(conn: Connection, lead_ids: Sequence[str]) -> set[str]:
 
 def unrouted(conn: Connection, *, limit: int = 500) -> list[Any]:
     """Leads that no route took: failed without any delivery."""
-    query = select(t_lead).where(
-        t_lead.c.status == "failed",
-        ~select(t_delivery.c.id).where(t_delivery.c.lead_id == t_lead.c.id).exists(),
-    )
-    return list(conn.execute(query.order_by(t_lead.c.received_at).limit(limit)))
+    return list(conn.execute(select(t_lead).where(*_UNROUTED).order_by(t_lead.c.received_at).limit(limit)))
+
+
+def count_unrouted(conn: Connection) -> int:
+    return conn.execute(select(func.count()).select_from(t_lead).where(*_UNROUTED)).scalar_one()
 
 
 def leads_by_id(conn: Connection, lead_ids: Iterable[str]) -> dict[str, Any]:

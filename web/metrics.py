@@ -28,7 +28,7 @@ class HubCollector(Collector):
         for name in ("delivered", "pending", "failed", "discarded"):
             today.add_metric([name], getattr(status, name))
         yield today
-        yield GaugeMetricFamily("leadhub_not_arrived", "Leads of any day that are owed", value=len(status.owed))
+        yield GaugeMetricFamily("leadhub_not_arrived", "Leads of any day that are owed", value=status.owed)
         oldest = (status.now - status.oldest_pending).total_seconds() if status.oldest_pending else 0.0
         yield GaugeMetricFamily("leadhub_oldest_pending_seconds", "Age of the oldest pending lead", value=oldest)
         latency = GaugeMetricFamily("leadhub_latency_seconds", "Receipt to CRM, leads of today", labels=["quantile"])

@@ -56,6 +56,8 @@ async def test_what_is_stuck_since_yesterday_is_stuck_today(quiet: QuietHub) -> 
     shown = await today(quiet)
     assert (shown.number, shown.status.accepted, shown.tone) == (2, 1, "bad")
     assert "из них 1 за прошлые дни" in shown.parts
+    async with quiet.visitor() as monitoring:
+        assert "\nleadhub_not_arrived 2.0\n" in (await monitoring.get("/metrics")).text
     past = await today(quiet, days_ago=1)
     assert (past.number, past.is_today) == (1, False)
     assert [row.name for group in past.groups for row in group.rows] == ["Вчерашний"]
