@@ -96,12 +96,15 @@ def _show(settings: "Settings", one: "SyncStatus") -> None:
     arrow = {"both": "↔", "left_to_right": "→", "right_to_left": "←"}[one.settings.direction]
     head = Text(f"{one.name}  {words.crm(sides['left'])} {arrow} {words.crm(sides['right'])}: ", style="bold")
     out.print(head.append(words(english, russian), style=f"not bold {style}"))
-    lag = words.duration(one.lag_s) if one.lag_s is not None else "—"
+    looked = "—"
+    if one.lag_s is not None:
+        lag = words.duration(one.lag_s)
+        looked = words(f"{lag} ago", f"{lag} назад")
     paired = one.pairs.get("paired", 0)
     out.print(
         words(
-            f"  looked {lag} ago   pairs {words.number(paired)}   due {words.number(one.due + one.creating)}",
-            f"  просмотрено {lag} назад   пар {words.number(paired)}   ждёт {words.number(one.due + one.creating)}",
+            f"  looked {looked}   pairs {words.number(paired)}   due {words.number(one.due + one.creating)}",
+            f"  просмотрено {looked}   пар {words.number(paired)}   ждёт {words.number(one.due + one.creating)}",
         )
     )
     if one.last_pass:

@@ -8,12 +8,14 @@ from typing import Any
 
 from connectors.notify import Button
 from jobs.alert_causes import code_of
-from jobs.alert_words import Raw, Style
+from jobs.alert_words import Raw, Style, catalog
 from jobs.source_texts import vendor_text
 from leads.incidents import Incident, button_token
 from leads.redact import redact
 
 SHOWN_PEOPLE = 5
+_WHO = re.compile(r'(\w+) "([^"]+)": ')
+"""How an error begins that names its CRM: where there are two."""
 _TAG = re.compile(r"<[^>]+>")
 Lines = list[str]
 
@@ -30,16 +32,22 @@ def cause_text(cause: str, style: Style, who: str = "") -> str:
 
     `who` is the other side when it is not the CRM.
     """
+    named = _WHO.match(cause)
+    if named and not who:
+        quoted = f'"{named[2]}"' if style.locale == "en" else f"«{named[2]}»"
+        who = f"{named[1]} {quoted}"
     code, _, detail = (code_of(cause) or "other").partition(":")
     key = "cause_http" if code.startswith("http_") else f"cause_{code}"
     if not cause or not style.has(key):
         return ""
-    return style.say(
+    said = style.say(
         key,
         who=who or style.say("the_crm"),
         status=code.removeprefix("http_"),
         detail=redact(cause) if key == "cause_other" else detail,
     )
+    known = key == "cause_other" or not named or "{who}" in str(catalog(style.locale)[key])
+    return said if known else f"{escape(who, quote=False)}: {said}"
 
 
 def waiting_line(incident: Incident, style: Style, now: datetime) -> str:

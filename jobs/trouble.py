@@ -35,7 +35,8 @@ def trouble(error: ConnectorError | TimeoutError, locale: str, *, who: str = "",
     code = cause_of(error) if isinstance(error, ConnectorError) else "timeout"
     if code in ("validation", "gone"):
         code = code_of(str(error))
-    text = unescape(cause_text(code, Style(locale=locale), who)) or str(error)
+    known = str(error) if code_of(str(error)) == code else code  # the text may name its CRM
+    text = unescape(cause_text(known, Style(locale=locale), who)) or str(error)
     if 400 <= status < 500 and str(error) not in text:
         text = f"{text} ({error})"
     return Trouble(text, _advice(code, say, sign_in))

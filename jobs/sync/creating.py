@@ -164,7 +164,7 @@ async def _not_there(run: Run, new: Sequence[New]) -> list[New]:
 
 async def _unseen(run: Run, side: Side, keys: Sequence[Key]) -> list[Key]:
     """The keys that records have which we know nothing of yet; those are to be read soon."""
-    found = await run.ask(lambda: run.sync.end(side).port.find(run.sync.object, keys))
+    found = await run.ask(side, lambda: run.sync.end(side).port.find(run.sync.object, keys))
 
     def work(conn: Connection) -> list[Key]:
         assert_held(conn, run.held)

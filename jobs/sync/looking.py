@@ -26,7 +26,7 @@ AT_ONCE = 500
 
 async def set_clocks(run: Run) -> None:
     async def look(side: Side) -> None:
-        theirs = await run.ask(run.sync.end(side).port.server_time)
+        theirs = await run.ask(side, run.sync.end(side).port.server_time)
         if theirs is not None:
             run.clocks = run.clocks.with_(side, theirs - run.clock.now())
 
@@ -81,18 +81,19 @@ async def poll(run: Run, side: Side) -> None:
     if whole:
         run.whole.add(side)
     if asked is not None:
-        _count(run, side, await _keep(run, side, await run.ask(lambda: end.port.deleted(sync.object, asked)), None))
+        gone = await run.ask(side, lambda: end.port.deleted(sync.object, asked))
+        _count(run, side, await _keep(run, side, gone, None))
 
 
 async def _page(run: Run, side: Side, asked: datetime | None, page: str) -> Any:
     sync, end = run.sync, run.sync.end(side)
     try:
-        return await run.ask(lambda: end.port.changed(sync.object, asked, sync.keys(side), page))
+        return await run.ask(side, lambda: end.port.changed(sync.object, asked, sync.keys(side), page))
     except PermanentError:
         if not page:
             raise
         # The place to go on at is not known there any more.
-        return await run.ask(lambda: end.port.changed(sync.object, asked, sync.keys(side), ""))
+        return await run.ask(side, lambda: end.port.changed(sync.object, asked, sync.keys(side), ""))
 
 
 def _next_since(run: Run, side: Side, since: datetime | None, top: datetime | None, began: datetime) -> datetime | None:
@@ -146,7 +147,7 @@ async def list_all(run: Run, side: Side) -> None:
     page, number = kept.get("page", ""), int(kept.get("number", 0)) + (0 if kept.get("page") else 1)
     while True:
         run.check()
-        found = await run.ask(partial(end.port.listing, sync.object, page))
+        found = await run.ask(side, partial(end.port.listing, sync.object, page))
         page = found.cursor
 
         def work(conn: Connection, found: Any = found, page: str = page) -> None:
@@ -210,7 +211,7 @@ async def read(run: Run, side: Side, ids: Sequence[str]) -> dict[str, Record]:
     found: dict[str, Record] = {}
 
     async def some(batch: Sequence[str]) -> None:
-        found.update(await run.ask(lambda: end.port.read(sync.object, batch, sync.keys(side))))
+        found.update(await run.ask(side, lambda: end.port.read(sync.object, batch, sync.keys(side))))
 
     await gently([lambda batch=batch: some(batch) for batch in batches], end.can.parallel)
     return found
@@ -222,7 +223,7 @@ async def read_links(run: Run, side: Side, ids: Sequence[str]) -> dict[str, dict
     found: dict[str, dict[str, tuple[str, ...]]] = {id: {} for id in ids}
 
     async def some(to: Any, batch: Sequence[str]) -> None:
-        answer = await run.ask(lambda: end.port.links(sync.object, batch, to))
+        answer = await run.ask(side, lambda: end.port.links(sync.object, batch, to))
         for id in batch:
             found[id][to] = answer.get(id, ())
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from connectors.errors import ConnectorError
 from connectors.records import LINKS, Record, RecordCapabilities, RecordObject, RecordPort
 from jobs.config_syncs import SyncSettings
 from jobs.sync.packing import pack
@@ -147,6 +148,12 @@ class Sync:
             modified_by=record.modified_by,
             own_key=record.key,
         )
+
+
+def blame(title: str, error: ConnectorError) -> None:
+    """Says which CRM it was: `jobs.alert_parts.cause_text` reads it."""
+    if not error.operation.startswith(title):
+        error.operation = f"{title}: {error.operation}"
 
 
 def title_of(values: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ from connectors.records import RecordField, RecordObject, RecordPipelines, Recor
 from jobs.accounts import account_of
 from jobs.config import Settings
 from jobs.config_syncs import SyncSettings
-from jobs.sync.model import End, Sibling, Sync, conditions_of
+from jobs.sync.model import End, Sibling, Sync, blame, conditions_of
 from mappings.accounts import Account, AccountField
 from mappings.records import load_record_mapping
 
@@ -71,14 +71,13 @@ async def _end(settings: Settings, chosen: SyncSettings, opened: Opened) -> End:
     port = opened.port()
     if chosen.object not in port.capabilities.objects:
         raise CannotSync(f'{opened.connector.title} "{opened.name}" has no {chosen.object} records to sync')
-    capabilities = opened.connector.capabilities(opened.settings)
-    return End(
-        opened.name,
-        port,
-        await account_for(settings, chosen.object, opened, port),
-        capabilities.look_again_s,
-        f'{opened.connector.title} "{opened.name}"',
-    )
+    title = f'{opened.connector.title} "{opened.name}"'
+    try:
+        account = await account_for(settings, chosen.object, opened, port)
+    except ConnectorError as error:
+        blame(title, error)
+        raise
+    return End(opened.name, port, account, opened.connector.capabilities(opened.settings).look_again_s, title)
 
 
 async def account_for(settings: Settings, about: RecordObject, opened: Opened, port: RecordPort) -> Account:

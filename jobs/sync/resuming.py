@@ -65,7 +65,7 @@ async def _look_up(run: Run, to: Side, pairs: Sequence[Pair]) -> float:
         return 0.0
     since = min((pair.sent_at for pair in pairs if pair.sent_at is not None), default=now)
     keys = [pair.key for pair in pairs]
-    found = await run.ask(lambda: end.port.find_created(run.sync.object, keys, since))
+    found = await run.ask(to, lambda: end.port.find_created(run.sync.object, keys, since))
     last = timedelta(seconds=max(end.look_again_s, default=0.0))
     waiting = [
         pair for pair in pairs if pair.key not in found and pair.sent_at is not None and now - pair.sent_at < last

@@ -11,7 +11,7 @@ from connectors.limits import BULK, PRIORITY
 from connectors.records import RecordObject
 from jobs.checkpoints import Checkpoint, passed
 from jobs.opening import patiently
-from jobs.sync.model import Clocks, Sync
+from jobs.sync.model import Clocks, Sync, blame
 from leads.clock import Clock
 from leads.ids import new_id
 from leads.merge import Side
@@ -81,9 +81,13 @@ class Run:
         if self.progress is not None:
             await self.progress()
 
-    async def ask(self, call: Callable[[], Awaitable[Answer]]) -> Answer:
-        """A read, again after failures that may pass."""
-        return await patiently(call, self.clock)
+    async def ask(self, side: Side, call: Callable[[], Awaitable[Answer]]) -> Answer:
+        """A read, again after failures that may pass. What is raised in the end names the side's CRM."""
+        try:
+            return await patiently(call, self.clock)
+        except ConnectorError as error:
+            blame(self.sync.end(side).title, error)
+            raise
 
 
 async def both(work: Callable[[Side], Awaitable[object]]) -> None:

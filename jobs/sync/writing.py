@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from connectors.errors import AuthError, ConnectorError, PermanentError, RetryableError, UnknownOutcomeError
 from connectors.records import Written
 from jobs.opening import patiently
+from jobs.sync.model import blame
 from jobs.sync.run import Run
 from leads.merge import Side
 from store import sync_log
@@ -115,7 +116,8 @@ def _calls(run: Run, op: str, side: Side, jobs: Sequence[Job]) -> list[Callable[
 async def _send(run: Run, op: str, side: Side, jobs: Sequence[Job]) -> None:
     try:
         results = await patiently_unless_unknown(run, lambda: _ask(run, op, side, jobs))
-    except AuthError:
+    except AuthError as error:
+        blame(run.sync.end(side).title, error)
         raise
     except PermanentError as error:
         if len(jobs) > 1:  # one of them spoils it for all
@@ -129,6 +131,7 @@ async def _send(run: Run, op: str, side: Side, jobs: Sequence[Job]) -> None:
     for job, result in zip(jobs, results, strict=True):
         job.result = result
         if result.error is not None and not isinstance(result.error, PermanentError):
+            blame(run.sync.end(side).title, result.error)
             run.troubles.append(result.error)
 
 

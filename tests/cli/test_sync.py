@@ -122,6 +122,12 @@ def test_a_mass_change_asks_and_goes_through_with_yes(scene: Scene) -> None:
     assert {one.values["first_name"] for one in scene.right.alive("contact").values()} == {"всем одно"}
 
 
+def test_a_crm_that_does_not_let_us_in_is_named(scene: Scene) -> None:
+    scene.right.unauthorized = True
+    ran = scene.sync("run", "contacts")
+    assert (ran.status, '"hs": the token is refused' in ran.err) == (2, True)
+
+
 def test_a_pass_is_taken_back_where_nobody_has_changed_it_since(scene: Scene) -> None:
     one = scene.left.put("contact", first_name="Анна", phones=(PHONE,))
     two = scene.left.put("contact", first_name="Борис", phones=(OTHER_PHONE,))

@@ -108,6 +108,7 @@ def delivery(kind: str, error: str, state: str = "ready") -> SimpleNamespace:
         (delivery("", ""), ""),
         (delivery("retryable", "find contacts: HTTP 503: busy"), "CRM отвечает 503 (их сторона)"),
         (delivery("retryable", "find contacts: ConnectError"), "нет связи с CRM (их сторона или сеть)"),
+        (delivery("retryable", 'HubSpot "hs": list: ConnectError'), "нет связи с HubSpot «hs» (их сторона или сеть)"),
         (delivery("rate_limited", "HTTP 429: wait"), "CRM просит подождать: слишком много запросов"),
         (delivery("auth", "ping: HTTP 401: refused"), "токен не принят"),
         (delivery("unknown", "create deal: ReadTimeout"), "ответ потерян"),
