@@ -154,7 +154,7 @@ def _told(words: "Words", line: "SourceLine", now: datetime) -> "Iterator[Text]"
     title = f" «{line.title}»" if line.title != line.name else ""
     head = Text(f"{line.name}{title}", style="bold red" if line.only_refuses else "bold")
     yield head.append(f"  {line.vendor} ({line.type})  {line.address}", style="default not bold")
-    proofs = proof_text(words.style.locale, tuple(one.kind for one in line.proofs))
+    proofs = proof_text(words.style.locale, tuple(one.kind for one in line.proofs), asks=not line.address)
     checked = words(f"checks: {proofs}", f"проверяет: {proofs}")
     last = words("nothing came yet", "ещё ничего не приходило")
     if line.last_at is not None:

@@ -34,7 +34,8 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class SourceLine:
-    """One source. `dropped`: refused ones of today that are not kept; `kept`: of any day that can be run again."""
+    """One source. `address` is "" where nothing is sent to the hub: it asks the vendor itself. `dropped`: refused ones
+    of today that are not kept; `kept`: of any day that can be run again."""
 
     name: str
     title: str
@@ -127,7 +128,7 @@ def source_lines(
     )
     if not show_secrets:
         return list(lines)
-    return [replace(line, address=address_of(settings, line.name)) for line in lines]
+    return [replace(line, address=line.address and address_of(settings, line.name)) for line in lines]
 
 
 def _line(
@@ -148,7 +149,7 @@ def _line(
         type=source.type,
         vendor=door.title,
         group=door.group,
-        address=address_of(settings, name, token=HIDDEN),
+        address=address_of(settings, name, token=HIDDEN) if door.methods else "",
         proofs=proofs,
         is_open=not proofs and not own.open_is_usual and bool(door.methods),
         last_at=last_at,

@@ -90,8 +90,10 @@ def in_words(locale: str, texts: tuple[str, str]) -> str:
     return texts[1] if locale == "ru" else texts[0]
 
 
-def proof_text(locale: str, kinds: tuple[Kind, ...]) -> str:
-    """`signature, token in the address`; "nothing" for a door that asks for no proof."""
+def proof_text(locale: str, kinds: tuple[Kind, ...], *, asks: bool = False) -> str:
+    """`signature, token in the address`; "nothing" for a door that asks for no proof. `asks`: it asks the vendor."""
+    if asks:
+        return in_words(locale, ("nothing, the hub asks the vendor itself", "ничего, хаб сам спрашивает у сервиса"))
     named = [in_words(locale, KINDS[kind]) for kind in dict.fromkeys(kinds)]
     return ", ".join(named) or in_words(locale, ("nothing", "ничего"))
 

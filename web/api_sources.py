@@ -55,7 +55,9 @@ class Source(shapes.Shape):
     type: str
     vendor: str
     group: str
-    address: str = Field(description="to be pasted at the vendor; the token is masked")
+    address: str = Field(
+        description="to be pasted at the vendor, the token masked; empty: the hub asks the vendor itself"
+    )
     proofs: list[Proof] = Field(description="what is checked of a sender")
     open: bool = Field(description="anybody who knows the address may send, and should not")
     last_at: datetime | None

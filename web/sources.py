@@ -57,7 +57,9 @@ class SourcesPage:
             stuck={line.name: [one for one in waiting if one.source == line.name] for line in lines},
             hints=lambda line: line.hints(visit.words.style, now),
             vendor=lambda line: vendor_text(visit.words.locale, line.vendor),
-            proofs=lambda line: proof_text(visit.words.locale, tuple(one.kind for one in line.proofs)),
+            proofs=lambda line: proof_text(
+                visit.words.locale, tuple(one.kind for one in line.proofs), asks=not line.address
+            ),
             counts=lambda line: _counts(line, visit.words),
         )
 

@@ -20,6 +20,7 @@ SOURCES = f"""
   calls: {{type: mango, title: Линия, vpbx_api_key: key-of-mango-1, vpbx_api_salt: salt-of-mango-1, url_token: {TOKEN}}}
   forms: {{type: cf7, url_token: tok-of-forms-1}}
   bare: {{type: cf7}}
+  box: {{type: imap, host: mail.example.com, user: u, password: p}}
 """
 IVAN = {"your-name": "Иван", "your-tel": "8 916 123-45-67"}
 
@@ -43,7 +44,8 @@ async def test_the_api_lists_every_source_with_what_is_wrong(hub: QuietHub) -> N
     await refuse(hub)
     async with hub.program(await hub.token()) as bi:
         found = {one["name"]: one for one in (await bi.get("/api/v1/sources")).json()["sources"]}
-    assert list(found) == ["site", "landing", "nowhere", "calls", "forms", "bare"]
+    assert list(found) == ["site", "landing", "nowhere", "calls", "forms", "bare", "box"]
+    assert found["box"]["address"] == "", "nothing is sent here"
     calls = found["calls"]
     assert (calls["title"], calls["vendor"], calls["type"], calls["group"]) == (
         "Линия",
@@ -129,6 +131,7 @@ async def test_the_page_shows_sources_and_runs_them_again(hub: QuietHub) -> None
         gone = await anna.post("/sources/nobody/rerun", data={"token": form_token(page)}, follow_redirects=True)
         assert "Такого источника уже нет." in gone.text
         english = await anna.get("/sources?lang=en")
+        assert "checks: nothing, the hub asks the vendor itself" in english.text
         assert "checks: signature, token in the address" in english.text
     actions = await hub.read(lambda conn: [row.action for row in conn.execute(t_audit_entry.select())])
     assert actions == ["source.rerun"]
