@@ -63,7 +63,6 @@ class DayStatus:
     """Calls, messages and payments of `day` that were accepted and are not worked on yet: leads may be among them."""
     recovered: int = 0
     """Leads of `day` that never came by themselves and were found in the vendor's list."""
-
     refused: Sequence[Incident] = ()
     """Of connections that refuse their token now, with leads waiting or without."""
     notes: Work = field(default_factory=Work)

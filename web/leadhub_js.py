@@ -117,4 +117,4 @@ def _names() -> Iterator[str]:
 
 if __name__ == "__main__":
     SERVED.write_text(shrink(SOURCE.read_text()))
-    print(f"{SERVED}: {SERVED.stat().st_size} bytes of {MAX_BYTES}")  # noqa: T201
+    print(f"{SERVED}: {SERVED.stat().st_size} bytes of {MAX_BYTES}")  # noqa: T201  # run by hand
