@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection
@@ -110,7 +111,7 @@ def _calls(run: Run, op: str, side: Side, jobs: Sequence[Job]) -> list[Callable[
         async with places:
             await _send(run, op, side, some)
 
-    return [lambda some=jobs[start : start + size]: call(some) for start in range(0, len(jobs), size)]  # type: ignore[misc]
+    return [partial(call, jobs[start : start + size]) for start in range(0, len(jobs), size)]
 
 
 async def _send(run: Run, op: str, side: Side, jobs: Sequence[Job]) -> None:
