@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-START_WAIT_S = 30.0
+START_WAIT_S = 90.0
 STOP_WAIT_S = 20.0
 
 CONFIG = """

@@ -51,7 +51,7 @@ def measure(folder: Path, scale: Scale) -> list[Row]:
 
 def _memory(folder: Path, scale: Scale) -> list[Row]:
     rows, before = [], 0.0
-    for share in (scale.sync_memory_share, 2 * scale.sync_memory_share):
+    for share in (scale.sync_memory_share, 5 * scale.sync_memory_share):
         own = folder / f"memory-{share}"
         own.mkdir()
         with _started(own, OBJECTS, "--share", str(share)) as (hub, _):
