@@ -56,7 +56,6 @@ class Call:
     """
 
     state: str = ""
-    goes_on: str = ""
     direction: str = ""
     client: str = ""
     line: str = ""
@@ -72,6 +71,7 @@ class Call:
     recording_id: str = ""
     recording_url: str = ""
     command_id: str = ""
+    goes_on: str = ""
 
     @property
     def final(self) -> bool:
