@@ -18,7 +18,7 @@ demo: setup
 	@.venv/bin/leadhub demo
 
 test: setup-dev
-	@$(PY) -m pytest -n $(WORKERS) --dist loadgroup $(TESTS)
+	@$(PY) -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder $(TESTS)
 
 bench: setup-dev
 	@$(PY) -m tests.bench

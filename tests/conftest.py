@@ -1,6 +1,7 @@
-"""Fixtures that several folders use, and the order in which tests run."""
+"""Fixtures that several folders use, and which test runs where and when."""
 
 from itertools import chain, zip_longest
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,14 @@ LONGEST = "tests/torture/"
 WAITING = ("tests/crash/", "tests/cli/test_demo.py")
 """Hubs that are killed and taken over: mostly they wait."""
 COMPUTING = "tests/simulate/"
+TOGETHER = (
+    *(f"tests/web/test_{name}.py" for name in ("api_schema", "console_browser", "leadhub_js")),
+    *(f"tests/web/test_{name}.py" for name in ("sources_browser", "syncs_browser")),
+    *(f"tests/cli/test_{name}.py" for name in ("leads", "mapping", "setup", "sources", "status")),
+    "tests/connectors/telegram/test_sandbox_with_aiogram.py",
+    "tests/test_architecture.py",
+)
+"""Files whose tests share something dear: a hub, a browser, a large library, the tree as read. One process has them."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -20,5 +29,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     waiting = [item for item in items if item.nodeid.startswith(WAITING)]
     computing = [item for item in items if item.nodeid.startswith(COMPUTING)]
     both = [item for item in chain.from_iterable(zip_longest(waiting, computing)) if item is not None]
-    placed = {*longest, *both}
-    items[:] = [*longest, *both, *(item for item in items if item not in placed)]
+    together = [item for item in items if item.nodeid.startswith(TOGETHER)]
+    placed = {*longest, *both, *together}
+    items[:] = [*longest, *both, *together, *(item for item in items if item not in placed)]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Each test by itself, in our order, but for the files of TOGETHER."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Ours(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            return file if file in TOGETHER else nodeid
+
+    return Ours(config, log)

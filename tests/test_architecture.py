@@ -11,7 +11,6 @@ import pytest
 from connectors.registry import CONNECTORS
 
 ROOT = Path(__file__).parent.parent
-pytestmark = pytest.mark.xdist_group("architecture")  # one worker reads the tree once for all of them
 
 MAY_IMPORT = {
     "cli": {"web", "jobs", "connectors", "store", "mappings", "leads"},

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 else:
     aiogram = Lazily("aiogram")  # six seconds of CPU
 
-pytestmark = pytest.mark.xdist_group("aiogram")
-
 
 @pytest.fixture
 async def bot(bench: Bench) -> "AsyncIterator[aiogram.Bot]":
