@@ -201,6 +201,12 @@ class _Story:
             case "lead.sent_again":
                 said = "; ".join(f"{name}: «{value}»" for name, value in event["data"].items())
                 return words(f"came again, now with other content: {said}", f"пришёл ещё раз, уже с другим: {said}")
+            case "person.tied":
+                source = event["data"].get("source", "")
+                return words(
+                    f"turned out to be the person of other enquiries, by a contact given in {source}",
+                    f"оказался тем же человеком, что и в других обращениях: контакт назван в {source}",
+                )
         text = words(*ACTIONS.get(event["event"], (event["event"] + " {}", event["event"] + " {}")))
         return text.format(event.get("actor", "")) + (f": {event['why']}" if event.get("why") else "")
 

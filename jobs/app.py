@@ -36,6 +36,7 @@ from jobs.silence import silence_watch
 from jobs.source_worker import make_workers
 from jobs.sync.making import make_syncs
 from jobs.sync.telling import SyncReporter
+from jobs.tie_notes import TieNotes
 from leads.clock import Clock
 from leads.ids import new_id
 from leads.retry import RetryPolicy
@@ -124,6 +125,7 @@ def build_hub(
         )
         connections[name] = Connection(name, connector, target, metadata, owner)
 
+    urls = {name: one.target.record_url for name, one in connections.items()}
     links = open_links(settings, clock, region, transport)
     library = open_library(copies_by_source(sources), links, db, clock, settings.base_dir, transport)
     intake = IntakeService(
@@ -145,6 +147,7 @@ def build_hub(
             settings.hub.locale,
             settings.hub.zone,
         ),
+        tell_tie=TieNotes(clock, urls, settings.hub.locale).tell,
         refusals=Refusals(db, clock, sealer, masks, settings.hub.zone),
         checkpoint=checkpoint,
     )

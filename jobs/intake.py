@@ -37,7 +37,7 @@ from leads.ids import new_id
 from leads.lines import Lines
 from leads.records import Lead
 from store.db import Database, StoreUnavailable
-from store.intake import Acceptance, Accepted, Intake, PlannedDelivery, RawRequest
+from store.intake import Acceptance, Accepted, Intake, PlannedDelivery, RawRequest, TellTie
 from store.spool import Spool, SpoolUnavailable
 
 log = logging.getLogger(__name__)
@@ -79,11 +79,12 @@ class IntakeService:
         recorded: Recordings | None = None,
         talks: Mapping[str, TalkRules] | None = None,
         notes: DealNotes | None = None,
+        tell_tie: TellTie | None = None,
         checkpoint: Checkpoint = passed,
     ) -> None:
         """`orphans` reads what the spool holds of a source that is not configured any more.
 
-        `lines`, `talks` and `recorded` as of EventIntake.
+        `lines`, `talks` and `recorded` as of EventIntake, `tell_tie` as of Intake.
         """
         self._sources = sources
         self._router = router
@@ -95,7 +96,7 @@ class IntakeService:
         self._orphans = orphans
         self.refusals = refusals
         self._checkpoint = checkpoint
-        self._intake = Intake(clock)
+        self._intake = Intake(clock, tell_tie)
         self._accept = self._intake.accept
         self._events = EventIntake(clock, self._accept, self._acceptance_of_event, lines, talks, notes, recorded)
         self.renewal = Renewal(clock, self._accept, self._acceptance_of_event)

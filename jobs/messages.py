@@ -85,6 +85,7 @@ class MessageIntake:
                 told = not known and not message.media
             if known and (more := _with_contact(conn, lead, talk.person_id)) is not None:
                 accepted += take_leads([more])
+                talk = conversations.find_talk(conn, source, message.chat_id) or talk  # he may be another one now
         if self._keeper.said(conn, Said(talk, message, received_at, lead_id, told)):
             accepted.append(Accepted(lead_id, duplicate=True, connections=(lease_of(source),)))
         return accepted

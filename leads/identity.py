@@ -1,6 +1,6 @@
 """Match keys: is this the same person?"""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -68,3 +68,18 @@ def resolve(keys: Iterable[Key], known: Mapping[Key, str]) -> Resolution:
     if not owners:
         return Resolution(None, attach)
     return Resolution(owners[0], attach, tuple(owners[1:]))
+
+
+def turns_out_to_be(persons: Sequence[str], kinds: Mapping[str, Collection[str]]) -> str | None:
+    """Which of these persons, tied by one lead, all the others are; None: somebody has to decide.
+
+    `kinds`: person -> the kinds of all his keys. Who is known by nothing but messenger ids has told nothing that could
+    speak against it; with contact data on two sides it may be two people who share a phone or an e-mail.
+    """
+    known = [person for person in persons if not all(map(_is_messenger, kinds.get(person, ())))]
+    strangers = [person for person in persons if person not in known]
+    return known[0] if len(known) == 1 and all(kinds.get(person) for person in strangers) else None
+
+
+def _is_messenger(kind: str) -> bool:
+    return kind.partition(":")[0] == MESSENGER

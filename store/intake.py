@@ -1,6 +1,6 @@
 """The first commit: raw request, lead, person, touch and deliveries, all or nothing."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
@@ -8,7 +8,7 @@ from itertools import chain
 from typing import Any
 
 from pydantic_core import to_json
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, update
 from sqlmodel import SQLModel
 
 from leads import attribution, identity
@@ -16,14 +16,13 @@ from leads.calls import Call
 from leads.clock import Clock
 from leads.ids import new_id
 from leads.records import Lead
-from store import tables
+from store import tables, ties
+from store.lanes import lock_persons, read_lanes
 from store.repeats import keep_differences
-from store.tables import t_delivery, t_lead, t_person
+from store.tables import t_lead
 
 CHANNEL = "leadhub_due"
 """PostgreSQL channel on which processes tell each other of connections where something became due."""
-IN_LIMIT = 400
-"""Values in one `IN (…)`: far below the limits of both databases."""
 ROWS_AT_ONCE = 64
 """Rows in one INSERT: at most 1,000 values."""
 
@@ -77,6 +76,10 @@ class Accepted:
 Row = tuple[str | int | bytes | bool, ...]
 
 
+TellTie = Callable[[Connection, ties.Tie], tuple[str, ...]]
+"""Returns the connections where something became due."""
+
+
 @dataclass(slots=True)
 class _Rows:
     """What one transaction inserts. Driver-level values in the order of COLUMNS: this is the hot path.
@@ -90,7 +93,7 @@ class _Rows:
         self.by_table.setdefault(table, []).append(values)
 
     def insert(self, conn: Connection) -> None:
-        """Many rows in one statement: each statement of SQLite lets the event loop's thread in between.
+        """Many rows in one statement: each statement of SQLite lets the event loop's thread in between. Empty after it.
 
         The numbers of rows are powers of two, so that there are few statements and each is prepared once.
         """
@@ -101,6 +104,7 @@ class _Rows:
                 values = tuple(chain.from_iterable(rows[at : at + count]))
                 conn.exec_driver_sql(_insert_sql(table, count, conn.dialect.paramstyle), values)
                 at += count
+        self.by_table.clear()
 
 
 COLUMNS: dict[type[SQLModel], tuple[str, ...]] = {
@@ -135,8 +139,10 @@ def _json(value: Any) -> str:
 class Intake:
     """Bound to a clock for ids; `accept` is the work handed to `Database.write_in_batch`."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, tell_tie: TellTie | None = None) -> None:
+        """`tell_tie` lets people know of two persons who turned out to be one."""
         self._clock = clock
+        self._tell_tie = tell_tie
 
     def accept(self, conn: Connection, items: Sequence[Acceptance]) -> list[Accepted]:
         """Stores all that are new, in order; a duplicate gets the id of the first.
@@ -147,6 +153,8 @@ class Intake:
         known = _stored_before(conn, items)
         keys = [identity.keys_of(item.lead) for item in items]
         persons = _persons_of(conn, keys)
+        while lock_persons(conn, set(persons.values())):  # one of them became another in this moment
+            persons = _persons_of(conn, keys)
         rows = _Rows()
         results: list[Accepted] = []
         fresh: list[tuple[Acceptance, str]] = []
@@ -160,6 +168,11 @@ class Intake:
             known[item.dedup_keys[0]] = (lead.id, lead.received_at)
             touch = _json(attribution.touch_to_json(lead.touch)) if lead.touch else ""
             found = identity.resolve(lead_keys, persons)
+            told: tuple[str, ...] = ()
+            if found.person_id and found.conflicts:
+                self._flush(conn, rows, fresh, new_persons)
+                told = self._tie(conn, lead, (found.person_id, *found.conflicts), persons)
+                found = identity.resolve(lead_keys, persons)
             person_id = found.person_id or self._add_person(rows, lead, touch)
             if found.person_id is None:
                 new_persons.add(person_id)
@@ -171,9 +184,8 @@ class Intake:
             if lead.touch is not None:
                 rows.add(tables.Touch, new_id(self._clock), person_id, lead.id, tables.to_us(lead.touch.at), touch)
             fresh.append((item, person_id))
-            results.append(Accepted(lead.id, duplicate=False, connections=_ready(item)))
-        self._add_deliveries(conn, rows, fresh, new_persons)
-        rows.insert(conn)
+            results.append(Accepted(lead.id, duplicate=False, connections=(*_ready(item), *told)))
+        self._flush(conn, rows, fresh, new_persons)
         _count_duplicates(conn, results)
         self._keep_differences(conn, items, results)
         if conn.dialect.name == "postgresql":
@@ -181,6 +193,24 @@ class Intake:
             if names:
                 conn.exec_driver_sql("SELECT pg_notify(%s, %s)", (CHANNEL, ",".join(names)))
         return results
+
+    def _flush(self, conn: Connection, rows: _Rows, fresh: list[tuple[Acceptance, str]], new_persons: set[str]) -> None:
+        """Inserts what was gathered so far; nothing is gathered after it."""
+        self._add_deliveries(conn, rows, fresh, new_persons)
+        rows.insert(conn)
+        fresh.clear()
+        new_persons.clear()
+
+    def _tie(
+        self, conn: Connection, lead: Lead, owners: tuple[str, ...], persons: dict[identity.Key, str]
+    ) -> tuple[str, ...]:
+        """The owners of this lead's keys become one where nothing speaks against it, in `persons` too."""
+        due: dict[str, None] = {}
+        for tie in ties.tie(conn, self._clock, lead, owners):
+            persons.update({key: tie.kept for key, owner in persons.items() if owner == tie.gone})
+            if self._tell_tie is not None:
+                due |= dict.fromkeys(self._tell_tie(conn, tie))
+        return tuple(due)
 
     def _keep_differences(self, conn: Connection, items: Sequence[Acceptance], results: Sequence[Accepted]) -> None:
         repeats = [
@@ -202,7 +232,7 @@ class Intake:
     def _add_deliveries(
         self, conn: Connection, rows: _Rows, fresh: list[tuple[Acceptance, str]], new_persons: set[str]
     ) -> None:
-        lanes = lanes_of(conn, {person_id for _, person_id in fresh} - new_persons)
+        lanes = read_lanes(conn, {person_id for _, person_id in fresh} - new_persons)
         for item, person_id in fresh:
             at = tables.to_us(item.lead.received_at)
             for planned in item.deliveries:
@@ -251,12 +281,6 @@ def _ready(item: Acceptance) -> tuple[str, ...]:
     return tuple(planned.connection for planned in item.deliveries if planned.state == "ready")
 
 
-def _chunks(values: Iterable[str]) -> Iterable[list[str]]:
-    everything = list(values)
-    for start in range(0, len(everything), IN_LIMIT):
-        yield everything[start : start + IN_LIMIT]
-
-
 def _stored_before(conn: Connection, items: Sequence[Acceptance]) -> dict[str, tuple[str, datetime]]:
     keys = list(dict.fromkeys(key for item in items for key in item.dedup_keys))
     rows = _among(conn, "SELECT dedup_key, id, received_at FROM lead WHERE dedup_key", keys)
@@ -285,31 +309,6 @@ def _among(conn: Connection, query: str, values: list[str], *before: str) -> Seq
         return conn.exec_driver_sql(f"{query} = ANY(?)".replace("?", "%s"), (*before, values)).all()
     sql = f"{query} IN (SELECT value FROM json_each(?))"  # noqa: S608  # both parts are ours
     return conn.exec_driver_sql(sql, (*before, _json(values))).all()
-
-
-def lanes_of(conn: Connection, persons: set[str]) -> dict[tuple[str, str], tuple[int, bool]]:
-    """(person, connection) -> last place, and whether something there is not settled yet.
-
-    Nobody can settle or add anything there until we commit.
-    """
-    lock_persons(conn, persons)
-    lanes: dict[tuple[str, str], tuple[int, bool]] = {}
-    for chunk in _chunks(persons):
-        query = select(t_delivery.c.lane, t_delivery.c.connection, t_delivery.c.place, t_delivery.c.state)
-        for row in conn.execute(query.where(t_delivery.c.lane.in_(chunk))):
-            place, busy = lanes.get((row.lane, row.connection), (0, False))
-            open_now = row.state in ("ready", "waiting", "claimed")
-            lanes[row.lane, row.connection] = (max(place, row.place), busy or open_now)
-    return lanes
-
-
-def lock_persons(conn: Connection, persons: Iterable[str]) -> None:
-    """Makes intake and settling of one person wait for each other. SQLite has one writer anyway."""
-    if conn.dialect.name != "postgresql":
-        return
-    for chunk in _chunks(sorted(persons)):
-        query = select(t_person.c.id).where(t_person.c.id.in_(chunk)).order_by(t_person.c.id)
-        conn.execute(query.with_for_update())
 
 
 def _count_duplicates(conn: Connection, results: list[Accepted]) -> None:

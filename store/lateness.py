@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, bindparam, func, or_, select, tuple_
 
-from store.outbox import OPEN_STATES
+from store.lanes import OPEN_STATES
 from store.tables import t_delivery
 
 

@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, select, update
 
-from store.intake import lock_persons
+from store.lanes import OPEN_STATES, lock_persons
 from store.leases import Held, assert_held
-from store.outbox import BACKLOG, OPEN_STATES, free_lane
+from store.outbox import BACKLOG, free_lane
 from store.tables import t_delivery
 
 LONGEST_WAIT = timedelta(seconds=700)

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from leads.clock import Clock
 from leads.ids import new_id
-from store.intake import lanes_of, lock_persons
+from store.lanes import lanes_of, lock_persons
 from store.outbox import BACKLOG, free_lane, refresh_lead_status, tell_due
 from store.tables import t_audit_entry, t_delivery, t_lead
 

@@ -7,16 +7,16 @@ from typing import Any
 
 from sqlalchemy import Connection, Update, bindparam, case, func, insert, literal_column, select, union_all, update
 
+from store import ties
 from store.delivery_records import AttemptRecord, Claimed, ClaimResult, Intent, PersonView, Settlement
-from store.intake import CHANNEL, lead_from_row, lock_persons
+from store.intake import CHANNEL, lead_from_row
+from store.lanes import OPEN_STATES, line_up, lock_persons
 from store.leases import Held, LostLease, assert_held
 from store.tables import t_attempt, t_delivery, t_follow_up, t_lead, t_link, t_person, to_us
 
 FRESH, BACKLOG, BULK = 0, 1, 2
 FRESH_S = 15.0
 """A lead not claimed within this long has become backlog: newer ones go first."""
-
-OPEN_STATES = ("ready", "waiting", "claimed")
 
 
 # Statements of the hot path are built once: building one costs more than running it.
@@ -183,15 +183,19 @@ def _changing(columns: tuple[str, ...], *, uncounted: bool = False, no_longer_fr
             t_delivery.c.fence == bindparam("of_fence"),
         )
         .values(**values)
+        .returning(t_delivery.c.lane)
     )
 
 
-def _update_claimed(conn: Connection, held: Held, delivery_id: str, values: dict[str, Any], **more: bool) -> None:
-    """Raises LostLease when it is not claimed by us any more. `more` as of `_changing`."""
+def _update_claimed(conn: Connection, held: Held, delivery_id: str, values: dict[str, Any], **more: bool) -> str:
+    """Returns the lane that it stands in. Raises LostLease when it is not claimed by us any more. `more` as of
+    `_changing`."""
     wanted = {f"new_{name}": value for name, value in values.items()}
     owner = {"of_id": delivery_id, "of_connection": held.name, "of_fence": held.fence}
-    if conn.execute(_changing(tuple(values), **more), {**wanted, **owner}).rowcount != 1:
+    row = conn.execute(_changing(tuple(values), **more), {**wanted, **owner}).first()
+    if row is None:
         raise LostLease(held.name)
+    return str(row.lane)
 
 
 def settle(conn: Connection, settlements: Sequence[Settlement]) -> list[None]:
@@ -230,7 +234,7 @@ def _settle(conn: Connection, done: Settlement) -> None:
             values[name] = value
     if done.looked_up:
         values["looked_up"] = True
-    _update_claimed(
+    lane = _update_claimed(
         conn,
         done.held,
         done.delivery_id,
@@ -240,7 +244,12 @@ def _settle(conn: Connection, done: Settlement) -> None:
     )
     if done.attempt is not None:
         conn.execute(insert(t_attempt), _attempt_row(done, done.attempt))
-    remember_links(conn, done.held.name, done.links, done.now)
+    links = done.links
+    if lane != done.lane:  # its person turned out to be another while it was under way
+        lock_persons(conn, (lane,))
+        line_up(conn, lane, done.held.name, done.now)
+        links = ties.whose(conn, links, done.lane, lane, done.held.name)
+    remember_links(conn, done.held.name, links, done.now)
     for follow_up in done.follow_ups:
         conn.execute(
             insert(t_follow_up).values(
@@ -254,7 +263,7 @@ def _settle(conn: Connection, done: Settlement) -> None:
             )
         )
     if final:
-        free_lane(conn, done.lane, done.held.name, done.now)
+        free_lane(conn, lane, done.held.name, done.now)
         refresh_lead_status(conn, done.lead_id, done.now)
 
 

@@ -7,7 +7,8 @@ from sqlalchemy import Connection, insert, select, update
 
 from leads.clock import Clock
 from leads.ids import new_id
-from store.intake import PlannedDelivery, lanes_of
+from store.intake import PlannedDelivery
+from store.lanes import lanes_of
 from store.operator import record_action
 from store.outbox import BACKLOG, refresh_lead_status, tell_due
 from store.tables import t_delivery, t_lead
@@ -38,6 +39,8 @@ def route_anew(
     lanes = lanes_of(conn, {lead.person_id})
     if conn.execute(select(t_lead.c.id).where(t_lead.c.id == lead_id, _has_delivery())).first():
         return ()
+    if conn.execute(select(t_lead.c.person_id).where(t_lead.c.id == lead_id)).scalar() != lead.person_id:
+        return route_anew(conn, lead_id, planned, actor=actor, clock=clock)  # he became another one in this moment
     for one in planned:
         place, busy = lanes.get((lead.person_id, one.connection), (0, False))
         conn.execute(

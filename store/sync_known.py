@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import Connection, select
 
 from leads.identity import Key
-from store.outbox import OPEN_STATES
+from store.lanes import OPEN_STATES
 from store.sync_keys import chunks
 from store.tables import t_delivery, t_identity, t_link, to_us
 

@@ -22,7 +22,7 @@ from store.columns import to_us as to_us
 
 
 class Lead(Row, table=True):
-    """One accepted enquiry. Written once at intake; only `status`, `flags` and `duplicates` change.
+    """One accepted enquiry. Written once at intake; only `status`, `flags`, `duplicates` and `person_id` change.
 
     `dedup_key` is unique: "u:<source>:<lead_uid>" or "c:<source>:<content hash>:<window number>".
     `data` is everything understood that has no column (see store.intake.lead_from_row).
@@ -112,13 +112,17 @@ class CallRow(Row, table=True):
 
 
 class Person(Row, table=True):
-    """Who wrote. `first_touch` is written once, with the row."""
+    """Who wrote. `first_touch` is written once, with the row.
+
+    `merged_into`: the person whom he turned out to be, who has his keys, leads and conversations now (store.ties).
+    """
 
     id: str = Field(primary_key=True)
     created_at: datetime = instant()
     name: str = text_column()
     first_touch: dict[str, Any] = json_column()
     first_lead_id: str
+    merged_into: str = text_column()
 
 
 class Identity(Row, table=True):

@@ -15,6 +15,7 @@ from leads.call_text import call_line
 from leads.calls import Call
 from store.reading import Story
 from store.repeats import SENT_AGAIN
+from store.ties import TIED
 from web.reasons import Why, why
 from web.reasons import next_try as next_try_words
 from web.words import Words
@@ -105,7 +106,7 @@ def view(story: Story, hub: Hub, words: Words, recording_of: str = "") -> StoryV
         others=story.other_leads,
         deliveries=[_delivery(row, story, hub, words) for row in story.deliveries],
         events=[_event(one, hub, words) for one in reports.folded(json["timeline"])],
-        actions=[one for one in story.actions if one.action != SENT_AGAIN],
+        actions=[one for one in story.actions if one.action not in (SENT_AGAIN, TIED)],
         raw=json["raw"],
         can_retry=bool(states & {"dead", "held", "ready", "waiting"}) or unrouted,
         can_discard=(bool(states & {"dead", "held", "ready", "waiting"}) and "claimed" not in states) or unrouted,
@@ -197,6 +198,9 @@ def _event(event: Mapping[str, Any], hub: Hub, words: Words) -> EventView:
         case "lead.sent_again":
             said = "; ".join(f"{field}: «{value}»" for field, value in event["data"].items())
             return EventView(at, words("event.lead.sent_again"), said, "", None, "warn", ())
+        case "person.tied":
+            note = words("event.person.tied.by", source=event["data"].get("source", ""))
+            return EventView(at, words("event.person.tied"), note, "", None, "person", ())
         case _:
             who = actor(event["actor"], words)
             return EventView(at, f"{words.known('event', name)}: {who}", event["why"], "", None, "person", ())

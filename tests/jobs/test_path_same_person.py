@@ -4,7 +4,8 @@ import json
 from typing import Any
 
 from leads.attribution import touch_from_json
-from store.tables import t_touch
+from store.conversation_tables import t_conversation
+from store.tables import t_audit_entry, t_identity, t_lead, t_touch
 from tests.jobs.test_path_replies import from_whatsapp
 from tests.support.chatting import ANNA, Chat, talk_notes
 from tests.support.hub_on_virtual_time import VirtualHub, config, hub, virtual
@@ -22,6 +23,10 @@ CARD = {"phone_number": PHONE, "first_name": "Анна", "user_id": ANNA["id"]}
 async def whatsapp(h: VirtualHub, text: str, key: str) -> None:
     body = from_whatsapp(PHONE, text, int(h.clock.now().timestamp()), key)
     assert (await h.request("POST", "/in/wa/t", json=body)).status_code == 200
+
+
+def notes_of_ties(h: VirtualHub) -> list[str]:
+    return [note for note in h.notes("amo") if "Оказалось, что это один человек: в Telegram" in note]
 
 
 @virtual
@@ -56,7 +61,7 @@ async def test_a_number_known_from_whatsapp_finds_the_person_who_shares_it_first
 
 
 @virtual
-async def test_two_known_persons_are_flagged_and_not_made_one() -> None:
+async def test_who_was_known_by_a_messenger_alone_becomes_the_person_whose_phone_he_shares() -> None:
     async with hub(config(ALL, sources=SOURCES)) as h:
         chat = Chat(h)
         await chat.say("Здравствуйте")
@@ -64,8 +69,40 @@ async def test_two_known_persons_are_flagged_and_not_made_one() -> None:
         await h.quiet()
         assert len(h.persons()) == 2
         await chat.say(contact=CARD)
+        await chat.say(contact=CARD)  # once more
+        await h.quiet()
+        telegram, known = h.persons()
+        assert (telegram.merged_into, known.merged_into) == (known.id, "")
+        assert {row.person_id for table in (t_identity, t_lead, t_touch, t_conversation) for row in h.rows(table)} == {
+            known.id
+        }
+        assert not any("identity_conflict" in lead.flags for lead in h.leads())
+        tied = [row for row in h.rows(t_audit_entry) if row.action == "person.tied"]
+        assert {row.subject for row in tied} == {telegram.id, h.leads()[0].id, h.leads()[-1].id}
+        await h.until(lambda: len(notes_of_ties(h)) == 2, 60.0)
+        notes = notes_of_ties(h)
+        first, second = h.amocrm.deals
+        assert f"/leads/detail/{first}" in notes[0] + notes[1]
+        assert f"/leads/detail/{second}" in notes[0] + notes[1]
+        assert all("это два контакта" in note for note in notes)
+        await chat.say("И ещё одно")
+        await h.until(lambda: any("И ещё одно" in note for note in talk_notes(h)), 300.0)
+        await h.post("site", {"phone": f"+{PHONE}", "comment": "Перезвоните"})
+        await h.quiet()
+        assert (len(h.amocrm.contacts), len(h.amocrm.deals), len(notes_of_ties(h))) == (2, 2, 2)
+
+
+@virtual
+async def test_contact_data_on_both_sides_is_flagged_and_nobody_is_merged() -> None:
+    async with hub(config(ALL, sources=SOURCES)) as h:
+        chat = Chat(h)
+        await chat.say(contact={**CARD, "phone_number": "79031112233"})
+        await whatsapp(h, "Добрый день", "wamid.1")
         await h.quiet()
         assert len(h.persons()) == 2
+        await chat.say(contact=CARD)
+        await h.quiet()
+        assert [row.merged_into for row in h.persons()] == ["", ""]
         conflicts = [lead for lead in h.leads() if "identity_conflict" in lead.flags]
         assert len(conflicts) == 1
         assert len(conflicts[0].data["other_persons"]) == 1

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leads.identity import Key, Resolution, keys_of, resolve, strength
+from leads.identity import Key, Resolution, keys_of, resolve, strength, turns_out_to_be
 from leads.records import Lead
 
 NOW = datetime(2026, 11, 24, 11, 2, tzinfo=UTC)
@@ -101,3 +101,13 @@ def test_the_same_lead_again_attaches_nothing_and_finds_the_same_person(keys: li
     assert not keys or again.person_id is not None
     if not first.conflicts and keys:
         assert again.person_id == person
+
+
+def test_who_is_known_by_messengers_alone_turns_out_to_be_the_one_who_is_known_by_more() -> None:
+    kinds = {"chat": ["messenger:telegram", "messenger:vk"], "form": ["phone", "messenger:whatsapp"], "mail": ["email"]}
+    assert turns_out_to_be(["form", "chat"], kinds) == "form"
+    assert turns_out_to_be(["chat", "mail"], kinds) == "mail"
+    assert turns_out_to_be(["form", "mail"], kinds) is None
+    assert turns_out_to_be(["form", "chat", "mail"], kinds) is None
+    assert turns_out_to_be(["chat", "other"], {**kinds, "other": ["messenger:viber"]}) is None
+    assert turns_out_to_be(["form", "nobody"], kinds) is None

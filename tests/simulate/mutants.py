@@ -104,8 +104,8 @@ def no_lanes() -> Iterator[None]:
     def nobody_is_busy(conn: Any, persons: Any) -> dict[Any, Any]:
         return {key: (place, False) for key, (place, _) in real(conn, persons).items()}
 
-    real = store_intake.lanes_of
-    with patch.object(store_intake, "lanes_of", nobody_is_busy), _no_busy_within_a_batch():
+    real = store_intake.read_lanes
+    with patch.object(store_intake, "read_lanes", nobody_is_busy), _no_busy_within_a_batch():
         yield
 
 
