@@ -62,7 +62,7 @@ def _plan(settings: "Settings", name: str, *, full: bool, whole: bool) -> dict[s
             "sync": name,
             "writes": sum(counts.get(f"{op}_{side}", 0) for op in WRITES for side in ("left", "right")),
             "counts": counts,
-            "brake": over(counts, paired, settings.syncs[name].brake),
+            "brake": over(counts, paired, settings.syncs[name]),
             "changes": changes if whole else changes[:SAMPLES],
             "ambiguous": [one for one in listed if one["kind"] == "ambiguous"],
             "conflicts": [one for one in listed if one["kind"] == "conflict"],

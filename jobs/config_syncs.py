@@ -38,7 +38,9 @@ class SyncSettings(Strict):
     deletions: Deletions = Field(
         "ignore", description="what a record removed on one side means for its partner: ignore, archive, tag or delete"
     )
-    delete_cap: int = Field(10, ge=0, description="partners that one pass may archive, tag or delete")
+    delete_cap: int = Field(
+        10, ge=0, description="partners that one pass may archive, tag or delete; over that it asks"
+    )
     deletion_tag: str = Field("leadhub: deleted", min_length=1, description="the tag, with deletions: tag")
     brake: Brake = Field(default_factory=Brake, description="the mass-change brake")
     flips: int = Field(5, ge=1, description="how often in an hour a value may go to and fro before its pair is stopped")

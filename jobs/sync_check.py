@@ -13,9 +13,11 @@ from jobs.config import Settings
 from jobs.config_errors import Problem
 from jobs.live_check import Checked
 from jobs.opening import opened
+from jobs.sync.departures import op_of, why_not
 from jobs.sync.model import SIDES, Sync
 from jobs.sync.opening import CannotSync, Opened, open_sync
 from leads.clock import Clock
+from leads.merge import Side
 from mappings.live_names import unknown_names, unread_labels
 from mappings.problems import MappingError
 
@@ -53,7 +55,16 @@ async def _check(
     summary = f"the mapping fits, {len(sync.mapping.pairs)} fields" if not problems else "the mapping does not fit"
     if unread:
         summary += f"; fields could not be read and were not checked: {', '.join(unread)}"
+    for side in _unable(sync):
+        summary += f"; {why_not(sync, side)}, and partners there stay and are told"
     return Checked(name, "sync", summary, tuple(dict.fromkeys(problems)))
+
+
+def _unable(sync: Sync) -> list[Side]:
+    """Sides whose CRM cannot do what `deletions` says."""
+    if sync.settings.deletions == "ignore":
+        return []
+    return [side for side in SIDES if sync.goes(side) and op_of(sync, side) is None]
 
 
 def _placed(settings: Settings, problems: Any) -> Iterator[Problem]:

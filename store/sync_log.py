@@ -108,8 +108,11 @@ def settle_write(conn: Connection, write_id: str, state: str, *, record_id: str 
     settle_writes(conn, [Outcome(write_id, state, record_id, error)])
 
 
-def unsettled(conn: Connection, sync: str, limit: int = 500, state: str = "sent") -> Sequence[Row[Any]]:
-    query = select(t_sync_write).where(_W.sync == sync, _W.state == state).order_by(_W.id).limit(limit)
+def unsettled(
+    conn: Connection, sync: str, limit: int = 500, state: str = "sent", after: str = ""
+) -> Sequence[Row[Any]]:
+    where = (_W.sync == sync, _W.state == state, _W.id > after)
+    query = select(t_sync_write).where(*where).order_by(_W.id).limit(limit)
     return conn.execute(query).all()
 
 

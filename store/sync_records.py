@@ -63,8 +63,8 @@ def see(
     for one in page:
         row = known.get(one.record_id)
         if one.gone or one.merged_into:
-            if row is not None and row.state == "alive":
-                hint = f"merged:{one.merged_into}" if one.merged_into else "gone"
+            hint = f"merged:{one.merged_into}" if one.merged_into else "gone"
+            if row is not None and row.state == "alive" and not (row.dirty and row.hint == hint):  # told again: no news
                 changed.append(_dirty(row, hint=hint))
                 arrived.gone += 1
             continue
@@ -132,6 +132,12 @@ def any_known(conn: Connection, sync: str, side: str) -> bool:
 
 def count_dirty(conn: Connection, sync: str) -> int:
     return conn.execute(select(func.count()).where(_R.sync == sync, _R.dirty > 0)).scalar_one()
+
+
+def count_unsure(conn: Connection, sync: str) -> int:
+    """Records with a partner that are to be read anew: they may be gone."""
+    where = (_R.sync == sync, _R.dirty > 0, _R.pair_id != "", _R.content.is_(None))
+    return conn.execute(select(func.count()).where(*where)).scalar_one()
 
 
 def counts(conn: Connection, sync: str) -> dict[str, dict[str, int]]:

@@ -175,12 +175,26 @@ def may_go(sync: Sync, pair: Pair, side: Side, partner: Record) -> bool:
 
 
 def op_of(sync: Sync, side: Side) -> Removal | None:
-    """What is done with partners, None where the CRM cannot."""
+    """What is done with partners, None where the CRM cannot. Where none can delete for good, its bin does."""
+    wanted, offers = sync.settings.deletions, _offers(sync, side)
+    if wanted == "delete" and "delete" not in offers:
+        wanted = "archive"
+    return wanted if wanted != "ignore" and wanted in offers else None
+
+
+def why_not(sync: Sync, side: Side) -> str:
+    """For people: what this CRM cannot do with partners, and which policy would work there."""
+    others = [f"deletions: {one}" for one in _offers(sync, side)]
+    would = f"; {' or '.join(others)} would work" if others else ""
+    end = sync.end(side)
+    return f"{end.title or end.connection} cannot {sync.settings.deletions} by its API{would}"
+
+
+def _offers(sync: Sync, side: Side) -> list[Removal]:
     can = sync.end(side).can
-    offers: Mapping[str, bool] = {
+    offers: Mapping[Removal, bool] = {
         "archive": sync.object in can.archives,
         "delete": sync.object in can.deletes,
         "tag": sync.object in can.tags,
     }
-    wanted = sync.settings.deletions
-    return wanted if wanted != "ignore" and offers[wanted] else None
+    return [one for one, offered in offers.items() if offered]

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Literal
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row
 
 from connectors.errors import ConnectorError
 from jobs.checkpoints import Checkpoint, passed
+from jobs.config_syncs import SyncSettings
 from jobs.sync.looking import list_all, poll, set_clocks
 from jobs.sync.model import Sync
 from jobs.sync.resuming import resume, wait_for_unknown
@@ -18,11 +19,14 @@ from jobs.sync.run import BATCH, Mode, Run, Stopped, both
 from jobs.sync.scratch import SCRATCH, scratch
 from leads.clock import Clock
 from leads.ids import new_id
+from leads.merge import OTHER, Side
 from store import cursors, sync_log, sync_pairs, sync_records
 from store.db import Database
 from store.leases import Held, assert_held
+from store.sync_pairs import Pair
 
-HARM: Final = ("update", "archive", "delete", "tag")
+REMOVALS: Final = ("archive", "delete", "tag")
+HARM: Final = ("update", *REMOVALS)
 TELL_EVERY_S: Final = 1.0
 TELLING: Final = (*HARM, "create", "link", "matched", "ambiguous", "failed", "unknown", "conflicts", "stopped", "found")
 State = Literal["done", "stopped", "braked", "failed"]
@@ -193,20 +197,27 @@ class _Braked(Exception):
 
 async def _brake(run: Run) -> None:
     """Asks a person before a pass that would touch too much; counts exactly, in a copy, what it would do."""
-    brake, name = run.sync.settings.brake, run.sync.name
+    settings, name = run.sync.settings, run.sync.name
     due = await run.db.read(sync_records.count_dirty, name)
-    if due <= min(brake.at_least, brake.records):
-        return
+    if due <= min(settings.brake.at_least, settings.brake.records):
+        if settings.deletions == "ignore" or due <= settings.delete_cap:
+            return
+        if await run.db.read(sync_records.count_unsure, name) <= settings.delete_cap:
+            return
     counts = await forecast(run)
     paired = (await run.db.read(sync_pairs.counts, name)).get("paired", 0)
-    if why := over(counts, paired, brake):
+    if why := over(counts, paired, settings):
         touching = (*HARM, "create")
         run.counts.update({f"would_{op}": count for op, count in counts.items() if op.startswith(touching)})
         raise _Braked(why)
 
 
-def over(counts: Mapping[str, int], paired: int, brake: Any) -> str:
+def over(counts: Mapping[str, int], paired: int, settings: SyncSettings) -> str:
     """Why the brake holds, or ""."""
+    brake = settings.brake
+    removed = sum(counts.get(f"{op}_{side}", 0) for op in REMOVALS for side in ("left", "right"))
+    if removed > settings.delete_cap:
+        return f"would remove {removed} records, more than {settings.delete_cap}"
     harm = sum(counts.get(f"{op}_{side}", 0) for op in HARM for side in ("left", "right"))
     touched = harm + sum(counts.get(f"create_{side}", 0) for side in ("left", "right"))
     if touched > brake.records:
@@ -245,6 +256,7 @@ async def plan(
 
         run.progress = told
         await set_clocks(run)
+        await _leave_shadow(run, db)
         await both(lambda side: poll(run, side))
         if full:
             await both(lambda side: list_all(run, side))
@@ -252,17 +264,28 @@ async def plan(
         return await look(run)
 
 
-async def _leave_shadow(run: Run) -> None:
-    """What a shadow only noted is due now that the sync writes."""
-    name = run.sync.name
-    while rows := await run.db.read(sync_log.unsettled, name, state="shadow"):
+async def _leave_shadow(run: Run, noted: Database | None = None) -> None:
+    """What a shadow only noted is due now that the sync writes. `noted`: where that is kept, if `run` is on a copy."""
+    name, after = run.sync.name, ""
+    while rows := await (noted or run.db).read(sync_log.unsettled, name, state="shadow", after=after):
+        after = rows[-1].id
 
         def work(conn: Connection, rows: Any = rows) -> None:
             assert_held(conn, run.held)
+            pairs = sync_pairs.by_ids(conn, [row.pair_id for row in rows if row.pair_id])
             for row in rows:
-                source = row.before.get("of") if row.op == "create" else None
-                side = row.side if source is None else ("left" if row.side == "right" else "right")
-                sync_records.mark_dirty(conn, name, side, [source or row.record_id])
-                sync_log.settle_write(conn, row.id, "planned")
+                sync_records.mark_dirty(conn, name, *_owed(row, pairs))
+                if noted is None:
+                    sync_log.settle_write(conn, row.id, "planned")
 
         await run.db.write(work)
+
+
+def _owed(row: Row[Any], pairs: Mapping[str, Pair]) -> tuple[Side, list[str]]:
+    """The record that a noted write came from: what was to be copied, or what was found to be gone."""
+    other: Side = OTHER[row.side]
+    if row.op == "create":
+        return other, [row.before["of"]] if "of" in row.before else []
+    if row.op in REMOVALS and row.pair_id in pairs:
+        return other, [pairs[row.pair_id].on(other)]
+    return row.side, [row.record_id]

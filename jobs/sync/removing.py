@@ -1,12 +1,12 @@
 """What the policy does with partners of records that are gone: archive, tag or delete, with a cap."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, Row
 
 from connectors.errors import PermanentError
-from jobs.sync.departures import Departed, Removals, may_go, op_of, part
+from jobs.sync.departures import Departed, Removals, may_go, op_of, part, why_not
 from jobs.sync.looking import read
 from jobs.sync.run import Run
 from jobs.sync.writing import Batch, Job, settle_log, write
@@ -17,17 +17,20 @@ from store.sync_log import Intent, Issue
 from store.sync_pairs import Pair
 from store.sync_records import Settled
 
+PLANNED: Final = "planned"
 Due = tuple[Pair, Side, Row[Any], Departed]
 
 
 async def remove_partners(run: Run, removals: Removals) -> None:
     due = [one for one in removals.due if op_of(run.sync, one[1]) is not None]
+    known = [one for one in due if _noted(run, one)]
+    due = [one for one in due if not _noted(run, one)]
     unable = [one for one in removals.due if op_of(run.sync, one[1]) is None]
     due, changed = await _as_agreed(run, due)
-    room = len(due) if run.yes else max(0, run.sync.settings.delete_cap - run.counts["removed"])
+    room = len(due) if run.yes else max(0, run.sync.settings.delete_cap - len(run.removed))
     due, capped = due[:room], due[room:]
     run.capped |= {pair.id for pair, *_ in capped}
-    run.counts["removed"] += len(due)
+    run.removed |= {pair.id for pair, *_ in due}
     batch = Batch()
     for pair, side, partner, _ in due:
         op = op_of(run.sync, side) or ""
@@ -38,9 +41,10 @@ async def remove_partners(run: Run, removals: Removals) -> None:
     def settle(conn: Connection) -> None:
         assert_held(conn, run.held)
         for one in unable:
-            _leave(conn, run, one, "the CRM cannot do that by its API")
+            _leave(conn, run, one, why_not(run.sync, one[1]))
         for one in changed:
             _leave(conn, run, one, "changed on the other side since they agreed")
+        sync_records.settle(conn, run.sync.name, [_planned(one) for one in known])
         for one, job in zip(due, batch.jobs, strict=True):
             _settle(conn, run, one, job)
 
@@ -63,6 +67,17 @@ async def _as_agreed(run: Run, due: Sequence[Due]) -> tuple[list[Due], list[Due]
     return good, changed
 
 
+def _noted(run: Run, one: Due) -> bool:
+    """Without writing, the record is heard of again and again, as it stays in the index."""
+    pair, _, _, departed = one
+    return run.mode != "write" and (pair.id in run.removed or (run.mode == "shadow" and departed.row.status == PLANNED))
+
+
+def _planned(one: Due) -> Settled:
+    row = one[3].row
+    return Settled(row.side, row.record_id, row.version, status=PLANNED)
+
+
 def _leave(conn: Connection, run: Run, one: Due, why: str) -> None:
     pair, _, partner, departed = one
     part(conn, run.sync, pair, departed.row, partner)
@@ -77,8 +92,7 @@ def _settle(conn: Connection, run: Run, one: Due, job: Job) -> None:
     settle_log(conn, job)
     if job.result is None:
         run.counts[f"{job.intent.op}_{side}"] += 1
-        row = departed.row
-        sync_records.settle(conn, sync.name, [Settled(row.side, row.record_id, row.version, status="planned")])
+        sync_records.settle(conn, sync.name, [_planned(one)])
         return
     gone = isinstance(job.error, PermanentError) and job.error.gone
     if job.done or gone:

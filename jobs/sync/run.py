@@ -51,6 +51,8 @@ class Run:
     progress: Callable[[], Awaitable[None]] | None = None
     capped: set[str] = field(default_factory=set)
     """Pairs whose removals the cap held back."""
+    removed: set[str] = field(default_factory=set)
+    """Pairs of which one end was removed, or would be."""
     batch: int = BATCH
     whole: set[Side] = field(default_factory=set)
     """Sides whose records were all read in this pass: nothing was known of them before."""

@@ -181,19 +181,6 @@ async def test_a_partner_that_somebody_works_with_is_not_deleted(stage: Stage) -
     await stage.quiet(sync)
 
 
-async def test_more_removals_than_the_cap_wait_for_a_person(stage: Stage) -> None:
-    sync = stage.sync(deletions="archive", delete_cap=2)
-    ids = [stage.left.put("contact", first_name=f"N{n}", phones=(f"+7916000000{n}",)) for n in range(5)]
-    await stage.run(sync)
-    for id in ids:
-        stage.left.remove("contact", id)
-    result = await stage.run(sync, full=True, yes=False)
-    assert (result.state, len(stage.right.alive("contact"))) == ("braked", 3)
-    assert result.error == "removals over delete_cap: 3"
-    result = await stage.run(sync, full=True)
-    assert (result.state, len(stage.right.alive("contact"))) == ("done", 0)
-
-
 async def test_a_merge_moves_the_pair_to_the_survivor(stage: Stage) -> None:
     sync = stage.sync(deletions="delete")
     one = stage.left.put("contact", first_name="Анна", phones=(PHONE,))

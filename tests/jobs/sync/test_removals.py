@@ -1,0 +1,101 @@
+"""Records that are gone on one side: what a plan, a shadow, a pass and its cap do about their partners."""
+
+from collections import Counter
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+
+from jobs.sync.model import Sync
+from jobs.sync.passes import plan
+from jobs.sync.run import Run
+from store import sync_log
+from tests.support.sync_stage import Stage
+
+PHONE, OTHER_PHONE = "+79161234567", "+79031112233"
+
+
+@pytest.fixture
+async def stage(database_url: str) -> AsyncIterator[Stage]:
+    made = Stage(database_url)
+    yield made
+    await made.db.close()
+
+
+async def _planned(stage: Stage, sync: Sync) -> tuple[Counter[str], list[str]]:
+    async def look(run: Run) -> tuple[Counter[str], list[str]]:
+        rows = await run.db.read(sync_log.writes_of, run.pass_id)
+        return run.counts, sorted(row.op for row in rows)
+
+    stage.clock.forward(120)
+    found: tuple[Counter[str], list[str]] = await plan(sync, stage.db, stage.clock, look, full=True)
+    return found
+
+
+@pytest.mark.parametrize("sees_deleted", [False, True])
+async def test_a_plan_counts_each_removal_once(stage: Stage, sees_deleted: bool) -> None:
+    stage.left.capabilities = replace(stage.left.capabilities, sees_deleted=sees_deleted)
+    sync = stage.sync(deletions="archive")
+    ids = [stage.left.put("contact", first_name=f"N{n}", phones=(f"+7916000000{n}",)) for n in range(3)]
+    await stage.run(sync)
+    for id in ids:
+        stage.left.remove("contact", id)
+    counts, ops = await _planned(stage, sync)
+    assert (counts["archive_right"], ops) == (3, ["archive"] * 3)
+    assert (await stage.run(sync, full=True)).counts["archive_right"] == 3
+
+
+@pytest.mark.parametrize("sees_deleted", [False, True])
+async def test_what_a_shadow_would_have_removed_is_told_once_planned_and_removed_in_earnest(
+    stage: Stage, sees_deleted: bool
+) -> None:
+    stage.left.capabilities = replace(stage.left.capabilities, sees_deleted=sees_deleted)
+    shadow, real = stage.sync(shadow=True, deletions="archive"), stage.sync(deletions="archive")
+    one = stage.left.put("contact", first_name="Анна", phones=(PHONE,))
+    await stage.run(real)
+    stage.left.remove("contact", one)
+    assert [(await stage.run(shadow, full=True)).counts.get("archive_right") for _ in range(2)] == [1, None]
+    stage.left.put("contact", first_name="Борис", phones=(OTHER_PHONE,))
+    await stage.run(shadow)
+    counts, ops = await _planned(stage, real)
+    assert (counts["archive_right"], counts["create_right"], ops) == (1, 1, ["archive", "create"])
+    await stage.run(real)
+    assert stage.values(stage.right, "contact", "first_name") == ["Борис"]
+    await stage.quiet(real)
+
+
+async def test_more_removals_than_the_cap_wait_for_a_person(stage: Stage) -> None:
+    sync = stage.sync(deletions="archive", delete_cap=2)
+    ids = [stage.left.put("contact", first_name=f"N{n}", phones=(f"+7916000000{n}",)) for n in range(5)]
+    await stage.run(sync)
+    for id in ids:
+        stage.left.remove("contact", id)
+    for _ in range(3):  # a cap that is full again with the next pass, a minute later, would be none
+        result = await stage.run(sync, full=True, yes=False)
+        assert (result.state, len(stage.right.alive("contact"))) == ("braked", 5)
+        assert result.error == "would remove 5 records, more than 2"
+    result = await stage.run(sync, full=True)
+    assert (result.state, len(stage.right.alive("contact"))) == ("done", 0)
+
+
+async def test_a_crm_that_cannot_delete_for_good_puts_it_into_its_bin(stage: Stage) -> None:
+    stage.right.capabilities = replace(stage.right.capabilities, deletes=frozenset())
+    sync = stage.sync(deletions="delete")
+    one = stage.left.put("contact", first_name="Анна", phones=(PHONE,))
+    await stage.run(sync)
+    stage.left.remove("contact", one)
+    result = await stage.run(sync, full=True)
+    assert (result.counts["archive_right"], stage.right.alive("contact")) == (1, {})
+
+
+async def test_a_partner_stays_where_the_crm_cannot_do_what_the_policy_says_and_the_reason_is_told(
+    stage: Stage,
+) -> None:
+    stage.right.capabilities = replace(stage.right.capabilities, archives=frozenset(), deletes=frozenset())
+    sync = stage.sync(deletions="archive")
+    one = stage.left.put("contact", first_name="Анна", phones=(PHONE,))
+    await stage.run(sync)
+    stage.left.remove("contact", one)
+    await stage.run(sync, full=True)
+    (issue,) = await stage.db.read(lambda conn: sync_log.issues(conn, sync.name))
+    assert issue.data["why"] == "right cannot archive by its API; deletions: tag would work"
