@@ -47,6 +47,8 @@ FRESH_RESERVE = 16
 """Fresh leads may be claimed although the backlog fills all other places."""
 TRIALS = 3
 """So many deliveries at a time show, after a probe that worked, whether the connection is well again."""
+AGING_S = 1.0
+"""Between two looks for fresh leads that have become backlog."""
 NOTES_APART_S = 0.25
 """Between two looks for notes of conversations that are due."""
 STOP_WAIT_S = 8.0
@@ -93,6 +95,11 @@ class ConnectionOwner:
     _told: str | None = None
     """The kind of incident that is open; None as long as a process before us may have left one."""
     _stopping: bool = False
+    _look_at: float = float("-inf")
+    """When to look for due deliveries again, on the monotonic clock: at once after each wake-up."""
+    _all_taken: bool = False
+    """Whether the last look took all that was due; else the next one follows when a delivery ends."""
+    _aged_at: float = float("-inf")
     _running: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _noting: asyncio.Task[None] | None = None
     _noted_at: float = float("-inf")
@@ -121,9 +128,11 @@ class ConnectionOwner:
     def try_now(self) -> None:
         """A person pressed retry: a connection that is down is asked at once, not at its next probe."""
         self.breaker.probe_at = 0.0
-        self._wake.set()
+        self.wake()
 
     def wake(self) -> None:
+        """Something became due."""
+        self._look_at = float("-inf")
         self._wake.set()
 
     def stop(self) -> None:
@@ -170,11 +179,13 @@ class ConnectionOwner:
                 if self.clock.monotonic() >= mend_at:
                     mend_at = self.clock.monotonic() + self.pace.mend_s
                     await self._mend(held)
-                wait_s = await self._probe() if self.breaker.open else await self._claim(held)
+                    self._look_at = float("-inf")
+                wait_s = await (self._probe() if self.breaker.open else self._look(held))
                 if self.follow_ups is not None and not self.breaker.open and not self._running:
                     await self.follow_ups.run_due(held)
                 wait_s = min(wait_s, self._note(held))
             except StoreUnavailable:
+                self._look_at = float("-inf")
                 wait_s = STORE_RETRY_S
             await self._pause(wait_s)
         await self._finish_running()
@@ -218,8 +229,20 @@ class ConnectionOwner:
         if count:
             log.error("deliveries had been forgotten", extra={**self._fields("owner.forgot"), "count": count})
 
+    async def _look(self, held: Held) -> float:
+        """Claims when something may be due; returns how long nothing else can happen by itself.
+
+        Most deliveries end without making anything due: who knows that all was taken need not ask again.
+        """
+        if self.clock.monotonic() >= self._look_at:
+            self._look_at = float("inf")
+            wait_s = await self._claim(held)
+            self._look_at = min(self._look_at, self.clock.monotonic() + wait_s)
+        return self._look_at - self.clock.monotonic()
+
     async def _claim(self, held: Held) -> float:
-        """Starts what is due; returns how long nothing else can happen by itself."""
+        """Starts what is due; returns when to look again, in seconds."""
+        self._all_taken = False
         free = MAX_IN_FLIGHT - len(self._running)
         if self.breaker.trying:
             free = TRIALS - len(self._running)
@@ -228,8 +251,11 @@ class ConnectionOwner:
         limit = free if free > 0 else free + FRESH_RESERVE
         if limit <= 0:
             return self.pace.idle_s
-        now = self.clock.now()
-        result = await self.db.write(outbox.claim, held=held, now=now, limit=limit, fresh_only=free <= 0)
+        now, aging = self.clock.now(), self.clock.monotonic() >= self._aged_at + AGING_S
+        if aging:
+            self._aged_at = self.clock.monotonic()
+        result = await self.db.write(outbox.claim, held=held, now=now, limit=limit, fresh_only=free <= 0, aging=aging)
+        self._all_taken = len(result.claimed) < limit and free > 0 and not self.breaker.trying
         if result.claimed:
             await self.checkpoint("claimed")
         for claimed in result.claimed:
@@ -246,7 +272,10 @@ class ConnectionOwner:
         self._running.pop(delivery_id, None)
         if not task.cancelled() and (error := task.exception()) is not None and not isinstance(error, LostLease):
             log.error("delivery failed inside the hub", exc_info=error, extra=self._fields("delivery.bug"))
-        self._wake.set()
+        if self._all_taken:
+            self._wake.set()  # the last one lets follow-ups begin, and any may have opened the breaker
+        else:
+            self.wake()
 
     async def _finish_running(self) -> None:
         tasks = [*self._running.values(), *([self._noting] if self._noting else [])]
@@ -296,6 +325,7 @@ class ConnectionOwner:
         now = self.clock.now()
         if self.breaker.down:
             count = await self.db.write(mending.make_due, self.name, now)
+            self.wake()
         if self.breaker.succeeded():
             log.info("connection recovered", extra={**self._fields("connection.up"), "due": count})
         elif self._told == "":
@@ -360,7 +390,9 @@ class ConnectionOwner:
     async def _settle(self, settlement: Settlement, attempt: AttemptRecord) -> None:
         """Stores the outcome; while the database is away it is kept and tried again: we know it, so we say it."""
         settlement = replace(settlement, attempt=attempt)
-        await stored(partial(self.db.write_in_batch, outbox.settle, settlement), self.clock)
+        more_due = await stored(partial(self.db.write_in_batch, outbox.settle, settlement), self.clock)
+        if more_due:
+            self.wake()
         if settlement.state in ("delivered", "dead"):
             self._sent_times.forget(settlement.delivery_id)
         log.log(

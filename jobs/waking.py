@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Final, NoReturn
+from typing import Final, NoReturn, TypeVar
 
 from leads.clock import Clock
 from store.db import StoreUnavailable
+
+Result = TypeVar("Result")
 
 STORE_RETRY_S: Final = 0.5
 
@@ -29,11 +31,10 @@ async def in_rounds(wake: asyncio.Event, once: Callable[[], Awaitable[float]]) -
             await woken(wake, wait_s)
 
 
-async def stored(write: Callable[[], Awaitable[object]], clock: Clock) -> None:
+async def stored(write: Callable[[], Awaitable[Result]], clock: Clock) -> Result:
     """What is known already is told also when the database is away for a while."""
     while True:
         try:
-            await write()
-            return
+            return await write()
         except StoreUnavailable:
             await clock.sleep(STORE_RETRY_S)

@@ -10,7 +10,7 @@ import asyncio
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
@@ -43,7 +43,10 @@ class Database(Protocol):
     def is_sqlite(self) -> bool: ...
 
     async def write(self, work: Work[Given, Result], /, *args: Given.args, **named: Given.kwargs) -> Result:
-        """Runs `work(conn, ...)` in a transaction; it is durable when this returns."""
+        """Runs `work(conn, ...)` in a transaction; it is durable when this returns.
+
+        It may run more than once, when another that shared its transaction failed: it changes nothing but the database.
+        """
         ...
 
     async def write_behind(self, work: Work[Given, Result], /, *args: Given.args, **named: Given.kwargs) -> Result:
@@ -232,31 +235,56 @@ def run_read(engine: Engine, work: Callable[[Connection], Result]) -> Result:
 
 def run_group(engine: Engine, group: list[_Job]) -> None:
     """One transaction for all; sets `outcome` and `failed` of each job. Never raises."""
+    units = _units(group)
+    if len(group) > 1 and _run_together(engine, units):
+        return
     for _ in range(TRIES):
-        _run_once(engine, group)
+        _run_apart(engine, group, units)
         # Another process or thread stored the same in this moment: tried again it finds what the other stored.
         if not (len(group) == 1 and isinstance(group[0].outcome, IntegrityError)):
             return
 
 
-def _run_once(engine: Engine, group: list[_Job]) -> None:
-    units = _units(group)
+def _run_together(engine: Engine, units: list[list[_Job]]) -> bool:
+    """Without savepoints, which cost as much as a statement each. False when a job failed: then nothing was stored."""
     try:
         with engine.begin() as conn:
             for unit in units:
-                _run_unit(conn, unit, alone=len(units) == 1 and len(unit) == 1)
-            if len(units) == 1 and len(group) == 1 and group[0].failed:
+                try:
+                    _keep_results(unit, _results(conn, unit))
+                except Exception as exc:
+                    if unavailable(exc):
+                        raise
+                    raise _Abandon from exc
+    except _Abandon:
+        return False
+    except Exception as exc:
+        _fail_all((job for unit in units for job in unit), exc)
+    return True
+
+
+def _run_apart(engine: Engine, group: list[_Job], units: list[list[_Job]]) -> None:
+    """Each unit in a savepoint, so that one that fails takes no other along."""
+    try:
+        with engine.begin() as conn:
+            for unit in units:
+                _run_unit(conn, unit, alone=len(group) == 1)
+            if len(group) == 1 and group[0].failed:
                 raise _Abandon
     except _Abandon:
         pass
     except Exception as exc:
-        error = StoreUnavailable(str(getattr(exc, "orig", exc))) if isinstance(exc, DBAPIError) else exc
-        for job in group:
-            job.failed, job.outcome = True, error
+        _fail_all(group, exc)
+
+
+def _fail_all(jobs: Iterable[_Job], exc: Exception) -> None:
+    error = StoreUnavailable(str(getattr(exc, "orig", exc))) if isinstance(exc, DBAPIError) else exc
+    for job in jobs:
+        job.failed, job.outcome = True, error
 
 
 class _Abandon(Exception):
-    """Rolls back the transaction of a single failed job."""
+    """Rolls back the transaction of a failed job."""
 
 
 def _units(group: list[_Job]) -> list[list[_Job]]:
@@ -277,8 +305,7 @@ def _units(group: list[_Job]) -> list[list[_Job]]:
 def _run_unit(conn: Connection, unit: list[_Job], *, alone: bool, tries: int = TRIES) -> None:
     savepoint = None if alone else conn.begin_nested()
     try:
-        work = unit[0].work
-        results = work(conn, [job.item for job in unit]) if unit[0].batched else [work(conn)]
+        results = _results(conn, unit)
     except Exception as exc:
         if unavailable(exc):
             raise
@@ -295,6 +322,16 @@ def _run_unit(conn: Connection, unit: list[_Job], *, alone: bool, tries: int = T
         return
     if savepoint is not None:
         savepoint.commit()
+    _keep_results(unit, results)
+
+
+def _results(conn: Connection, unit: list[_Job]) -> list[Any]:
+    work = unit[0].work
+    results: list[Any] = work(conn, [job.item for job in unit]) if unit[0].batched else [work(conn)]
+    return results
+
+
+def _keep_results(unit: list[_Job], results: list[Any]) -> None:
     for job, result in zip(unit, results, strict=True):
         job.failed, job.outcome = False, result
 

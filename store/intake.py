@@ -283,32 +283,35 @@ def _ready(item: Acceptance) -> tuple[str, ...]:
 
 def _stored_before(conn: Connection, items: Sequence[Acceptance]) -> dict[str, tuple[str, datetime]]:
     keys = list(dict.fromkeys(key for item in items for key in item.dedup_keys))
-    rows = _among(conn, "SELECT dedup_key, id, received_at FROM lead WHERE dedup_key", keys)
+    if conn.dialect.name == "sqlite":
+        rows = conn.exec_driver_sql(_BEFORE_SQLITE, (_json(keys),)).all()
+    else:
+        rows = conn.exec_driver_sql(_BEFORE_POSTGRES, (keys,)).all()
     return {key: (lead_id, tables.from_us(received_at)) for key, lead_id, received_at in rows}
 
 
 def _persons_of(conn: Connection, keys: list[tuple[identity.Key, ...]]) -> dict[identity.Key, str]:
-    by_kind: dict[str, dict[str, None]] = {}
-    for lead_keys in keys:
-        for kind, value in lead_keys:
-            by_kind.setdefault(kind, {})[value] = None
-    found: dict[identity.Key, str] = {}
-    for kind, values in by_kind.items():
-        for value, person_id in _among(
-            conn, "SELECT value, person_id FROM identity WHERE kind = ? AND value", list(values), kind
-        ):
-            found[identity.Key(kind, value)] = person_id
-    return found
+    wanted = list(dict.fromkeys(key for lead_keys in keys for key in lead_keys))
+    if not wanted:
+        return {}
+    if conn.dialect.name == "sqlite":
+        rows = conn.exec_driver_sql(_PERSONS_SQLITE, (_json(wanted),)).all()
+    else:
+        lists = ([kind for kind, _ in wanted], [value for _, value in wanted])
+        rows = conn.exec_driver_sql(_PERSONS_POSTGRES, lists).all()
+    return {identity.Key(kind, value): person_id for kind, value, person_id in rows}
 
 
-def _among(conn: Connection, query: str, values: list[str], *before: str) -> Sequence[Any]:
-    """Rows of `query` with its last column IN `values`: one parameter, so that the statement is always the same."""
-    if not values:
-        return ()
-    if conn.dialect.name == "postgresql":
-        return conn.exec_driver_sql(f"{query} = ANY(?)".replace("?", "%s"), (*before, values)).all()
-    sql = f"{query} IN (SELECT value FROM json_each(?))"  # noqa: S608  # both parts are ours
-    return conn.exec_driver_sql(sql, (*before, _json(values))).all()
+# Lists are one parameter, so that a statement is always the same.
+_BEFORE_SQLITE = "SELECT dedup_key, id, received_at FROM lead WHERE dedup_key IN (SELECT value FROM json_each(?))"
+_BEFORE_POSTGRES = "SELECT dedup_key, id, received_at FROM lead WHERE dedup_key = ANY(%s)"
+_PERSONS_SQLITE = (
+    "SELECT kind, value, person_id FROM identity "
+    "WHERE (kind, value) IN (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?))"
+)
+_PERSONS_POSTGRES = (
+    "SELECT kind, value, person_id FROM identity WHERE (kind, value) IN (SELECT * FROM unnest(%s::text[], %s::text[]))"
+)
 
 
 def _count_duplicates(conn: Connection, results: list[Accepted]) -> None:

@@ -3,9 +3,22 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import cache
+from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, Update, bindparam, case, func, insert, literal_column, select, union_all, update
+from sqlalchemy import (
+    CompoundSelect,
+    Connection,
+    Update,
+    bindparam,
+    case,
+    func,
+    insert,
+    literal_column,
+    select,
+    union_all,
+    update,
+)
 
 from store import ties
 from store.delivery_records import AttemptRecord, Claimed, ClaimResult, Intent, PersonView, Settlement
@@ -24,12 +37,22 @@ _READY = (
     t_delivery.c.connection == bindparam("of_connection"),
     t_delivery.c.state == literal_column("'ready'"),  # a literal, as in the partial index: so both planners see it
 )
-_DUE = (
-    select(t_delivery.c.id)
-    .where(*_READY, t_delivery.c.priority == bindparam("of_priority"), t_delivery.c.due_at <= bindparam("at"))
-    .order_by(t_delivery.c.due_at, t_delivery.c.created_at, t_delivery.c.id)
-    .limit(bindparam("at_most"))
-)
+
+
+def _due(*priorities: int) -> CompoundSelect[Any]:
+    """What is due, in the order of intake within each priority; each is read by its index no further than needed."""
+    each = [
+        select(t_delivery.c.priority, t_delivery.c.id)
+        .where(*_READY, t_delivery.c.priority == literal_column(str(one)), t_delivery.c.due_at <= bindparam("at"))
+        .order_by(t_delivery.c.due_at, t_delivery.c.created_at, t_delivery.c.id)
+        .limit(bindparam("at_most"))
+        .subquery()
+        for one in priorities
+    ]
+    return union_all(*(select(one.c.priority, one.c.id) for one in each))
+
+
+_DUE, _DUE_FRESH = _due(FRESH, BACKLOG, BULK), _due(FRESH)
 _AGED = (
     update(t_delivery)
     .where(*_READY, t_delivery.c.priority == literal_column(str(FRESH)), t_delivery.c.due_at < bindparam("before"))
@@ -54,19 +77,20 @@ _NEXT_OF = {
 _NEXT_DUE = union_all(*_NEXT_OF.values())
 
 
-def claim(conn: Connection, held: Held, now: datetime, *, limit: int, fresh_only: bool = False) -> ClaimResult:
+def claim(
+    conn: Connection, held: Held, now: datetime, *, limit: int, fresh_only: bool = False, aging: bool = True
+) -> ClaimResult:
     """Takes up to `limit` due deliveries: fresh leads first, then backlog, then bulk, each in the order of intake.
 
     With `fresh_only` the others are not looked at, also not for `next_due`: that they are due changes nothing.
-    Raises LostLease.
+    With `aging`, fresh leads that nobody claimed in time become backlog first. Raises LostLease.
     """
     assert_held(conn, held)
-    conn.execute(_AGED, {"of_connection": held.name, "before": now - timedelta(seconds=FRESH_S)})
-    ids: list[str] = []
-    for priority in (FRESH,) if fresh_only else (FRESH, BACKLOG, BULK):
-        if len(ids) < limit:
-            wanted = {"of_connection": held.name, "of_priority": priority, "at": now, "at_most": limit - len(ids)}
-            ids.extend(conn.execute(_DUE, wanted).scalars())
+    if aging:
+        conn.execute(_AGED, {"of_connection": held.name, "before": now - timedelta(seconds=FRESH_S)})
+    wanted = {"of_connection": held.name, "at": now, "at_most": limit}
+    due = sorted(conn.execute(_DUE_FRESH if fresh_only else _DUE, wanted), key=itemgetter(0))
+    ids: list[str] = [delivery_id for _, delivery_id in due[:limit]]
     if ids:
         conn.execute(_TAKE, {"ids": ids, "new_fence": held.fence, "now": now})
     next_due = None
@@ -188,8 +212,7 @@ def _changing(columns: tuple[str, ...], *, uncounted: bool = False, no_longer_fr
 
 
 def _update_claimed(conn: Connection, held: Held, delivery_id: str, values: dict[str, Any], **more: bool) -> str:
-    """Returns the lane that it stands in. Raises LostLease when it is not claimed by us any more. `more` as of
-    `_changing`."""
+    """Returns the lane that it stands in. `more` as of `_changing`. Raises LostLease: it is not claimed by us any more."""
     wanted = {f"new_{name}": value for name, value in values.items()}
     owner = {"of_id": delivery_id, "of_connection": held.name, "of_fence": held.fence}
     row = conn.execute(_changing(tuple(values), **more), {**wanted, **owner}).first()
@@ -198,21 +221,20 @@ def _update_claimed(conn: Connection, held: Held, delivery_id: str, values: dict
     return str(row.lane)
 
 
-def settle(conn: Connection, settlements: Sequence[Settlement]) -> list[None]:
+def settle(conn: Connection, settlements: Sequence[Settlement]) -> list[bool]:
     """Stores outcomes with their attempts, links and follow-ups, and lets the next of each lane go.
 
+    Returns of each whether it made something due, now or later: its own next try, or the next of its lane.
     Raises LostLease: then nothing of that settlement is stored, and whoever owns the
     connection now looks up what was written.
     """
     for held in {settlement.held for settlement in settlements}:
         assert_held(conn, held)
     lock_persons(conn, {settlement.lane for settlement in settlements})
-    for settlement in settlements:
-        _settle(conn, settlement)
-    return [None] * len(settlements)
+    return [_settle(conn, settlement) for settlement in settlements]
 
 
-def _settle(conn: Connection, done: Settlement) -> None:
+def _settle(conn: Connection, done: Settlement) -> bool:
     final = done.state != "ready"
     values: dict[str, Any] = {
         "state": done.state,
@@ -262,9 +284,10 @@ def _settle(conn: Connection, done: Settlement) -> None:
                 data=follow_up.data,
             )
         )
-    if final:
-        free_lane(conn, lane, done.held.name, done.now)
-        refresh_lead_status(conn, done.lead_id, done.now)
+    if not final:
+        return True
+    refresh_lead_status(conn, done.lead_id, done.now)
+    return free_lane(conn, lane, done.held.name, done.now) or lane != done.lane
 
 
 def _attempt_row(done: Settlement, attempt: AttemptRecord) -> dict[str, Any]:
@@ -307,17 +330,18 @@ _OPEN_IN_LANE = (
 )
 
 
-def free_lane(conn: Connection, lane: str, connection: str, now: datetime) -> None:
-    """The oldest that waits in the lane may go, unless one is under way."""
+def free_lane(conn: Connection, lane: str, connection: str, now: datetime) -> bool:
+    """The oldest that waits in the lane may go, unless one is under way. Returns whether one may."""
     rows = conn.execute(_OPEN_IN_LANE, {"of_lane": lane, "of_connection": connection}).all()
     if not rows or any(row.state != "waiting" for row in rows):
-        return
+        return False
     first = rows[0]
     fresh = first.priority == FRESH and (now - first.created_at).total_seconds() <= FRESH_S
     priority = first.priority if fresh or first.priority == BULK else BACKLOG
     conn.execute(
         update(t_delivery).where(t_delivery.c.id == first.id).values(state="ready", due_at=now, priority=priority)
     )
+    return True
 
 
 _NEW_STATUS = (
