@@ -212,7 +212,7 @@ def _changing(columns: tuple[str, ...], *, uncounted: bool = False, no_longer_fr
 
 
 def _update_claimed(conn: Connection, held: Held, delivery_id: str, values: dict[str, Any], **more: bool) -> str:
-    """Returns the lane that it stands in. `more` as of `_changing`. Raises LostLease: it is not claimed by us any more."""
+    """Returns the lane that it stands in. `more` as of `_changing`. Raises LostLease: it is not ours any more."""
     wanted = {f"new_{name}": value for name, value in values.items()}
     owner = {"of_id": delivery_id, "of_connection": held.name, "of_fence": held.fence}
     row = conn.execute(_changing(tuple(values), **more), {**wanted, **owner}).first()

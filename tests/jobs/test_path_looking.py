@@ -1,7 +1,5 @@
 """When an owner looks for due deliveries: never needlessly, and never late."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from store import outbox
@@ -12,7 +10,7 @@ AT_ONCE_S = 5.0
 
 
 @pytest.fixture
-def looks(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+def looks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Of each look: how many deliveries it took."""
     taken: list[int] = []
     real = outbox.claim
@@ -23,7 +21,7 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
         return result
 
     monkeypatch.setattr(outbox, "claim", claim)
-    yield taken
+    return taken
 
 
 def test_a_lead_is_looked_for_once(looks: list[int]) -> None:
