@@ -1,4 +1,4 @@
-"""What a CRM may offer for what comes after a call was written: its recording, tags for its deal."""
+"""What a CRM may offer for what comes after a call: its recording, tags for its deal, the end of its task."""
 
 from typing import Protocol, runtime_checkable
 
@@ -21,4 +21,16 @@ class TakesTags(Protocol):
 
     async def tag_deal(self, deal_id: str, tags: tuple[str, ...]) -> None:
         """Adds them to those that the deal has. Safe to repeat."""
+        ...
+
+
+@runtime_checkable
+class CompletesTasks(Protocol):
+    """A `connectors.base.Target` whose tasks can be marked as done."""
+
+    async def complete_task(self, task_id: str, text: str) -> None:
+        """Of a task that `create` made; `text` says how, where the vendor has a place for it. Safe to repeat.
+
+        One that is done already keeps what people wrote. PermanentError with `gone` when it was deleted.
+        """
         ...

@@ -116,7 +116,17 @@ def build_hub(
             checkpoint=checkpoint,
             hub_id=hub_id,
             pace=pace,
-            follow_ups=ConnectionFollowUps(name, target, db, clock, capabilities, planning.plan, metadata),
+            follow_ups=ConnectionFollowUps(
+                name,
+                target,
+                db,
+                clock,
+                capabilities,
+                planning.plan,
+                metadata,
+                settings.hub.locale,
+                settings.hub.zone,
+            ),
             notes=NoteWriter(
                 name, target, db, clock, capabilities, policy, checkpoint, metadata, lambda: intake.renewal, wake
             ),

@@ -110,7 +110,7 @@ class EventIntake:
         accepted = self._take_leads(conn, source, received_at, raw, [lead for _, lead in leads])
         for (call, _), result in zip(leads, accepted, strict=True):
             events.became_lead(conn, call.id, result.lead_id)
-        missed_calls.refresh(conn, calls, self._clock.now())
+        called_back = missed_calls.refresh(conn, calls, self._clock.now())
         dialled.tie(conn, calls)
         fresh_calls = [call.id for call, _ in leads]
         recorded = self._recorded.take(conn, calls, fresh_calls, received_at) if self._recorded else []
@@ -124,7 +124,7 @@ class EventIntake:
         asked = [one for one in fresh if one.kind == "errand" and one.data["kind"] not in errands.LOCAL]
         workers = errands.owe(conn, asked)
         of_leads = (name for result in accepted for name in result.connections)
-        due = dict.fromkeys([*of_leads, *noted, *workers, *recorded])
+        due = dict.fromkeys([*of_leads, *noted, *workers, *recorded, *called_back])
         return Taken(
             due=tuple(due),
             leads=tuple(result.lead_id for result in accepted if not result.duplicate),
@@ -148,7 +148,7 @@ class EventIntake:
                 (result,) = self._take_leads(conn, call.source, self._clock.now(), NO_REQUEST, [lead])
                 events.became_lead(conn, call.id, result.lead_id)
                 woken |= dict.fromkeys(result.connections)
-        missed_calls.refresh(conn, calls, self._clock.now())
+        woken |= dict.fromkeys(missed_calls.refresh(conn, calls, self._clock.now()))
         return tuple(woken)
 
     def match_waiting(self, conn: Connection) -> tuple[bool, tuple[str, ...]]:

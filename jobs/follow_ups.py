@@ -1,21 +1,24 @@
-"""What is owed after a delivery was settled: looking for doubles, writing what the CRM had refused."""
+"""What is owed after a delivery was settled: looking for doubles, writing what the CRM had refused, closing tasks."""
 
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from functools import partial
 from typing import Any
 
 from connectors.base import Capabilities, Target
-from connectors.errors import AuthError, ConnectorError
+from connectors.errors import AuthError, ConnectorError, PermanentError
 from connectors.limits import BULK, PRIORITY
+from connectors.recorded import CompletesTasks
 from jobs.checkpoints import passed
 from jobs.completing import Completing
 from jobs.deliver import LookLater, Run
 from jobs.drafts import Planner
 from jobs.metadata import MetadataCache
 from jobs.progress import Progress, SentTimes
+from leads.call_text import call_line
+from leads.calls import Call
 from leads.clock import Clock
 from store import follow_ups, outbox
 from store.db import Database
@@ -46,6 +49,8 @@ class ConnectionFollowUps:
     capabilities: Capabilities
     planner: Callable[[Held, Claimed], Planner]
     metadata: MetadataCache
+    locale: str = "en"
+    zone: tzinfo = UTC
     _read_at: float = float("-inf")
     _sent_times: SentTimes = field(init=False)
 
@@ -61,7 +66,7 @@ class ConnectionFollowUps:
             await self.metadata.read_anew()
         for one in due:
             try:
-                finished = await (self._complete(held, one) if one.kind == "complete" else self._recheck(held, one))
+                finished = await self._done(held, one)
             except AuthError:
                 return None
             except ConnectorError as error:
@@ -70,12 +75,21 @@ class ConnectionFollowUps:
             await self._store(held, one, finished=finished)
         return None
 
+    async def _done(self, held: Held, one: FollowUp) -> bool:
+        match one.kind:
+            case "complete":
+                return await self._complete(held, one)
+            case follow_ups.CALLED_BACK:
+                return await self._close_task(one)
+            case _:
+                return await self._recheck(held, one)
+
     async def _store(self, held: Held, one: FollowUp, *, finished: bool) -> None:
         if finished or (one.tries >= GIVE_UP_TRIES and one.kind != "doubled"):
             await self.db.write(follow_ups.finish_follow_up, held, one.id)
             return
         wait_s = POSTPONE_S
-        if any(entry["field"] in ("note", "task") for entry in one.incomplete):
+        if one.kind == follow_ups.CALLED_BACK or any(entry["field"] in ("note", "task") for entry in one.incomplete):
             wait_s = min(wait_s, FIRST_POSTPONE_S * 2 ** min(one.tries, 10))
         due_at = self.clock.now() + timedelta(seconds=wait_s)
         await self.db.write(follow_ups.postpone_follow_up, held, one.id, due_at)
@@ -90,6 +104,30 @@ class ConnectionFollowUps:
             log.warning("doubled record found", extra={**_fields(one), "records": ids})
             await self.db.write(follow_ups.mark_doubled, held, one.id, ids)
         return False
+
+    async def _close_task(self, one: FollowUp) -> bool:
+        """The task to call back, once somebody talked to the client; one that people closed or deleted is let be."""
+        if one.state == "discarded" or not isinstance(self.target, CompletesTasks):
+            return True
+        if one.state != "delivered":
+            return False
+        if not one.task_id:
+            return not any(entry["field"] == "task" for entry in one.incomplete)
+        try:
+            await self.target.complete_task(one.task_id, self._talked(Call.from_json(one.data["call"])))
+        except (PermanentError, AuthError) as error:
+            if isinstance(error, AuthError) and error.status != 403:
+                raise
+            log.info("a task was not closed", extra={**_fields(one), "error": str(error)})
+        return True
+
+    def _talked(self, call: Call) -> str:
+        """`24.11.2026 14:20 Исходящий звонок: разговор 1:05`."""
+        at = call.started_at or call.ended_at
+        form = "%d.%m.%Y %H:%M" if self.locale == "ru" else "%d %b %Y %H:%M"
+        return " ".join(
+            filter(None, (f"{at.astimezone(self.zone):{form}}" if at else "", call_line(call, self.locale)))
+        )
 
     async def _complete(self, held: Held, one: FollowUp) -> bool:
         """Writes what the record could not take, by the account and the mapping as they are now."""

@@ -18,11 +18,15 @@ class PastCall:
 
 @dataclass(frozen=True, slots=True)
 class Missed:
-    """`closed` is the first later call in which we talked to the client, or tried to; None while there was none."""
+    """`closed` is the first later call in which we talked to the client, or tried to; None while there was none.
+
+    `talked` is the first in which both talked: what was to be done is done.
+    """
 
     id: str
     at: datetime
     closed: PastCall | None = None
+    talked: PastCall | None = None
 
 
 def is_missed(call: Call) -> bool:
@@ -41,9 +45,11 @@ def missed_of(calls: Iterable[PastCall]) -> tuple[Missed, ...]:
     in_order = sorted(calls, key=lambda one: (one.at, one.id))
     found: list[Missed] = []
     closed: PastCall | None = None
+    talked: PastCall | None = None
     for one in reversed(in_order):
         if is_missed(one.call):
-            found.append(Missed(one.id, one.at, closed))
+            found.append(Missed(one.id, one.at, closed, talked))
         elif reaches(one.call):
             closed = one
+            talked = one if one.call.answered else talked
     return tuple(reversed(found))

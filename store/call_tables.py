@@ -18,6 +18,8 @@ class MissedCall(Row, table=True):
     closed_at: datetime | None = instant(nullable=True)
     closed_by: str = text_column()
     """The call by which."""
+    talked_by: str = text_column()
+    """The first later call in which somebody talked to him."""
 
     __table_args__ = (
         Index(

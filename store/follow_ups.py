@@ -1,14 +1,19 @@
-"""What is owed after a delivery was settled: looking for doubles, completing a record."""
+"""What is owed after a delivery was settled: looking for doubles, completing a record, closing the task of a call."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
+from leads.calls import Call
 from store.leases import Held, assert_held
-from store.tables import t_delivery, t_follow_up, t_lead
+from store.outbox import tell_due
+from store.tables import t_call, t_delivery, t_follow_up, t_lead
+
+CALLED_BACK = "called_back"
+_CLOSING = "called-back:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +30,9 @@ class FollowUp:
     incomplete: list[dict[str, Any]]
     contact_id: str = ""
     settled_at: datetime | None = None
+    state: str = "delivered"
+    """Of the delivery."""
+    task_id: str = ""
 
 
 # Asked several times a second, and mostly for nothing: built once.
@@ -36,6 +44,8 @@ _DUE = (
         t_delivery.c.incomplete,
         t_delivery.c.contact_id,
         t_delivery.c.settled_at,
+        t_delivery.c.state,
+        t_delivery.c.progress,
         t_lead.c.received_at,
     )
     .join(t_delivery, t_delivery.c.id == t_follow_up.c.delivery_id)
@@ -61,9 +71,29 @@ def due_follow_ups(conn: Connection, connection: str, now: datetime, *, limit: i
             row.incomplete,
             row.contact_id,
             row.settled_at,
+            row.state,
+            row.progress.get("task", {}).get("id", ""),
         )
         for row in conn.execute(_DUE, {"at_connection": connection, "now": now, "at_most": limit})
     ]
+
+
+def owe_closing(conn: Connection, call_id: str, talked: Call, now: datetime) -> list[str]:
+    """The client of this missed call was talked to: its tasks are done. Returns the connections that owe it."""
+    query = (
+        select(t_delivery.c.id, t_delivery.c.connection)
+        .join(t_call, t_call.c.lead_id == t_delivery.c.lead_id)
+        .where(t_call.c.id == call_id, t_delivery.c.state != "discarded")
+        .where(~select(t_follow_up.c.id).where(t_follow_up.c.id == _CLOSING + t_delivery.c.id).exists())
+    )
+    rows = conn.execute(query).all()
+    data = {"call": replace(talked, client="", recording_url="").to_json()}
+    for row in rows:
+        values = {"id": f"{_CLOSING}{row.id}", "connection": row.connection, "kind": CALLED_BACK, "due_at": now}
+        conn.execute(insert(t_follow_up).values(**values, delivery_id=row.id, tries=0, data=data))
+    names = sorted({row.connection for row in rows})
+    tell_due(conn, names)
+    return names
 
 
 def finish_follow_up(conn: Connection, held: Held, follow_up_id: str) -> None:

@@ -11,6 +11,7 @@ from leads.callbacks import PastCall, is_missed, missed_of, reaches
 from leads.calls import Call
 from store.call_tables import t_missed_call
 from store.events import KnownCall
+from store.follow_ups import owe_closing
 from store.tables import t_call, t_lead
 
 LOOKED_BACK = timedelta(days=14)
@@ -39,36 +40,47 @@ _MISSED = select(t_missed_call).where(t_missed_call.c.client == bindparam("of_cl
 _NEW = insert(t_missed_call)
 
 
-def refresh(conn: Connection, calls: Iterable[KnownCall], now: datetime) -> None:
-    """After these calls changed: their clients' missed calls are open or closed as all their calls tell."""
-    for client in dict.fromkeys(one.call.client for one in calls if _matters(one.call)):
-        refresh_client(conn, client, now)
+def refresh(conn: Connection, calls: Iterable[KnownCall], now: datetime) -> list[str]:
+    """After these calls changed: their clients' missed calls are open or closed as all their calls tell.
+
+    Returns the connections where something became due.
+    """
+    clients = dict.fromkeys(one.call.client for one in calls if _matters(one.call))
+    return [name for client in clients for name in refresh_client(conn, client, now)]
 
 
 def _matters(call: Call) -> bool:
     return call.client.startswith("+") and (is_missed(call) or reaches(call))
 
 
-def refresh_client(conn: Connection, client: str, now: datetime) -> None:
-    past = []
+def refresh_client(conn: Connection, client: str, now: datetime) -> list[str]:
+    """As `refresh`."""
+    past: dict[str, PastCall] = {}
     for row in conn.execute(_PAST, {"of_client": client, "since": now - LOOKED_BACK}):
         call = Call.from_json(row.data)
-        past.append(PastCall(row.id, call.started_at or row.received_at, call))
+        past[row.id] = PastCall(row.id, call.started_at or row.received_at, call)
     wanted = {
-        one.id: (one.at, one.closed.at if one.closed else None, one.closed.id if one.closed else "")
-        for one in missed_of(past)
+        one.id: (one.at, one.closed.at if one.closed else None, _id(one.closed), _id(one.talked))
+        for one in missed_of(past.values())
     }
     stored = conn.execute(_MISSED, {"of_client": client})
-    known = {row.id: (row.missed_at, row.closed_at, row.closed_by) for row in stored}
+    known = {row.id: (row.missed_at, row.closed_at, row.closed_by, row.talked_by) for row in stored}
+    due: list[str] = []
     for call_id, values in wanted.items():
-        changed = dict(zip(("missed_at", "closed_at", "closed_by"), values, strict=True))
+        changed = dict(zip(("missed_at", "closed_at", "closed_by", "talked_by"), values, strict=True))
         if call_id not in known:
             conn.execute(_NEW, {"id": call_id, "client": client, **changed})
         elif known[call_id] != values:
             conn.execute(update(t_missed_call).where(t_missed_call.c.id == call_id).values(changed))
-    looked_at = {one.id for one in past}
-    for call_id in known.keys() & looked_at - wanted.keys():  # it was answered after all
+        if (talked_by := values[-1]) and not (call_id in known and known[call_id][-1]):
+            due += owe_closing(conn, call_id, past[talked_by].call, now)
+    for call_id in known.keys() & past.keys() - wanted.keys():  # it was answered after all
         conn.execute(delete(t_missed_call).where(t_missed_call.c.id == call_id))
+    return due
+
+
+def _id(call: PastCall | None) -> str:
+    return call.id if call else ""
 
 
 def open_missed(conn: Connection, now: datetime) -> list[OpenMissed]:

@@ -270,7 +270,8 @@ class FollowUp(Row, table=True):
     """Something owed after a delivery was settled.
 
     kind: `recheck` (look for doubles after a repeated write), `doubled` (some were found: `data` has the `records`;
-    looked at until one is left), `complete` (write the fields that were refused).
+    looked at until one is left), `complete` (write the fields that were refused), `called_back` (the task of a missed
+    call is done: `data` has the `call` in which; owed as soon as that is known, also before the delivery is settled).
     """
 
     __tablename__ = "follow_up"

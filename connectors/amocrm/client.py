@@ -254,6 +254,14 @@ class AmocrmClient:
         added = Body({"tags_to_add": [{"name": tag} for tag in tags]})
         await self._patch("tag deal", f"/api/v4/leads/{number(deal_id, 'deal_id')}", "leads", added)
 
+    async def complete_task(self, task_id: str, text: str) -> None:
+        path = f"/api/v4/tasks/{number(task_id, 'task_id')}"
+        row = await self._api.get_one("read task", path)
+        if row is None:
+            raise PermanentError("the task is gone", "complete task", 404, gone=True)
+        if not row.get("is_completed"):
+            await self._api.patch("complete task", path, {"is_completed": True, "result": {"text": text}})
+
     async def reopen_deal(self, deal_id: str, pipeline: str, stage: str) -> None:
         """Into `stage`, or where none is given, the first one of the pipeline that the deal is in."""
         if not stage:

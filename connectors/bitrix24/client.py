@@ -200,6 +200,11 @@ class Bitrix24Client:
     async def attach_recording(self, key: str, record_id: str, url: str) -> bool:
         return await self._calls.attach(key, url)
 
+    async def complete_task(self, task_id: str, text: str) -> None:
+        """A done activity has no place for how: the call itself stands beside it."""
+        done = {"id": number(task_id), "fields": {"COMPLETED": "Y"}}
+        await self.portal.call("crm.activity.update", done, writes=True)
+
     async def enrich_contact(self, contact_id: str, draft: ContactDraft) -> None:
         await self._contacts.enrich(contact_id, draft, self._describer.labels)
 

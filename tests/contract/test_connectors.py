@@ -29,6 +29,7 @@ from connectors.errors import (
     RetryableError,
     UnknownOutcomeError,
 )
+from connectors.recorded import CompletesTasks
 from connectors.registry import CONNECTORS
 from tests.contract.vendors import VENDORS, Connected, connected, opened
 
@@ -401,3 +402,23 @@ async def test_a_person_can_be_sent_to_the_record(crm: Connected, kind: Kind) ->
     url = crm.target.record_url(kind, "4711")
     assert url.startswith(("http://", "https://"))
     assert "4711" in url
+
+
+# --- what comes after a call -------------------------------------------------------------------------------------------
+
+
+async def test_a_task_is_marked_as_done_and_what_people_did_meanwhile_is_let_be(crm: Connected) -> None:
+    if not isinstance(crm.target, CompletesTasks):
+        pytest.skip(f"{crm.connector.name} does not claim to mark tasks as done")
+    draft, _, _ = await draft_of(crm, "task")
+    task_id = await crm.target.create(draft)
+    rows = getattr(crm.box, crm.vendor.rows["task"])
+    for _ in range(2):
+        await crm.target.complete_task(task_id, "Исходящий звонок: разговор 1:05")
+        told = ("'is_completed': True", "'COMPLETED': 'Y'", "'hs_task_status': 'COMPLETED'")
+        assert any(done in str(rows[task_id]) for done in told)
+    before = str(rows[task_id])
+    with pytest.raises(PermanentError) as caught:
+        await crm.target.complete_task("999999", "")
+    assert caught.value.gone
+    assert str(rows[task_id]) == before

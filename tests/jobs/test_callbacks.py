@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from store.call_tables import t_missed_call
-from store.tables import t_call
+from store.tables import t_call, t_follow_up
 from tests.jobs.test_path_events import ALL
 from tests.support.hub_on_virtual_time import CONNECTIONS, DAY, UNHURRIED, VirtualHub, config, hub, virtual
 
@@ -159,3 +159,84 @@ async def test_after_two_weeks_it_is_let_go() -> None:
         await h.wait(700.0)
         assert h.open_incidents() == set()
         assert "звонка так и не было" in h.told()[0]
+
+
+# --- the task in the CRM ---------------------------------------------------------------------------------------------
+
+THREE = "  - {from: ['*'], to: [amo, b24, hs]}"
+
+
+def done_tasks(h: VirtualHub) -> dict[str, list[bool]]:
+    """Connection -> of each task to call back whether it is done."""
+    return {
+        "amo": [bool(one["is_completed"]) for one in h.amocrm.tasks.values()],
+        "b24": [one["COMPLETED"] == "Y" for one in h.bitrix24.activities.values() if "Перезвонить" in str(one)],
+        "hs": [one["properties"]["hs_task_status"] == "COMPLETED" for one in h.hubspot.tasks.values()],
+    }
+
+
+def each(*done: bool) -> dict[str, list[bool]]:
+    return {name: list(done) for name in ("amo", "b24", "hs")}
+
+
+@virtual
+async def test_the_task_is_done_once_somebody_has_talked_to_the_client() -> None:
+    async with hub(config(THREE, sources=sources()), pace=UNHURRIED) as h:
+        await call(h, "m1")
+        await h.quiet()
+        assert done_tasks(h) == each(False)
+        await h.wait(300.0)
+        await call(h, "o1", "out")  # nobody took it: still to be done
+        await h.wait(300.0)
+        assert done_tasks(h) == each(False)
+        await call(h, "o2", "out", billsec="65")
+        await h.until(lambda: done_tasks(h) == each(True), 120.0)
+        (task,) = h.amocrm.tasks.values()
+        assert task["result"]["text"].endswith("Исходящий звонок: разговор 1:05, 101")
+        await call(h, "m2")
+        await h.quiet()
+        assert done_tasks(h) == each(True, False)
+        await call(h, "a1", billsec="5")  # he gets through himself
+        await h.until(lambda: done_tasks(h) == each(True, True), 120.0)
+
+
+@virtual
+async def test_a_task_that_people_closed_or_deleted_is_let_be() -> None:
+    async with hub(config(THREE, sources=sources()), pace=UNHURRIED) as h:
+        await call(h, "m1")
+        await h.quiet()
+        (task,) = h.amocrm.tasks.values()
+        task |= {"is_completed": True, "result": {"text": "поговорили"}}
+        h.bitrix24.activities.clear()
+        h.hubspot.tasks.clear()
+        await h.wait(300.0)
+        await call(h, "o1", "out", billsec="65")
+        await h.until(lambda: not h.rows(t_follow_up), 120.0)
+        assert task["result"] == {"text": "поговорили"}
+        assert h.open_incidents() == set()
+
+
+@virtual
+async def test_the_task_of_a_lead_that_waits_for_its_crm_is_done_when_it_is_there() -> None:
+    async with hub(config(THREE, sources=sources()), pace=UNHURRIED) as h:
+        for vendor in ("amocrm", "bitrix24", "hubspot"):
+            h.fault(vendor, "503")
+        await call(h, "m1")
+        await h.wait(300.0)
+        await call(h, "o1", "out", billsec="65")
+        await h.wait(60.0)
+        assert done_tasks(h) == each()
+        h.calm()
+        await h.until(lambda: done_tasks(h) == each(True), 3600.0)
+
+
+@virtual
+async def test_a_lost_answer_and_a_crash_change_nothing() -> None:
+    async with hub(config(THREE, sources=sources()), pace=UNHURRIED) as h:
+        await call(h, "m1")
+        await h.wait(300.0)
+        h.fault("amocrm", "reset_after", match="PATCH /api/v4/tasks", times=1)
+        await call(h, "o1", "out", billsec="65")
+        await h.wait(5.0)
+        await h.restart()
+        await h.until(lambda: done_tasks(h) == each(True) and not h.rows(t_follow_up), 3600.0)

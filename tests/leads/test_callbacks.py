@@ -52,6 +52,17 @@ def test_a_call_to_the_client_or_one_that_he_got_through_closes_what_was_missed_
     assert closed_by(MISSED, replace(RINGING, direction="out")) == ["c1"]
 
 
+def test_what_was_to_be_done_is_done_by_the_first_later_call_in_which_both_talked() -> None:
+    def talked(*calls: Call) -> list[str]:
+        found = missed_of(past(number, number, call) for number, call in enumerate(calls))
+        return [one.talked.id if one.talked else "" for one in found]
+
+    reached = replace(OUTGOING, disposition="answered")
+    assert talked(MISSED, OUTGOING) == [""]
+    assert talked(MISSED, OUTGOING, reached, ANSWERED) == ["c2"]
+    assert talked(MISSED, ANSWERED, MISSED, replace(RINGING, state="talking")) == ["c1", ""]
+
+
 def test_who_hides_his_number_cannot_be_called_back() -> None:
     assert not is_missed(replace(MISSED, client=""))
     assert not is_missed(replace(MISSED, client="anonymous"))
