@@ -112,7 +112,10 @@ def _show(settings: "Settings", plan: Mapping[str, Any]) -> None:
     sides = {"left": sync.left, "right": sync.right}
     total = words.count(plan["writes"], ("write", "writes"), ("запись", "записи", "записей"))
     head = Text(f"{plan['sync']}: ", style="bold")
+    issues = [*plan["ambiguous"], *plan["conflicts"], *plan["problems"]]
     nothing = words("nothing to do, both sides agree", "делать нечего, стороны равны")
+    if issues:
+        nothing = words("nothing to write, some of it waits for a person", "писать нечего, есть что решить человеку")
     out.print(head.append(total if plan["writes"] else nothing, style="not bold"))
     for text in counted(words, plan["counts"], sides):
         out.print(Text(f"  {text}"))
@@ -122,7 +125,7 @@ def _show(settings: "Settings", plan: Mapping[str, Any]) -> None:
         out.print(Text(f"    {_line(words, change, sides)}"))
     if plan["writes"] > len(plan["changes"]):
         say(words("    all of them: --json or --csv", "    все: --json или --csv"))
-    for issue in [*plan["ambiguous"], *plan["conflicts"], *plan["problems"]][:SAMPLES]:
+    for issue in issues[:SAMPLES]:
         out.print(Text(f"  {issue_line(words, issue, sides)}", style="yellow"))
 
 

@@ -1,10 +1,12 @@
 """How syncs stand and what waits for a person."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from cli.frame import print_json
 from cli.words import Words, console
+from leads.clock import SystemClock
 
 if TYPE_CHECKING:
     from jobs.config import Settings
@@ -36,7 +38,6 @@ STATES = {
 def read_status(settings: "Settings", names: Sequence[str]) -> "list[SyncStatus]":
     from cli.opened import with_database
     from jobs.sync.status import status
-    from leads.clock import SystemClock
 
     now = SystemClock().now()
 
@@ -73,7 +74,8 @@ def show_issues(settings: "Settings", names: Sequence[str], *, as_json: bool) ->
 
 
 def issue_line(words: Words, issue: Mapping[str, Any], sides: Mapping[str, str]) -> str:
-    """`conflict: position  sales 17 Анна Орлова: директор · hs 501 Анна Орлова: бухгалтер`."""
+    """`conflict: position  sales 17 Анна: директор (Борис Белов, 14:02) · hs 501 Анна: бухгалтер (14:05)`."""
+    now = SystemClock().now()
     kind = words(*KINDS.get(issue["kind"], (issue["kind"],) * 2))
     what = f"{kind}: {issue['field']}" if issue["field"] else kind
     ends = []
@@ -81,8 +83,10 @@ def issue_line(words: Words, issue: Mapping[str, Any], sides: Mapping[str, str])
         names = issue.get(f"{side}_names", {})
         ids = ", ".join(f"{id} {names.get(id, '')}".strip() for id in issue[f"{side}_ids"]) or "—"
         value = f": {issue[side] or '—'}" if side in issue and issue["kind"] == "conflict" else ""
-        by = f" ({issue[f'{side}_by']})" if issue.get(f"{side}_by") and value else ""
-        ends.append(f"{connection} {ids}{value}{by}")
+        at = issue.get(f"{side}_at")
+        when = words.time(datetime.fromisoformat(at), now) if at else ""
+        by = ", ".join(part for part in (issue.get(f"{side}_by"), when) if part)
+        ends.append(f"{connection} {ids}{value}{f' ({by})' if by and value else ''}")
     why = f"  {words.cause(str(issue['why']))}" if issue.get("why") else ""
     return f"{what}  {' · '.join(ends)}{why}"
 

@@ -142,10 +142,13 @@ class DealState:
 
 @dataclass(frozen=True, slots=True)
 class CrmUser:
+    """`login`: another id, by which the CRM names who changed a record; "" where `id` does."""
+
     id: str
     name: str
     email: str = ""
     active: bool = True
+    login: str = ""
 
 
 @dataclass(frozen=True, slots=True)

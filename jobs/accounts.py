@@ -71,4 +71,4 @@ def _stages(metadata: Metadata) -> tuple[AccountStage, ...]:
 
 
 def _users(metadata: Metadata) -> tuple[AccountUser, ...]:
-    return tuple(AccountUser(user.id, user.email, user.name, user.active) for user in metadata.users)
+    return tuple(AccountUser(user.id, user.email, user.name, user.active, user.login) for user in metadata.users)

@@ -48,6 +48,8 @@ class AccountUser:
     email: str
     name: str = ""
     active: bool = True
+    login: str = ""
+    """Another id, by which the CRM names who changed a record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,11 @@ class Account:
     def user(self, ref: str) -> AccountUser | None:
         """By id, and active ones by e-mail or name."""
         return self._users.get(ref) or self._users.get(_folded(ref))
+
+    def who(self, ref: str) -> str:
+        """How the user is called who changed a record; what the CRM says of him where he is not known."""
+        user = self._users.get(ref) or next((one for one in self.users or () if ref and one.login == ref), None)
+        return (user.name or user.email or ref) if user is not None else ref
 
     def labels(self) -> list[str]:
         """The fields as people see them."""

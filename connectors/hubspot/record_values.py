@@ -28,6 +28,7 @@ MODIFIED: Final[Mapping[RecordObject, str]] = {
     "company": "hs_lastmodifieddate",
     "deal": "hs_lastmodifieddate",
 }
+MODIFIED_BY: Final = "hs_updated_by_user_id"
 MERGED: Final = "hs_merged_object_ids"
 PRIMARY: Final[Mapping[tuple[RecordObject, RecordObject], tuple[int, int]]] = {
     ("contact", "company"): (279, 1),
@@ -47,7 +48,7 @@ Infos = Mapping[str, FieldInfo]
 
 def asked_properties(object: RecordObject, wanted: Iterable[str]) -> list[str]:
     """What has to be asked for so that `to_record` can tell the wanted values."""
-    names = [MODIFIED[object], KEY_PROPERTY[_kind(object)], MERGED]
+    names = [MODIFIED[object], MODIFIED_BY, KEY_PROPERTY[_kind(object)], MERGED]
     for key in wanted:
         names += _properties(object, key)
         if key in _TITLES and object != "deal":  # to know a stand-in when it is seen
@@ -72,6 +73,7 @@ def to_record(record: Any, object: RecordObject, wanted: Iterable[str], infos: I
         object=object,
         values={key: read_value(properties, object, key, infos) for key in wanted},
         modified_at=when(properties.get(MODIFIED[object]) or record.get("updatedAt")),
+        modified_by=properties.get(MODIFIED_BY, ""),
         links=links_in(record, object),
         deleted=bool(record.get("archived")),
         key=properties.get(KEY_PROPERTY[_kind(object)], ""),

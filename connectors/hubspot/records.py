@@ -88,10 +88,11 @@ def has_source(properties: Mapping[str, str]) -> bool:
 
 
 def owner_to_user(owner: dict[str, Any]) -> CrmUser:
-    """`id` is what is assigned, not `userId`."""
+    """`id` is what is assigned, not `userId`, which is who changes records."""
     name = " ".join(str(owner.get(part) or "") for part in ("firstName", "lastName")).strip()
     email = str(owner.get("email") or "")
-    return CrmUser(id=record_id(owner), name=name or email, email=email, active=not owner.get("archived"))
+    login = str(owner.get("userIdIncludingInactive") or owner.get("userId") or "")
+    return CrmUser(record_id(owner), name or email, email, active=not owner.get("archived"), login=login)
 
 
 def to_pipeline(pipeline: dict[str, Any], *, is_default: bool) -> Pipeline:

@@ -197,7 +197,7 @@ def _tell(conn: Connection, run: Run, one: Kept, known: Mapping[str, Sequence[tu
             "right": pack({"v": asked.right})["v"],
             "marks": [mark(form) for form in _forms(run, one, asked.field)],
             **{f"{side}_at": at.isoformat() for side in SIDES if (at := sides[side].edited_at) is not None},
-            **{f"{side}_by": sides[side].edited_by for side in SIDES},
+            **{f"{side}_by": sync.end(side).account.who(sides[side].edited_by) for side in SIDES},
         }
         sync_log.raise_issue(conn, sync.name, run.id(), _issue(one, "conflict", asked.field, **data), now)
         run.counts["conflicts"] += 1

@@ -6,9 +6,11 @@ import pytest
 
 from connectors.base import FieldInfo
 from connectors.errors import PermanentError
+from connectors.hubspot import CONNECTOR
 from connectors.hubspot.record_values import completed, to_properties, to_record
 from connectors.records import Change, LinkChange, NewRecord
 from connectors.sandbox.hubspot_schema import stamp
+from jobs.accounts import account_of
 from leads.identity import Key
 from tests.connectors.hubspot.conftest import Account
 
@@ -90,6 +92,15 @@ async def test_a_repeated_create_meets_the_record_that_has_our_key(account: Acco
     (again,) = await port.create("deal", [NewRecord("sync:d", {"title": "Окна"})])
     assert (again.existed, again.id) == (True, first.id)
     assert len(account.sandbox.deals) == 1
+
+
+async def test_who_changed_a_record_is_told_by_name(account: Account) -> None:
+    client, sandbox = account.client(), account.sandbox
+    id = sandbox.records.create("contacts", {"firstname": "Анна"}, [])["id"]
+    sandbox.contacts[id]["properties"]["hs_updated_by_user_id"] = "61010002"
+    (record,) = (await client.records().read("contact", [id], ["first_name"])).values()
+    known = account_of(CONNECTOR, "hs", await client.metadata(), "contact")
+    assert (known.who(record.modified_by), known.who("7"), known.who("")) == ("Олег Смирнов", "7", "")
 
 
 async def test_a_merge_is_told_by_its_survivor(account: Account) -> None:
