@@ -38,6 +38,11 @@ CODES = frozenset(
         "removed",
         "refused",
         "mandatory",
+        "over_share",
+        "over_records",
+        "over_removals",
+        "cannot_remove",
+        "partner_changed",
     }
 )
 """Codes with words of their own, beside `http_500` to `http_599`. A detail may follow after a colon: `field:NAME`."""
@@ -48,6 +53,14 @@ _ACCESS = {401: "token", 402: "unpaid", 403: "rights"}
 _FLOOD = "blocked as a flood"
 _NO_ACCESS = re.compile(r"\bno (\w+) in the settings of source\b|\b(\w+) is not set\b")
 _STATUS = re.compile(r"\bHTTP (\d{3})\b")
+_OF_SYNCS = (
+    (re.compile(r"would change (\d+) of (\d+) paired records, more than ([\d.]+ %)"), "over_share:{0}/{1} > {2}"),
+    (re.compile(r"would touch (\d+) records, more than (\d+)"), "over_records:{0} > {1}"),
+    (re.compile(r"would remove (\d+) records, more than (\d+)"), "over_removals:{0} > {1}"),
+    (re.compile(r"(.+) cannot (archive|delete|tag) by its API(?:; (.+) would work)?"), "cannot_remove:{0}: {1}"),
+    (re.compile(r"changed on the other side since they agreed"), "partner_changed"),
+)
+"""What syncs say of themselves, to the letter."""
 _HTTP_CODE = re.compile(r"http_5\d\d")
 
 
@@ -84,6 +97,9 @@ def code_of(cause: str) -> str:
         return "flood"
     if lacks := _NO_ACCESS.search(cause):
         return f"no_access:{lacks.group(1) or lacks.group(2)}"
+    for pattern, code in _OF_SYNCS:
+        if found := pattern.fullmatch(cause):
+            return code.format(*found.groups())
     status = _STATUS.search(cause)
     if status and status.group(1)[0] == "5":
         return f"http_{status.group(1)}"

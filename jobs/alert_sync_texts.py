@@ -4,17 +4,18 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from jobs.alert_causes import code_of
-from jobs.alert_parts import Lines, age_of, as_code, cause_line, from_iso, name_of, where_to
-from jobs.alert_words import Style
+from jobs.alert_parts import Lines, age_of, as_code, cause_line, cause_text, from_iso, name_of, where_to
+from jobs.alert_words import Raw, Style
 from leads.incidents import Incident
 from leads.redact import redact
 
 
 def _sync_braked(incident: Incident, style: Style, now: datetime) -> Lines:
     name = incident.connection
+    why = cause_text(incident.cause, style) if code_of(incident.cause) else style.say("sync_braked_more")
     return [
         style.say("sync_braked", name=name_of(incident), n=max(1, incident.count)),
-        style.say("sync_braked_why", time=style.time(incident.opened_at, now)),
+        style.say("sync_braked_why", time=style.time(incident.opened_at, now), why=Raw(why)),
         style.say(
             "sync_braked_todo",
             plan=as_code(f"leadhub sync plan {name}"),

@@ -14,9 +14,9 @@ class SyncReporter:
 
     async def ended(self, sync: str, state: str, error: str, touched: int) -> None:
         """A pass of `sync` ended; `touched`: what it would have done to how many records, had the brake not held."""
-        for kind, is_on, cause in (("sync_braked", state == "braked", ""), ("sync_failed", state == "failed", error)):
-            if is_on:
+        for kind, ended in (("sync_braked", "braked"), ("sync_failed", "failed")):
+            if state == ended:
                 data = {"title": sync, "path": "/syncs"}
-                await self.incidents.observe(Observation(kind, sync, cause, touched, None, data))
+                await self.incidents.observe(Observation(kind, sync, error, touched, None, data))
             elif state in ("done", "braked", "failed"):
                 await self.incidents.resolve(incident_key(kind, sync))

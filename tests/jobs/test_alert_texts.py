@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, date, datetime, timedelta
+from html import unescape
 from string import Formatter
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -534,3 +535,23 @@ def test_messages_that_failed_beside_some_of_which_it_is_not_known() -> None:
         "С 14:02. Причина: Telegram отвечает 503 (их сторона).",
         "Про 1 из них неизвестно, дошло ли: сам второй раз не отправлю.",
     ]
+
+
+@pytest.mark.parametrize(
+    ("said", "ru"),
+    [
+        ("would change 12 of 12 paired records, more than 30 %", "изменил бы слишком много пар: 12/12 > 30 %"),
+        ("would touch 620 records, more than 500", "затронул бы слишком много записей: 620 > 500"),
+        ("would remove 12 records, more than 10", "удалил бы слишком много записей: 12 > 10"),
+        (
+            'amoCRM "sales" cannot archive by its API; deletions: tag would work',
+            'по API этого нельзя (amoCRM "sales": archive)',
+        ),
+        (
+            "changed on the other side since they agreed",
+            "её изменили с тех пор, как стороны были равны",
+        ),
+    ],
+)
+def test_what_a_sync_says_is_told_in_the_readers_language(said: str, ru: str) -> None:
+    assert unescape(cause_text(said, STYLES["ru"])) == ru
