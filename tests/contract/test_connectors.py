@@ -404,7 +404,7 @@ async def test_a_person_can_be_sent_to_the_record(crm: Connected, kind: Kind) ->
     assert "4711" in url
 
 
-# --- what comes after a call -------------------------------------------------------------------------------------------
+# --- what comes after a call ------------------------------------------------------------------------------------
 
 
 async def test_a_task_is_marked_as_done_and_what_people_did_meanwhile_is_let_be(crm: Connected) -> None:
