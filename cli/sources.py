@@ -213,9 +213,17 @@ def _refused(settings: "Settings", name: str, since: datetime | None, limit: int
         if row.rerun_at is not None:
             size = words("let in since", "впущен позже")
         at = words.time(row.at, now, seconds=True)
-        out.print(Text(f"{row.id}  {at}  {row.source}  {row.status} {row.reason}  {row.remote_ip}  {size}"))
+        why = _why(words, row.status, row.reason)
+        out.print(Text(f"{row.id}  {at}  {row.source}  {row.status} {why}  {row.remote_ip}  {size}"))
         if row.look:
             out.print(Text(f"    {row.method} {row.look}", style="dim"))
+
+
+def _why(words: "Words", status: int, reason: str) -> str:
+    """The door's own words, in Russian behind what they mean."""
+    from jobs.source_texts import TEXTS, trouble_of
+
+    return words(reason, f"{TEXTS[trouble_of(status, reason)][1]} ({reason})") if reason else ""
 
 
 # --- leadhub sources rerun -----------------------------------------------------------------------------------------
@@ -246,7 +254,9 @@ def _rerun(settings: "Settings", name: str, since: datetime | None, ids: list[st
     else:
         for one in found:
             told = words(*OUTCOMES[one.outcome])
-            more = " ".join(one.lead_ids) or one.reason
+            more = " ".join(one.lead_ids) or (
+                _why(words, one.status, one.reason) if one.outcome == "refused" else one.reason
+            )
             say(f"{one.id}  {told}{f': {more}' if more else ''}")
         if not found and not missing:
             say(words("Nothing is kept that could be run again.", "Повторять нечего."))

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from connectors.bodies import read_body
 from connectors.callfields import final_id
-from connectors.doors import Inbound, Parsed, Unreadable
+from connectors.doors import Inbound, Parsed, Refused, Unreadable
 from connectors.events import CallState, Direction, Disposition, ParsedCall
 from connectors.mango.settings import MangoSettings
 from connectors.mango.sign import first_fields
@@ -26,7 +26,10 @@ _ZONE_SLACK: Final = timedelta(minutes=30)
 
 def parse(settings: MangoSettings, inbound: Inbound, region: str) -> Parsed:
     """At most one event of a call; tests, SMS, keys and outcomes of commands make nothing. Raises Unreadable."""
-    maker = _MAKERS.get(check_sender(settings, inbound).strip("/").lower())
+    tail = check_sender(settings, inbound).strip("/").lower()
+    if any(f"/{one}" in tail for one in _TAILS):  # what Mango appends to a wrong address would be lost with a 200
+        raise Refused("no such address", 404)
+    maker = _MAKERS.get(tail)
     sent = first_fields(inbound).get(b"json", b"")
     if maker is None or not sent.strip():
         return Parsed()
@@ -134,6 +137,7 @@ def record_added(tree: Tree, region: str, received_at: datetime) -> ParsedCall:
 
 
 _Maker = Callable[[Tree, str, datetime], ParsedCall]
+_TAILS: Final = ("events/", "result/")
 _MAKERS: Final[dict[str, _Maker]] = {
     "events/call": _call,
     "events/summary": summary,

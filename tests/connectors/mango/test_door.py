@@ -266,6 +266,12 @@ def test_the_event_follows_the_token_in_the_address() -> None:
             taken("mango", replace(request, path_tail=tail), settings)
 
 
+def test_an_address_with_something_in_between_is_refused_and_not_lost_with_a_200() -> None:
+    for tail in ("tok-mango-1/events/summary", "in/mango/events/call", "x/result/callback"):
+        with pytest.raises(Refused, match="no such address"):
+            taken("mango", replace(sample("mango/out-3-summary"), path_tail=tail), settings_of("mango", url_token=None))
+
+
 @pytest.mark.parametrize("tail", ["events/dtmf", "events/sms", "events/record/tagged", "result/callback", "brand/new"])
 def test_events_that_tell_nothing_of_a_call_make_nothing(tail: str) -> None:
     assert mango_event(tail, {"entry_id": "E1", "call_id": "C1"}) == Parsed()
