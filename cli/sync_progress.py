@@ -32,6 +32,7 @@ OTHERS = {
     "unknown": ("outcome unknown", "исход неизвестен"),
     "stopped_pairs": ("stopped pairs", "остановлено пар"),
     "changed_since": ("changed since, left", "изменены позже, не тронуты"),
+    "as_before": ("as before already", "уже как было"),
     "made_stay": ("made by the pass, stay", "созданы проходом, остаются"),
 }
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from store.db import Database
 
 SHOWN = 20
+PASSES, PASSES_SHOWN = 100, 5
 KINDS = {
     "ambiguous": ("unclear who is who", "неясно, кто есть кто"),
     "conflict": ("conflict", "спор"),
@@ -35,14 +36,23 @@ STATES = {
 }
 
 
-def read_status(settings: "Settings", names: Sequence[str]) -> "list[SyncStatus]":
+Found = tuple["SyncStatus", Sequence[Mapping[str, Any]]]
+"""How a sync stands, and its last passes as `pass_json` tells them, newest first."""
+
+
+def read_status(settings: "Settings", names: Sequence[str]) -> list[Found]:
     from cli.opened import with_database
-    from jobs.sync.status import status
+    from jobs.sync.status import pass_json, status
+    from store import sync_log
 
     now = SystemClock().now()
 
-    async def work(db: "Database") -> "list[SyncStatus]":
-        return [await db.read(status, name, settings.syncs[name], now) for name in names]
+    async def one(db: "Database", name: str) -> Found:
+        passes = await db.read(sync_log.passes, name, PASSES)
+        return await db.read(status, name, settings.syncs[name], now), [pass_json(row, now) for row in passes]
+
+    async def work(db: "Database") -> list[Found]:
+        return [await one(db, name) for name in names]
 
     return with_database(settings, work, make=True)
 
@@ -51,17 +61,17 @@ def show_status(settings: "Settings", names: Sequence[str], name: str, *, as_jso
     """Whether all is well."""
     found = read_status(settings, names)
     if as_json:
-        listed = [one.to_json() for one in found]
+        listed = [{**one.to_json(), "passes": passes} for one, passes in found]
         print_json(listed[0] if name else listed)
     else:
-        for one in found:
-            _show(settings, one)
-    return all(one.fine for one in found)
+        for one, passes in found:
+            _show(settings, one, passes)
+    return all(one.fine for one, _ in found)
 
 
 def show_issues(settings: "Settings", names: Sequence[str], *, as_json: bool) -> bool:
     """Whether there is any."""
-    found = read_status(settings, names)
+    found = [one for one, _ in read_status(settings, names)]
     if as_json:
         print_json([{"sync": one.name, **issue} for one in found for issue in one.issues])
     else:
@@ -91,8 +101,10 @@ def issue_line(words: Words, issue: Mapping[str, Any], sides: Mapping[str, str])
     return f"{what}  {' · '.join(ends)}{why}"
 
 
-def _show(settings: "Settings", one: "SyncStatus") -> None:
+def _show(settings: "Settings", one: "SyncStatus", passes: Sequence[Mapping[str, Any]]) -> None:
     from rich.text import Text
+
+    from cli.sync_progress import counted
 
     words, out = Words.of(settings), console()
     english, russian, style = STATES[one.state]
@@ -114,6 +126,11 @@ def _show(settings: "Settings", one: "SyncStatus") -> None:
     if one.last_pass:
         error = f"  {words.cause(one.last_pass['error'])}" if one.last_pass["error"] else ""
         out.print(f"  {words('last pass', 'последний проход')} {one.last_pass['pass_id']}{error}")
+    now = SystemClock().now()
+    for done in [done for done in passes if done["written"] and not done["shadow"]][:PASSES_SHOWN]:
+        at = words.time(datetime.fromisoformat(done["started_at"]), now)
+        did = ", ".join(counted(words, done["counts"], sides))
+        out.print(f"  {at}  {words('pass', 'проход')} {done['pass_id']}  {did}")
     for issue in one.issues[:SHOWN]:
         out.print(Text(f"  {issue['id']}  {issue_line(words, issue, sides)}", style="yellow"))
     more = sum(one.counted.values()) - SHOWN

@@ -71,7 +71,7 @@ async def _take_back(run: Run, rows: Sequence[Row[Any]]) -> None:
             intent = Intent(*head, "update", pack(before), pack(values))
             batch.jobs.append(Job(intent, Change(row.record_id, values)))
         else:
-            run.counts["changed_since"] += 1
+            run.counts["as_before" if _as_before(run.sync, row, record.values) else "changed_since"] += 1
     await write(run, batch)
     pairs = await run.db.read(sync_pairs.by_ids, {job.intent.pair_id for job in batch.jobs})
     partners: dict[Side, dict[str, Record]] = {}
@@ -115,6 +115,14 @@ def _restored(sync: Sync, row: Row[Any], now: Mapping[str, Any]) -> dict[str, An
         if keys and fields.comparable(now, row.side) == fields.comparable({**now, **after}, row.side):
             values |= {key: before.get(key) for key in keys}
     return {**values, **{key: before.get(key) for key in after if key not in known and now.get(key) == after[key]}}
+
+
+def _as_before(sync: Sync, row: Row[Any], now: Mapping[str, Any]) -> bool:
+    """Whether it was taken back already, by us or by people."""
+    before, after = unpack(row.before), unpack(row.after)
+    then = {**now, **{key: before.get(key) for key in after}}
+    touched = [fields for fields in sync.mapping.pairs if set(fields.keys(row.side)) & set(after)]
+    return all(fields.comparable(now, row.side) == fields.comparable(then, row.side) for fields in touched)
 
 
 def _names(sync: Sync, side: Side, values: Mapping[str, Any]) -> list[str]:

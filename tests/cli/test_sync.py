@@ -143,8 +143,11 @@ def test_a_pass_is_taken_back_where_nobody_has_changed_it_since(scene: Scene) ->
     assert (status, result["counts"]) == (0, {"restored_right": 1, "changed_since": 1})
     assert scene.right.records["contact", by_name["Анна"]].values["first_name"] == "Анна"
     assert scene.right.records["contact", by_name["Борис"]].values["first_name"] == "Боря"
+    assert scene.json("undo", "--pass", pass_id)[1]["counts"] == {"as_before": 1, "changed_since": 1}
     scene.sync("run", "contacts")
     assert scene.right.records["contact", by_name["Анна"]].values["first_name"] == "Анна", "not done again by itself"
+    assert pass_id in {one["pass_id"] for one in scene.json("status", "contacts")[1]["passes"]}
+    assert f'pass {pass_id}  changed in Memory "hs": 2' in scene.sync("status", "contacts").out
     assert scene.left.records["contact", two].values["first_name"] == "Боря"
     assert scene.sync("undo", "--pass", "none").status == 2
 
