@@ -18,6 +18,12 @@ RUSSIAN = {
     "failed": "не отправлено",
     "unknown": "неизвестно, дошло ли",
 }
+NOTES = {
+    "ready": ("waiting", "ждёт"),
+    "written": ("written", "записана"),
+    "dead": ("not written", "не записана"),
+    "discarded": ("discarded", "снята"),
+}
 Id = Annotated[str, typer.Argument(metavar="ID", show_default=False)]
 
 
@@ -107,6 +113,7 @@ def _show(settings: "Settings", conversation: str, *, as_json: bool) -> None:
     from cli.opened import with_database
     from cli.words import Words
     from jobs.talk_reports import talk_json
+    from leads.conversations import labels_of
 
     async def work(db: "Database") -> dict[str, Any] | None:
         return await db.read(talk_json, conversation)
@@ -118,16 +125,19 @@ def _show(settings: "Settings", conversation: str, *, as_json: bool) -> None:
         print_json(found)
         return
     words, now = Words.of(settings), datetime.now(settings.hub.zone)
+    labels = labels_of(settings.hub.locale)
     for one in found["messages"]:
         who = one["author_name"] or words(one["author"], {"client": "клиент", "us": "мы", "bot": "бот"}[one["author"]])
         arrow = "→ " if one["author"] != "client" else ""
         state = words(one["state"], RUSSIAN[one["state"]]) if one["state"] not in ("received", "sent") else ""
-        media = "".join(f" [{part['kind']}] {part['url'] or part['name']}" for part in one["media"])
-        tail = f"  ({state}: {one['id']})" if state else ""
+        media = "".join(f" [{labels.kinds[part['kind']]}] {part['url'] or part['name']}" for part in one["media"])
+        changed = labels.deleted if one["deleted"] else labels.edited if one["edited"] else ""
+        tail = (f"  ({changed})" if changed else "") + (f"  ({state}: {one['id']})" if state else "")
         say(f"{words.time(datetime.fromisoformat(one['at']), now)}  {arrow}{who}: {one['text']}{media}{tail}")
     for one in found["notes"]:
         record = one["record_id"] or one["error"]
-        say(f"{words('note', 'заметка')} {one['number']}  {one['connection']}  {one['state']}  {record}".rstrip())
+        state = words(*NOTES[one["state"]])
+        say(f"{words('note', 'заметка')} {one['number']}  {one['connection']}  {state}  {record}".rstrip())
 
 
 def _reply(settings: "Settings", conversation: str, text: str) -> None:

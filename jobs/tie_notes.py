@@ -62,5 +62,5 @@ def _head(lead: Lead, russian: bool) -> str:
     channel = channel_name(lead.messengers[0][0]) if lead.messengers else lead.source
     said = ", ".join([*map(pretty_phone, lead.phones), *lead.emails])
     if russian:
-        return f"Оказалось, что это один человек: в {channel} он назвал контакт, который уже был известен ({said})."
+        return f"Оказалось, что это один человек: в {channel} назван контакт, который уже был известен ({said})."
     return f"This turned out to be one person: in {channel} they gave a contact that was known already ({said})."

@@ -32,7 +32,7 @@ def config(tmp_path: Path) -> Path:
             chat = Chat(h)
             await chat.say("Привет")
             await h.quiet()
-            await chat.say("Сколько стоит?")
+            await chat.edit(await chat.say("Сколько?"), "Сколько стоит?")
 
     talk()
     path = tmp_path / "config.yaml"
@@ -60,7 +60,11 @@ def the_id(config: Path) -> str:
 def test_a_conversation_is_listed_and_shown(config: Path) -> None:
     assert "Анна" in leadhub(config, "list").output
     shown = leadhub(config, "show", the_id(config))
-    assert (shown.exit_code, "Анна: Привет" in shown.output, "Сколько стоит?" in shown.output) == (0, True, True)
+    assert (shown.exit_code, "Анна: Привет" in shown.output, "Сколько стоит?  (изменено)" in shown.output) == (
+        0,
+        True,
+        True,
+    )
     assert leadhub(config, "list", "--source", "other", "--json").output.strip() == "[]"
     assert "no conversation" in str(getattr(leadhub(config, "show", "none").exception, "message", ""))
 
@@ -86,4 +90,4 @@ def test_a_note_is_made_at_once_when_a_person_asks(config: Path) -> None:
     assert leadhub(config, "note", the_id(config)).exit_code == 0
     assert [(duty.connection, duty.state) for duty in rows(config, t_note_duty)] == [("amo", "ready")]
     shown = leadhub(config, "show", the_id(config))
-    assert "заметка 1  amo  ready" in shown.output
+    assert "заметка 1  amo  ждёт" in shown.output
