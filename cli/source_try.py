@@ -30,7 +30,7 @@ PROBLEMS = {
     ),
     "refused": ("the hub refuses it: {}", "хаб не принимает: {}"),
 }
-EVENTS = {**COUNTS, "errands": (("thing to be fetched", "things to be fetched"), ("ссылка", "ссылки", "ссылок"))}
+EVENTS = {**COUNTS, "errands": COUNTS["notices"]}
 
 
 def register(app: typer.Typer) -> None:

@@ -31,6 +31,7 @@ COUNTS = {
     "calls": (("call", "calls"), ("звонок", "звонка", "звонков")),
     "messages": (("message", "messages"), ("сообщение", "сообщения", "сообщений")),
     "payments": (("payment", "payments"), ("оплата", "оплаты", "оплат")),
+    "notices": (("notice", "notices"), ("уведомление", "уведомления", "уведомлений")),
 }
 OUTCOMES = {
     "accepted": ("let in", "впущен"),

@@ -13,19 +13,23 @@ from store.tables import t_call, t_event, t_lead
 LATELY = timedelta(days=35)
 """Looked through first: only sources that were silent for longer cost a look at everything."""
 
-KINDS = ("leads", "calls", "messages", "payments")
+KINDS = ("leads", "calls", "messages", "payments", "notices")
 
 
 def counts_since(conn: Connection, since: datetime) -> dict[str, dict[str, int]]:
-    """Source -> kind -> how many came since; calls and payments are counted once, whatever events they had."""
+    """Source -> kind -> how many came since; calls and payments are counted once, whatever events they had.
+
+    A notice only names something: a lead to be read at the vendor, a call that somebody analysed.
+    """
     event = t_event.c
     fresh = (event.id >= first_id(since), event.received_at >= since)
     lead = select(t_lead.c.source, func.count()).where(t_lead.c.received_at >= since, is_real())
     call = select(t_call.c.source, func.count()).where(t_call.c.received_at >= since)
     message = select(event.source, func.count()).where(*fresh, event.kind == "message")
     payment = select(event.source, func.count(event.key.distinct())).where(*fresh, event.kind == "payment")
+    notice = select(event.source, func.count()).where(*fresh, event.kind == "errand")
     found: dict[str, dict[str, int]] = {}
-    for kind, query in zip(KINDS, (lead, call, message, payment), strict=True):
+    for kind, query in zip(KINDS, (lead, call, message, payment, notice), strict=True):
         for source, number in conn.execute(query.group_by(query.selected_columns[0])):
             found.setdefault(source, dict.fromkeys(KINDS, 0))[kind] = number
     return found

@@ -29,6 +29,7 @@ class Today(shapes.Shape):
     calls: int
     messages: int
     payments: int
+    notices: int = Field(description="what merely names a lead to be read, or tells of a call that was analysed")
 
 
 class Reason(shapes.Shape):

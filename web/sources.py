@@ -12,6 +12,7 @@ from jobs.secret import secret_keys
 from jobs.source_report import SourceLine, source_lines
 from jobs.source_texts import proof_text, vendor_text
 from jobs.try_source import NoSample, Tried, try_source
+from store.activity import KINDS
 from store.inbox import Stuck, discard, stuck
 from store.refused import refused_requests
 from web.entrance import Entrance
@@ -22,7 +23,6 @@ from web.words import Words
 SHOWN = 20
 """Refused requests that are listed for one source."""
 MAX_WHY_CHARS = 500
-KINDS = ("leads", "calls", "messages", "payments")
 
 
 class SourcesPage:

@@ -58,7 +58,7 @@ async def test_the_api_lists_every_source_with_what_is_wrong(hub: QuietHub) -> N
         {"kind": "signature", "setting": "vpbx_api_salt"},
         {"kind": "token", "setting": "url_token"},
     ]
-    assert found["site"]["today"] == {"leads": 1, "calls": 0, "messages": 0, "payments": 0}
+    assert found["site"]["today"] == {"leads": 1, "calls": 0, "messages": 0, "payments": 0, "notices": 0}
     assert found["site"]["last_at"] is not None
     assert (found["site"]["open"], found["bare"]["open"]) == (False, True)
     forms = found["forms"]
