@@ -169,7 +169,7 @@ class Intake:
             touch = _json(attribution.touch_to_json(lead.touch)) if lead.touch else ""
             found = identity.resolve(lead_keys, persons)
             told: tuple[str, ...] = ()
-            if found.person_id and found.conflicts:
+            if found.person_id and found.conflicts and not _is_held(item):
                 self._flush(conn, rows, fresh, new_persons)
                 told = self._tie(conn, lead, (found.person_id, *found.conflicts), persons)
                 found = identity.resolve(lead_keys, persons)
@@ -275,6 +275,11 @@ def _add_lead(rows: _Rows, item: Acceptance, person_id: str, others: tuple[str, 
 
 def _repeats(item: Acceptance, first: tuple[str, datetime] | None) -> bool:
     return first is not None and (item.duplicates_since is None or first[1] >= item.duplicates_since)
+
+
+def _is_held(item: Acceptance) -> bool:
+    """What may be spam ties nobody before a person has let it go."""
+    return any(planned.state == "held" for planned in item.deliveries)
 
 
 def _ready(item: Acceptance) -> tuple[str, ...]:

@@ -58,6 +58,7 @@ def tie(conn: Connection, clock: Clock, lead: Lead, persons: Sequence[str]) -> l
 
 def _join(conn: Connection, clock: Clock, lead: Lead, gone: str, kept: str) -> Tie:
     made = Tie(gone, kept, lead, newest_deals(conn, gone), newest_deals(conn, kept))
+    keys = conn.execute(select(t_identity.c.kind, t_identity.c.value).where(t_identity.c.person_id == gone)).all()
     leads = list(conn.execute(select(t_lead.c.id).where(t_lead.c.person_id == gone).order_by(t_lead.c.id)).scalars())
     for table in (t_identity, t_touch, t_lead, t_conversation):
         conn.execute(update(table).where(table.c.person_id == gone).values(person_id=kept))
@@ -67,7 +68,8 @@ def _join(conn: Connection, clock: Clock, lead: Lead, gone: str, kept: str) -> T
     said: dict[str, Any] = {"person": gone, "into": kept, "lead": lead.id, "source": lead.source}
     for subject in (gone, *leads, lead.id):
         entry = {"id": new_id(clock), "at": clock.now(), "actor": ACTOR, "action": TIED, "subject": subject}
-        conn.execute(insert(t_audit_entry).values(**entry, why="", data=said))
+        data = {**said, "keys": [list(key) for key in keys]} if subject == gone else said
+        conn.execute(insert(t_audit_entry).values(**entry, why="", data=data))
     return made
 
 

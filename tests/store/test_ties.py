@@ -96,6 +96,8 @@ def test_everything_of_who_was_known_by_a_messenger_alone_is_the_other_persons(
         (gone,) = conn.execute(select(t_person.c.id).where(t_person.c.merged_into == kept)).scalars()
         subjects = conn.execute(select(t_audit_entry.c.subject).where(t_audit_entry.c.action == TIED)).scalars().all()
         assert set(subjects) == {gone, first.lead_id, tied.lead_id}
+        entry = conn.execute(select(t_audit_entry.c.data).where(t_audit_entry.c.subject == gone)).scalar_one()
+        assert entry["keys"] == [["messenger:telegram", "77"]]
         assert not any("identity_conflict" in flags for flags in conn.execute(select(t_lead.c.flags)).scalars())
     (tie,) = told
     assert (tie.gone, tie.kept) == (gone, kept)
@@ -129,6 +131,15 @@ def test_of_three_persons_two_with_contact_data_nobody_becomes_another(engine: E
     told: list[Tie] = []
     take(engine, clock, written(clock), called(clock), called(clock, phones=(), emails=("a@example.ru",)))
     take(engine, clock, shared(clock, emails=("a@example.ru",)), told=told)
+    assert told == []
+
+
+def test_what_may_be_spam_ties_nobody(engine: Engine, clock: ManualClock) -> None:
+    told: list[Tie] = []
+    take(engine, clock, written(clock), called(clock))
+    spam = shared(clock)
+    held = tuple(replace(one, state="held") for one in spam.deliveries)
+    take(engine, clock, replace(spam, deliveries=held), told=told)
     assert told == []
 
 
