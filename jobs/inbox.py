@@ -62,7 +62,7 @@ class EventInbox:
         if len(self._known) < REMEMBERED:
             self._known[one.id] = (inbound, parsed)
         try:
-            await self.db.write_in_batch(inbox.add, one)
+            await self.db.write_in_batch(inbox.add, one, first=True)
         except StoreUnavailable:
             self._known.pop(one.id, None)
             raise

@@ -193,7 +193,7 @@ class IntakeService:
         if not items:
             return []
         if len(items) == 1:
-            results: list[Accepted] = [await self._db.write_in_batch(self._accept, items[0])]
+            results: list[Accepted] = [await self._db.write_in_batch(self._accept, items[0], first=True)]
         else:
             results = await self._db.write(self._accept, items)
         for item, result in zip(items, results, strict=True):

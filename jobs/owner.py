@@ -310,10 +310,15 @@ class ConnectionOwner:
 
     async def _answers(self) -> None:
         """The CRM is there, after we knew nothing of it: no lead is given up for the time when it was not."""
-        if not self.breaker.reachable:
-            youngest = self.clock.now() - self.policy.max_age * 2 / 3
+        if self.breaker.reachable:
+            return
+        self.breaker.reachable = True  # the others of the same moment need not do it again
+        youngest = self.clock.now() - self.policy.max_age * 2 / 3
+        try:
             await self.db.write(mending.grant_time, self.name, youngest)
-            self.breaker.reachable = True
+        except StoreUnavailable:
+            self.breaker.reachable = False
+            raise
 
     async def _works(self) -> None:
         """A delivery showed that the connection is well. While the database is away the next one shows it again."""

@@ -63,7 +63,7 @@ class Refusals:
     async def _write(self, source: str, work: BatchWork, row: RefusedRow) -> None:
         try:
             async with asyncio.timeout(STORE_WAIT_S):
-                await self._db.write_in_batch(work, row)
+                await self._db.write_in_batch(work, row, first=True)
         except (StoreUnavailable, TimeoutError):
             log.warning("refused request not kept", extra={"event": "intake.refused_lost", "source": source})
 

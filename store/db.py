@@ -7,9 +7,9 @@ writer are always current. Reads run beside it on their own connections and neve
 """
 
 import asyncio
-import queue
 import sqlite3
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -25,11 +25,15 @@ Given = ParamSpec("Given")
 Work = Callable[Concatenate[Connection, Given], Result]
 BatchWork = Callable[[Connection, list[Any]], list[Any]]
 
-MAX_GROUP = 512
+FIRST, WORK, BEHIND = 0, 1, 2
+"""Ranks of what is to be written: a sender waits for it, the hub waits for it, nobody does."""
+AT_ONCE = {FIRST: 512, WORK: 8, BEHIND: 1}
+"""In one transaction: they save flushes to disk, and whoever comes next waits for all of them."""
 TRIES = 3
 """Of a write that met another's with the same key."""
 BUSY_S = 5.0
 READERS = 4
+POSTGRES_WRITERS = 2
 
 
 class StoreUnavailable(Exception):
@@ -53,9 +57,10 @@ class Database(Protocol):
         """`write` for which nobody waits: a transaction of its own, after what others wait for now."""
         ...
 
-    async def write_in_batch(self, work: BatchWork, item: Any) -> Any:
+    async def write_in_batch(self, work: BatchWork, item: Any, *, first: bool = False) -> Any:
         """Like `write` for one item, but items waiting for the same `work` are handed to it together.
 
+        `first`: a sender waits for it, so it goes before other work.
         `work(conn, items)` returns a result for each. When it raises, each item is tried
         alone, so that one bad item cannot fail the others.
         """
@@ -72,7 +77,7 @@ class _Job:
     item: Any
     batched: bool
     future: "asyncio.Future[Any]"
-    behind: bool = False
+    rank: int
     outcome: Any = None
     failed: bool = False
 
@@ -105,7 +110,7 @@ def make_engine(url: str, *, writer: bool) -> Engine:
         return engine
     return create_engine(
         postgres_url(url),
-        pool_size=2 if writer else READERS,
+        pool_size=POSTGRES_WRITERS + 1 if writer else READERS,
         max_overflow=0,
         pool_pre_ping=not writer,
         connect_args={"connect_timeout": 5, "options": "-c statement_timeout=60000 -c lock_timeout=10000"},
@@ -146,36 +151,44 @@ def unavailable(exc: Exception) -> bool:
 
 
 class GroupCommitDatabase:
-    """The database of the running hub: one writer thread (two on PostgreSQL), a few readers."""
+    """The database of the running hub: a few readers, and one writer, or on PostgreSQL some.
 
-    def __init__(self, url: str, *, writers: int | None = None) -> None:
+    There a thread of its own writes what nobody waits for; SQLite has one writer whatever we do.
+    """
+
+    def __init__(self, url: str) -> None:
         self.url = url
         self.is_sqlite = url.startswith("sqlite")
         self._write_engine = make_engine(url, writer=True)
         self._read_engine = make_engine(url, writer=False)
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="read")
-        self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        count = writers or (1 if self.is_sqlite else 2)
+        self._waiting = self._behind = _Waiting()
+        writers = [self._waiting]
+        if not self.is_sqlite:
+            self._behind = _Waiting()
+            writers = [*[self._waiting] * POSTGRES_WRITERS, self._behind]
         self._threads = [
-            threading.Thread(target=self._write_loop, name=f"write-{number}", daemon=True) for number in range(count)
+            threading.Thread(target=self._write_loop, args=(waiting,), name=f"write-{number}", daemon=True)
+            for number, waiting in enumerate(writers)
         ]
         for thread in self._threads:
             thread.start()
 
     async def write(self, work: Work[Given, Result], /, *args: Given.args, **named: Given.kwargs) -> Result:
-        result: Result = await self._submit(_bound(work, *args, **named), None, batched=False)
+        result: Result = await self._submit(_bound(work, *args, **named), None, WORK, batched=False)
         return result
 
     async def write_behind(self, work: Work[Given, Result], /, *args: Given.args, **named: Given.kwargs) -> Result:
-        result: Result = await self._submit(_bound(work, *args, **named), None, batched=False, behind=True)
+        result: Result = await self._submit(_bound(work, *args, **named), None, BEHIND, batched=False)
         return result
 
-    async def write_in_batch(self, work: BatchWork, item: Any) -> Any:
-        return await self._submit(work, item, batched=True)
+    async def write_in_batch(self, work: BatchWork, item: Any, *, first: bool = False) -> Any:
+        return await self._submit(work, item, FIRST if first else WORK, batched=True)
 
-    async def _submit(self, work: Callable[..., Any], item: Any, *, batched: bool, behind: bool = False) -> Any:
+    async def _submit(self, work: Callable[..., Any], item: Any, rank: int, *, batched: bool) -> Any:
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._queue.put(_Job(work, item, batched, future, behind))
+        waiting = self._behind if rank == BEHIND else self._waiting
+        waiting.put(_Job(work, item, batched, future, rank))
         return await future
 
     async def read(self, work: Work[Given, Result], /, *args: Given.args, **named: Given.kwargs) -> Result:
@@ -183,40 +196,55 @@ class GroupCommitDatabase:
         return await asyncio.get_running_loop().run_in_executor(self._readers, run_read, self._read_engine, bound)
 
     async def close(self) -> None:
-        for _ in self._threads:
-            self._queue.put(None)
+        self._waiting.close()
+        self._behind.close()
         for thread in self._threads:
             await asyncio.to_thread(thread.join)
         self._readers.shutdown()
         self._write_engine.dispose()
         self._read_engine.dispose()
 
-    def _write_loop(self) -> None:
-        while True:
-            first = self._queue.get()
-            if first is None:
-                return
-            group: list[_Job] = []
-            behind: list[_Job] = []
-            ended = False
-            job: _Job | None = first
-            while True:
-                if job is None:
-                    ended = True
-                    break
-                (behind if job.behind else group).append(job)
-                if len(group) >= MAX_GROUP:
-                    break
-                try:
-                    job = self._queue.get_nowait()
-                except queue.Empty:
-                    break
-            for jobs in (group, *([one] for one in behind)):
-                if jobs:
-                    run_group(self._write_engine, jobs)
-                    _tell(jobs)
-            if ended:
-                return
+    def _write_loop(self, waiting: "_Waiting") -> None:
+        while group := waiting.take():
+            run_group(self._write_engine, group)
+            _tell(group)
+
+
+class _Waiting:
+    """Jobs until a thread takes them; what a sender waits for goes first, but no other rank waits for ever."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._jobs: dict[int, deque[_Job]] = {rank: deque() for rank in AT_ONCE}
+        self._last: dict[int, int] = dict.fromkeys(AT_ONCE, 0)
+        """When a rank had its turn, in turns."""
+        self._turns = 0
+        self._closed = False
+
+    def put(self, job: _Job) -> None:
+        with self._changed:
+            self._jobs[job.rank].append(job)
+            self._changed.notify()
+
+    def close(self) -> None:
+        """What waits is still handed out."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def take(self) -> list[_Job]:
+        """What shares the next transaction, all of one rank; nothing once all is done and closed."""
+        with self._changed:
+            while not (waiting := [rank for rank, jobs in self._jobs.items() if jobs]):
+                if self._closed:
+                    return []
+                self._changed.wait()
+            # Every second turn is for the first rank; the others have theirs one after the other.
+            rank = min(waiting, key=lambda rank: (rank != FIRST or self._last[FIRST] == self._turns, self._last[rank]))
+            self._turns += 1
+            self._last[rank] = self._turns
+            jobs = self._jobs[rank]
+            return [jobs.popleft() for _ in range(min(len(jobs), AT_ONCE[rank]))]
 
 
 def _bound(work: Work[Given, Result], /, *args: Given.args, **named: Given.kwargs) -> Callable[[Connection], Result]:
@@ -373,12 +401,12 @@ class InlineDatabase:
 
     write_behind = write
 
-    async def write_in_batch(self, work: BatchWork, item: Any) -> Any:
+    async def write_in_batch(self, work: BatchWork, item: Any, *, first: bool = False) -> Any:
         return await self._run(work, item, batched=True)
 
     async def _run(self, work: Callable[..., Any], item: Any, *, batched: bool) -> Any:
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        job = _Job(work, item, batched, future)
+        job = _Job(work, item, batched, future, WORK)
         run_group(self._engine, [job])
         await asyncio.sleep(0)
         if job.failed:

@@ -72,6 +72,71 @@ async def test_one_bad_item_of_a_batch_is_tried_alone(database_url: str) -> None
     await db.close()
 
 
+async def test_one_bad_write_is_found_without_running_the_others_in_vain(database_url: str) -> None:
+    """What shared a transaction with a failed one is run again; what it had written is not there twice."""
+    db = GroupCommitDatabase(database_url)
+    runs: list[str] = []
+
+    def append(conn: Connection, name: str) -> str:
+        runs.append(name)
+        conn.execute(insert(t_cursor).values(name=f"{name}{count(conn)}", value={}))
+        if name == "bad":
+            raise ValueError(name)
+        return name
+
+    held = asyncio.create_task(db.write(lambda _conn: time.sleep(0.05)))  # so that the others meet behind it
+    await asyncio.sleep(0.01)
+    results = await asyncio.gather(*(db.write(append, name) for name in ("a", "bad", "b")), return_exceptions=True)
+    await held
+    assert results[0] == "a"
+    assert isinstance(results[1], ValueError)
+    assert results[2] == "b"
+    assert await db.read(count) == 2
+    assert runs.count("bad") <= 2
+    await db.close()
+
+
+async def test_what_a_sender_waits_for_goes_first_and_the_rest_has_its_turn(tmp_path: Path) -> None:
+    db = GroupCommitDatabase(new_sqlite(tmp_path))
+    order: list[str] = []
+
+    def work(_conn: Connection, items: list[str]) -> list[str]:
+        order.extend(items)
+        return items
+
+    def behind(_conn: Connection) -> None:
+        order.append("behind")
+
+    held = asyncio.create_task(db.write(lambda _conn: time.sleep(0.05)))
+    await asyncio.sleep(0.01)
+    await asyncio.gather(
+        *(db.write_behind(behind) for _ in range(2)),
+        *(db.write_in_batch(work, "work") for _ in range(10)),
+        *(db.write_in_batch(work, "first", first=True) for _ in range(20)),
+    )
+    await held
+    assert order == [*["first"] * 20, *["behind"], *["work"] * 8, "behind", *["work"] * 2]
+    await db.close()
+
+
+async def test_a_stream_of_what_goes_first_does_not_keep_the_rest_waiting(tmp_path: Path) -> None:
+    db = GroupCommitDatabase(new_sqlite(tmp_path))
+    done: list[str] = []
+
+    def work(_conn: Connection, items: list[str]) -> list[str]:
+        return items
+
+    async def senders() -> None:
+        while len(done) < 3:
+            await db.write_in_batch(work, "first", first=True)
+
+    streams = [asyncio.create_task(senders()) for _ in range(8)]
+    for write in (db.write, db.write_behind, db.write):
+        await write(lambda _conn: done.append("one"))
+    await asyncio.gather(*streams)
+    await db.close()
+
+
 async def test_a_failed_write_leaves_nothing_behind(database_url: str) -> None:
     for db in (GroupCommitDatabase(database_url), InlineDatabase(database_url)):
 
