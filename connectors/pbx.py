@@ -9,7 +9,16 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
 from connectors.bodies import read_body
-from connectors.doors import DoorSettings, Inbound, Refused, Seconds, Unreadable, check_token, same_secret
+from connectors.doors import (
+    DoorSettings,
+    Inbound,
+    Refused,
+    Seconds,
+    Unreadable,
+    check_token,
+    duration_or_off,
+    same_secret,
+)
 from connectors.numbers import line_or_client
 from connectors.trees import moment
 from leads.lines import Line
@@ -42,12 +51,7 @@ def _is_zone(name: str) -> str:
 Zone = Annotated[str, AfterValidator(_is_zone)]
 
 
-def _off(value: object) -> object:
-    """YAML reads `off` as false."""
-    return None if value is False or (isinstance(value, str) and value.strip().lower() in ("off", "none")) else value
-
-
-SecondsOrOff = Annotated[Seconds | None, BeforeValidator(_off)]
+SecondsOrOff = Annotated[Annotated[float, Field(ge=0)] | None, BeforeValidator(duration_or_off)]
 
 
 class LineSettings(BaseModel):

@@ -7,10 +7,13 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, SecretStr
+from pydantic import BaseModel, BeforeValidator, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from connectors.doors import duration_or_off, duration_s
+
+READ_DURATIONS = (duration_s, duration_or_off)
 DOC = Path(__file__).parents[2] / "docs" / "config.md"
 BLOCK = re.compile(r"<!-- settings: (\S+)((?: -\w+)*) -->\n.*?<!-- end -->", re.DOTALL)
 """`<!-- settings: package.module.Model -left_out -->` … `<!-- end -->`."""
@@ -42,7 +45,14 @@ def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "needed"
     value = field.default if field.default is not PydanticUndefined else field.get_default(call_default_factory=True)
+    if isinstance(value, float) and _is_duration(field):
+        value = timedelta(seconds=value)
     return _shown(value)
+
+
+def _is_duration(field: FieldInfo) -> bool:
+    """A number of seconds that people may write as 15m."""
+    return any(isinstance(one, BeforeValidator) and one.func in READ_DURATIONS for one in field.metadata)
 
 
 def _shown(value: Any) -> str:
