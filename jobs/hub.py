@@ -115,7 +115,8 @@ class Hub:
             for sync in self.syncs.values():
                 self._start(f"sync {sync.name}", sync.run)
             if self.listens:
-                self._start("wake-ups", partial(wakeups.listen, self.settings.database_url, self.wake, self.clock))
+                url = self.settings.database_url
+                self._start("wake-ups", partial(wakeups.listen, url, self.wake, self.clock, self.db.wrote))
         if "scheduler" in roles:
             self._start("scheduler", partial(self.scheduler.run, self._schedule))
         self._start("clock", partial(again, self.watch.mind_the_clock, self.pace.clock_s, name="clock"))

@@ -15,8 +15,13 @@ LOOK_S = 0.2
 RECONNECT_S = 2.0
 
 
-async def listen(url: str, wake: Callable[[list[str]], None], clock: Clock) -> None:
-    """Calls `wake` with names of connections ([]: any) whenever something may have become due, until cancelled."""
+async def listen(
+    url: str, wake: Callable[[list[str]], None], clock: Clock, ours: Callable[[int], bool] = lambda _backend: False
+) -> None:
+    """Calls `wake` with names of connections ([]: any) whenever something may have become due, until cancelled.
+
+    `ours`: whether this process id of PostgreSQL writes for us. Who writes here wakes whom it concerns himself.
+    """
     path = sqlite_path(url)
     if path is not None:
         await _watch_file(str(path), wake, clock)
@@ -25,7 +30,7 @@ async def listen(url: str, wake: Callable[[list[str]], None], clock: Clock) -> N
 
     while True:
         try:
-            await _listen_postgres(url, wake)
+            await _listen_postgres(url, wake, ours)
         except Error as error:
             log.info("no wake-ups", extra={"event": "wakeups.lost", "error": type(error).__name__})
         await clock.sleep(RECONNECT_S)
@@ -48,11 +53,12 @@ async def _watch_file(path: str, wake: Callable[[list[str]], None], clock: Clock
         conn.close()
 
 
-async def _listen_postgres(url: str, wake: Callable[[list[str]], None]) -> None:
+async def _listen_postgres(url: str, wake: Callable[[list[str]], None], ours: Callable[[int], bool]) -> None:
     from psycopg import AsyncConnection
 
     async with await AsyncConnection.connect(url, autocommit=True, connect_timeout=5) as conn:
         await conn.execute(f"LISTEN {CHANNEL}")
         wake([])  # what happened while nobody listened
         async for notice in conn.notifies():
-            wake([name for name in notice.payload.split(",") if name])
+            if not ours(notice.pid):
+                wake([name for name in notice.payload.split(",") if name])

@@ -68,6 +68,10 @@ class Database(Protocol):
 
     async def read(self, work: Work[Given, Result], /, *args: Given.args, **named: Given.kwargs) -> Result: ...
 
+    def wrote(self, backend: int) -> bool:
+        """Whether what this process id of PostgreSQL tells of was written through here."""
+        ...
+
     async def close(self) -> None: ...
 
 
@@ -161,6 +165,9 @@ class GroupCommitDatabase:
         self.is_sqlite = url.startswith("sqlite")
         self._write_engine = make_engine(url, writer=True)
         self._read_engine = make_engine(url, writer=False)
+        self._backends: set[int] = set()
+        if not self.is_sqlite:
+            event.listen(self._write_engine, "connect", self._connected)
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="read")
         self._waiting = self._behind = _Waiting()
         writers = [self._waiting]
@@ -194,6 +201,12 @@ class GroupCommitDatabase:
     async def read(self, work: Work[Given, Result], /, *args: Given.args, **named: Given.kwargs) -> Result:
         bound = _bound(work, *args, **named)
         return await asyncio.get_running_loop().run_in_executor(self._readers, run_read, self._read_engine, bound)
+
+    def _connected(self, connection: Any, _record: Any) -> None:
+        self._backends.add(connection.info.backend_pid)
+
+    def wrote(self, backend: int) -> bool:
+        return backend in self._backends
 
     async def close(self) -> None:
         self._waiting.close()
@@ -415,6 +428,9 @@ class InlineDatabase:
 
     async def read(self, work: Work[Given, Result], /, *args: Given.args, **named: Given.kwargs) -> Result:
         return run_read(self._read_engine, _bound(work, *args, **named))
+
+    def wrote(self, backend: int) -> bool:
+        return False
 
     async def close(self) -> None:
         self._engine.dispose()
