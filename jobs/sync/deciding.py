@@ -81,6 +81,17 @@ def unchanged(sync: Sync, side: Side, base: Mapping[str, Agreed], values: Mappin
     return True
 
 
+def first_seen(sync: Sync, side: Side, base: Mapping[str, Agreed], values: Mapping[str, Any]) -> dict[str, Agreed]:
+    """The base with what this side's CRM put into a record by itself when we made it."""
+    found = dict(base)
+    for pair in sync.mapping.pairs:
+        agreed = base.get(pair.name)
+        if agreed is not None and (agreed.left if side == "left" else agreed.right) == UNSEEN:
+            form = mark(pair.comparable(values, side))
+            found[pair.name] = Agreed(form, agreed.right) if side == "left" else Agreed(agreed.left, form)
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Draft:
     """A record to be made. `missing`: the required field that is empty or cannot be carried; then nothing is."""

@@ -7,7 +7,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row
 
 from connectors.records import Change, LinkChange, Record
-from jobs.sync.deciding import LINK, decide, unchanged
+from jobs.sync.deciding import LINK, decide, first_seen, unchanged
 from jobs.sync.kept import End, Kept, record_now
 from jobs.sync.linking import Raw, links_of, partner_id, tokens
 from jobs.sync.looking import read
@@ -70,7 +70,10 @@ def _links_known(end: End) -> Raw | None:
 
 
 def _nothing_new(run: Run, one: Kept) -> bool:
-    """Only one record was heard of, and it holds what was agreed: its partner need not be read."""
+    """Only one record was heard of, and it holds what was agreed: its partner need not be read.
+
+    So does what the CRM itself put into a record of ours: it is taken into the base.
+    """
     seen = [side for side in SIDES if one.end(side).values is not None]
     if len(seen) != 1 or one.end(OTHER[seen[0]]).row.dirty:
         return False
@@ -81,7 +84,8 @@ def _nothing_new(run: Run, one: Kept) -> bool:
         has = tuple(sorted(pair.id for pair in end.pairs.get(sibling.object, {}).values()))
         if agreed is None or (agreed.left if side == "left" else agreed.right) != has:
             return False
-    return unchanged(run.sync, side, base, end.values or {})
+    one.decision.base = first_seen(run.sync, side, base, end.values or {})
+    return unchanged(run.sync, side, one.decision.base, end.values or {})
 
 
 async def _read_partners(run: Run, side: Side, some: list[Kept], along: Mapping[Node, Record]) -> list[Kept]:
@@ -150,6 +154,8 @@ async def _carry_out(run: Run, quiet: Sequence[Kept], judged: Sequence[Kept]) ->
         gathered = Gathered(run.sync.name)
         for one in quiet:
             gathered.settled += clean(one)
+            if one.decision.base != (one.pair.base or {}):
+                gathered.pair(one.pair.id, base=one.decision.base)
         known = sync_log.open_of_pairs(conn, run.sync.name, [one.pair.id for one in judged])
         for one in judged:
             settle_pair(conn, gathered, run, one, jobs.get(one.pair.id, []), known)

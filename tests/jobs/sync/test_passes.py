@@ -167,6 +167,22 @@ async def test_what_a_crm_put_into_a_record_by_itself_does_not_keep_it_from_bein
     await stage.quiet(sync)
 
 
+async def test_what_a_crm_put_into_records_by_itself_costs_no_reading_of_their_partners(stage: Stage) -> None:
+    text = "object: deal\nmatch: []\nfields: {title: title, currency: currency}\n"
+    sync = stage.sync("deal", text=text)
+    left = [stage.left.put("deal", title=f"N{n}") for n in range(20)]
+    await stage.run(sync)
+    for one in stage.right.alive("deal").values():
+        one.values["currency"] = "RUB"
+    reads = stage.left.calls["read"]
+    await stage.run(sync)
+    assert stage.left.calls["read"] == reads
+    stage.left.edit("deal", left[0], currency="USD")
+    await stage.run(sync)
+    assert sorted(stage.values(stage.right, "deal", "currency")) == ["RUB"] * 19 + ["USD"]
+    await stage.quiet(sync)
+
+
 async def test_a_partner_that_somebody_works_with_is_not_deleted(stage: Stage) -> None:
     sync = stage.sync(deletions="delete")
     left = stage.left.put("contact", first_name="Анна", phones=(PHONE,))
