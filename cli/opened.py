@@ -1,7 +1,9 @@
 """The hub's database as a command uses it, beside a running `serve` or without one."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import signal
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 from cli.frame import CannotRun, using_database
@@ -27,6 +29,29 @@ def with_database(
         if make:
             admin.upgrade(settings.database_url)
         return asyncio.run(_opened(settings.database_url, work))
+
+
+@contextmanager
+def interruptible(told: Callable[[], None]) -> Iterator[Callable[[], bool]]:
+    """Whether to stop where that costs nothing. The first Ctrl-C or SIGTERM asks for it, the second ends at once.
+
+    Around what is awaited in a running loop; `told` is called at the first.
+    """
+    loop, signals, wanted = asyncio.get_running_loop(), (signal.SIGINT, signal.SIGTERM), asyncio.Event()
+
+    def stop() -> None:
+        for one in signals:
+            loop.remove_signal_handler(one)
+        wanted.set()
+        told()
+
+    for one in signals:
+        loop.add_signal_handler(one, stop)
+    try:
+        yield wanted.is_set
+    finally:
+        for one in signals:
+            loop.remove_signal_handler(one)
 
 
 def crm_failed(settings: "Settings", error: "ConnectorError", before: str = "") -> CannotRun:

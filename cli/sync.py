@@ -132,35 +132,47 @@ def _named(settings: "Settings", name: str) -> list[str]:
 
 
 def _run(settings: "Settings", name: str, wish: "Wish") -> "PassResult":
-    from cli.opened import actor, crm_failed, with_database
+    from cli.opened import actor, crm_failed, interruptible, with_database
     from cli.sync_progress import Shown
     from cli.words import Words
     from connectors.errors import ConnectorError
-    from jobs.sync.beside import run_or_ask
+    from jobs.sync.beside import LeftToHub, run_or_ask
     from jobs.sync.opening import CannotSync
     from leads.clock import SystemClock
     from mappings.problems import MappingError
 
-    clock = SystemClock()
+    clock, words = SystemClock(), Words.of(settings)
 
     async def work(db: "Database") -> "PassResult":
         shown = Shown(settings, name, clock)
+        soon = words("stops after what is on its way; again: at once", "закончит начатое и остановится; ещё раз: сразу")
         try:
-            return await run_or_ask(settings, name, db, clock, wish, asked_by=actor(), progress=shown.told)
+            with interruptible(lambda: warn(soon)) as stopping:
+                return await run_or_ask(
+                    settings, name, db, clock, wish, asked_by=actor(), progress=shown.told, stopping=stopping
+                )
         finally:
             shown.end()
 
+    again = f"leadhub sync run {name}"
+    stopped = words(f"stopped; goes on where it was: {again}", f"прервано; продолжить с того же места: {again}")
     try:
-        return with_database(settings, work, make=True)
+        result = with_database(settings, work, make=True)
     except KeyboardInterrupt:
-        again = f"leadhub sync run {name}"
-        words = Words.of(settings)
-        warn(words(f"stopped; goes on where it was: {again}", f"прервано; продолжить с того же места: {again}"))
+        warn(stopped)
+        raise typer.Exit(130) from None
+    except LeftToHub:
+        look = f"leadhub sync status {name}"
+        warn(words(f"the hub goes on with it: {look}", f"хаб продолжит сам: {look}"))
         raise typer.Exit(130) from None
     except (CannotSync, MappingError) as error:
         raise CannotRun(f"{name}: {error}", "leadhub check --live says more") from error
     except ConnectorError as error:
         raise crm_failed(settings, error, f"{name}: ") from error
+    if result.state == "stopped":
+        warn(stopped)
+        raise typer.Exit(130)
+    return result
 
 
 def _tell_results(settings: "Settings", results: "list[tuple[str, PassResult]]", name: str, *, as_json: bool) -> None:

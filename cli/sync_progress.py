@@ -67,6 +67,11 @@ class Shown:
         seen = sum(counts.get(f"{what}_{side}", 0) for what in ("seen", "listed") for side in ("left", "right"))
         written = sum(counts.get(f"{op}_{side}", 0) for op in WRITES for side in ("left", "right"))
         due = counts.get("due", 0)
+        if wait_s := counts.get("wait_s", 0):
+            return words(
+                f"waits {wait_s} s to be certain what the CRM has made",
+                f"ждёт {wait_s} с: надо узнать, что создано",
+            )
         if not written:
             self._began, self._due_at_first = now, due
             return words(f"looked at {words.number(seen)}", f"просмотрено {words.number(seen)}")

@@ -23,6 +23,17 @@ from store.db import Database
 from store.leases import Held
 
 LOOK_EVERY_S: Final = 0.3
+Stopping = Callable[[], bool]
+
+
+class LeftToHub(Exception):
+    """Who looked on does not want to any more; the hub goes on with the pass."""
+
+
+def never() -> bool:
+    return False
+
+
 Answer = TypeVar("Answer")
 
 
@@ -55,21 +66,32 @@ async def run_or_ask(
     *,
     asked_by: str,
     progress: Progress,
+    stopping: Stopping = never,
     transport: Transport = no_transport,
 ) -> PassResult:
-    """One pass, by whoever holds the sync's lease. Raises what `open_sync` raises, and StoreUnavailable."""
+    """One pass, by whoever holds the sync's lease. Raises what `open_sync` raises, LeftToHub and StoreUnavailable.
+
+    `stopping`: ends it where it can go on later; what is on its way is waited for.
+    """
     while True:
         now = clock.now()
         if await db.read(leases.held_by_another, lease_of(name), now):
-            done = await _ask(name, db, clock, wish, asked_by, progress)
+            done = await _ask(name, db, clock, wish, asked_by, progress, stopping)
         else:
-            done = await _run(settings, name, db, clock, wish, progress, transport)
+            done = await _run(settings, name, db, clock, wish, progress, stopping, transport)
         if done is not None:
             return done
 
 
 async def _run(
-    settings: Settings, name: str, db: Database, clock: Clock, wish: Wish, progress: Progress, transport: Transport
+    settings: Settings,
+    name: str,
+    db: Database,
+    clock: Clock,
+    wish: Wish,
+    progress: Progress,
+    stopping: Stopping,
+    transport: Transport,
 ) -> PassResult | None:
     """None when another took the lease first."""
 
@@ -77,7 +99,7 @@ async def _run(
         async with opened_sync(settings, name, db, clock, transport) as sync:
             if wish.undo:
                 return await undo(sync, db, clock, held, wish.undo)
-            return await run_pass(sync, db, clock, held, wish, progress=progress)
+            return await run_pass(sync, db, clock, held, wish, progress=progress, stopping=stopping)
 
     return await under_lease(name, db, clock, work)
 
@@ -117,12 +139,14 @@ async def under_lease(
 
 
 async def _ask(
-    name: str, db: Database, clock: Clock, wish: Wish, asked_by: str, progress: Progress
+    name: str, db: Database, clock: Clock, wish: Wish, asked_by: str, progress: Progress, stopping: Stopping
 ) -> PassResult | None:
     """What the hub made of our request; None when it is gone and has not begun."""
     request_id, now = new_id(clock), clock.now()
     await db.write(sync_log.ask, request_id, name, now, asked_by, full=wish.full, yes=wish.yes, undo=wish.undo)
     while True:
+        if stopping():
+            raise LeftToHub
         request = await db.read(sync_log.request, request_id)
         row = await db.read(sync_log.pass_of, request.pass_id) if request else None
         if row is not None and row.state != "running":

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import timedelta
+from math import ceil
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row
@@ -53,9 +54,22 @@ async def wait_for_unknown(run: Run) -> bool:
         waited += wait_s
         if waited > LONGEST_WAIT_S:
             return True
-        await run.clock.sleep(wait_s)
-        run.check()
+        await _sleep(run, wait_s)
     return waited > 0
+
+
+async def _sleep(run: Run, wait_s: float) -> None:
+    """By the second: it can be stopped, and whoever looks on sees what is waited for."""
+    try:
+        while wait_s > 0:
+            run.counts["wait_s"] = ceil(wait_s)
+            await run.told()
+            step = min(wait_s, 1.0)
+            await run.clock.sleep(step)
+            run.check()
+            wait_s -= step
+    finally:
+        del run.counts["wait_s"]
 
 
 async def _look_up(run: Run, to: Side, pairs: Sequence[Pair]) -> float:
