@@ -5,6 +5,7 @@ import ipaddress
 import json
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
@@ -139,7 +140,7 @@ class IntakeApp:
             return address
         for hop in reversed(headers.get("x-forwarded-for", "").split(",")):
             hop = hop.strip()
-            if not _is_address(hop):
+            if _address_of(hop) is None:
                 break
             address = hop
             if not self._is_trusted(hop):
@@ -147,10 +148,8 @@ class IntakeApp:
         return address
 
     def _is_trusted(self, address: str) -> bool:
-        if not _is_address(address):
-            return False
-        found = ipaddress.ip_address(address)
-        return any(found in network for network in self._trusted)
+        found = _address_of(address)
+        return found is not None and any(found in network for network in self._trusted)
 
     def _url(self, scope: Scope, headers: dict[str, str]) -> str:
         """The address as the sender was told it: vendors sign it."""
@@ -184,12 +183,12 @@ async def drain(receive: Receive) -> None:
         return
 
 
-def _is_address(text: str) -> bool:
+@lru_cache(maxsize=4096)  # few send much; reading an address takes as long as reading a small body
+def _address_of(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
-        ipaddress.ip_address(text)
+        return ipaddress.ip_address(text)
     except ValueError:
-        return False
-    return True
+        return None
 
 
 def error_reply(status: int, reason: str) -> Reply:
