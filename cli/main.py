@@ -94,6 +94,8 @@ def _show_version(wanted: bool) -> None:
 
 def main() -> None:
     """Entry point of the script. Exit status: 0 fine, 1 the answer is "not fine", 2 could not run."""
+    # httpx has a command line of its own, which it does without where it cannot be imported: 7 MB and 50 ms less.
+    sys.modules["httpx._main"] = None  # type: ignore[assignment]  # as Python's documentation says to block an import
     sys.exit(run(lambda: build()(prog_name="leadhub")))
 
 

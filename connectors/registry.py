@@ -3,17 +3,19 @@
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from importlib import import_module
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel
 
-from connectors import amocrm, bitrix24, hubspot
 from connectors.base import Connector
 from connectors.doors import Door, Inbound
 from connectors.smtp.settings import SmtpSettings
 from connectors.telegram.settings import TelegramSettings
 
-_CRMS: Final[tuple[Connector, ...]] = (amocrm.CONNECTOR, bitrix24.CONNECTOR, hubspot.CONNECTOR)
+Declaration = TypeVar("Declaration")
+
+_CRMS: Final[Mapping[str, str]] = {"amocrm": "amocrm", "bitrix24": "bitrix24", "hubspot": "hubspot"}
+"""`connections.*.type` -> the package that declares it."""
 _DOORS: Final[Mapping[str, str]] = {
     "1c": "onec",
     "360dialog": "d360",
@@ -65,42 +67,39 @@ _DOORS: Final[Mapping[str, str]] = {
     "yookassa": "yookassa",
     "zadarma": "zadarma",
 }
-"""`sources.*.type` -> the package that declares it, imported when it is first asked for: few hubs have all doors."""
-
+"""`sources.*.type` -> the package that declares it."""
 
 Sample = Callable[[Any, str, datetime], Inbound]
 
 
-class _Doors(Mapping[str, Door]):
-    def __getitem__(self, name: str) -> Door:
-        door: Door = import_module(f"connectors.{_DOORS[name]}").SOURCE
-        return door
+class _Declared(Mapping[str, Declaration]):
+    """What the package of a name declares, imported when it is first asked for: few hubs have all vendors."""
+
+    def __init__(self, packages: Mapping[str, str], declaration: Callable[[Any], Declaration]) -> None:
+        """`packages`: name -> package of `connectors`; `declaration` takes the package."""
+        self._packages = packages
+        self._declaration = declaration
+
+    def __getitem__(self, name: str) -> Declaration:
+        return self._declaration(import_module(f"connectors.{self._packages[name]}"))
 
     def __iter__(self) -> Iterator[str]:
-        return iter(_DOORS)
+        return iter(self._packages)
 
     def __len__(self) -> int:
-        return len(_DOORS)
+        return len(self._packages)
 
 
-class _DoorSettings(Mapping[str, type[BaseModel]]):
-    def __getitem__(self, name: str) -> type[BaseModel]:
-        return SOURCES[name].settings
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(_DOORS)
-
-    def __len__(self) -> int:
-        return len(_DOORS)
-
-
-CONNECTORS: Final[Mapping[str, Connector]] = {connector.name: connector for connector in _CRMS}
+CONNECTORS: Final[Mapping[str, Connector]] = _Declared(_CRMS, lambda package: package.CONNECTOR)
 """`connections.*.type` -> the CRM."""
 
-SOURCES: Final[Mapping[str, Door]] = _Doors()
+CONNECTOR_SETTINGS: Final[Mapping[str, type[BaseModel]]] = _Declared(_CRMS, lambda package: package.CONNECTOR.settings)
+"""`connections.*.type` -> the settings of the CRM."""
+
+SOURCES: Final[Mapping[str, Door]] = _Declared(_DOORS, lambda package: package.SOURCE)
 """`sources.*.type` -> the door."""
 
-SOURCE_SETTINGS: Final[Mapping[str, type[BaseModel]]] = _DoorSettings()
+SOURCE_SETTINGS: Final[Mapping[str, type[BaseModel]]] = _Declared(_DOORS, lambda package: package.SOURCE.settings)
 """`sources.*.type` -> the settings of the door."""
 
 CHANNELS: Final[Mapping[str, type[BaseModel]]] = {"telegram": TelegramSettings, "smtp": SmtpSettings}

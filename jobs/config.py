@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, SecretStr
 
-from connectors.registry import CHANNELS, CONNECTORS, SOURCE_SETTINGS
+from connectors.registry import CHANNELS, CONNECTOR_SETTINGS, SOURCE_SETTINGS
 from jobs import yaml_positions
 from jobs.config_check import check_whole
 from jobs.config_env import expand, read_dotenv
@@ -111,7 +111,7 @@ class _Builder:
             file=self._path,
             base_dir=self._base,
             hub=self._hub(data.get("hub")),
-            connections=self._configured("connections", data, {name: c.settings for name, c in CONNECTORS.items()}),
+            connections=self._configured("connections", data, CONNECTOR_SETTINGS),
             sources=self._configured("sources", data, SOURCE_SETTINGS),
             routes=self._routes(data.get("routes")),
             syncs=self._syncs(data),

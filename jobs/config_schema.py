@@ -7,7 +7,7 @@ from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-from connectors.registry import CHANNELS, CONNECTORS, SOURCE_SETTINGS
+from connectors.registry import CHANNELS, CONNECTOR_SETTINGS, SOURCE_SETTINGS
 from jobs.config_models import Alerts, Hub, Sandbox
 from jobs.config_routes import RouteSettings
 from jobs.config_syncs import SyncSettings
@@ -21,7 +21,7 @@ _VARIABLE: Final[Schema] = {"type": "string", "pattern": r"\$\{"}
 def config_schema() -> Schema:
     sections: dict[str, Schema] = {
         "hub": _model(Hub),
-        "connections": _typed({name: one.settings for name, one in CONNECTORS.items()}),
+        "connections": _typed(CONNECTOR_SETTINGS),
         "sources": _typed(SOURCE_SETTINGS),
         "routes": {"type": "array", "items": _model(RouteSettings)},
         "syncs": {"type": "object", "patternProperties": {NAME: _model(SyncSettings)}, "additionalProperties": False},

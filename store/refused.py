@@ -5,10 +5,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from importlib import import_module
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from leads.records import Lead
 from store.refused_tables import t_refused_request, t_refused_tally
@@ -69,7 +69,7 @@ def count_refused(conn: Connection, rows: Sequence[RefusedRow]) -> list[None]:
     alike: dict[tuple[str, str, int, str], list[datetime]] = {}
     for row in rows:
         alike.setdefault((row.source, row.day, row.status, cause_of(row.reason)), []).append(row.at)
-    make: Any = postgresql.insert if conn.dialect.name == "postgresql" else sqlite.insert
+    make: Any = import_module(f"sqlalchemy.dialects.{conn.dialect.name}").insert  # nobody needs both
     later = func.greatest if conn.dialect.name == "postgresql" else func.max
     tally = t_refused_tally.c
     for (source, day, status, reason), times in sorted(alike.items()):

@@ -1,15 +1,18 @@
-"""Secrets at rest: AES-256-GCM under the hub's secret key, with rotation by a list of keys."""
+"""Secrets at rest: AES-256-GCM under the hub's secret key, with rotation by a list of keys.
+
+The cryptography library takes 7 MB, which a hub with long-lived tokens can do without: it is loaded when first needed.
+"""
 
 import base64
 import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 NONCE_BYTES = 12
 
@@ -21,7 +24,7 @@ class CannotUnseal(Exception):
 @dataclass(frozen=True, slots=True)
 class _Key:
     id: str
-    cipher: AESGCM
+    cipher: "AESGCM"
 
 
 class Sealer:
@@ -30,7 +33,13 @@ class Sealer:
     def __init__(self, keys: Sequence[str]) -> None:
         if not keys:
             raise ValueError("no secret key")
-        self._keys = [_Key(_key_id(key), AESGCM(derive(key, "tokens"))) for key in keys]
+        self._given = tuple(keys)
+
+    @cached_property
+    def _keys(self) -> list[_Key]:
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+        return [_Key(_key_id(key), AESGCM(derive(key, "tokens"))) for key in self._given]
 
     def seal(self, plain: bytes, *, about: str) -> tuple[str, bytes]:
         """(key id, nonce + ciphertext). `about` is bound to it: a row copied to another place does not open."""
@@ -40,6 +49,8 @@ class Sealer:
 
     def open(self, key_id: str, sealed: bytes, *, about: str) -> bytes:
         """Raises CannotUnseal."""
+        from cryptography.exceptions import InvalidTag
+
         for key in self._keys:
             if key.id == key_id:
                 try:
@@ -54,6 +65,9 @@ class Sealer:
 
 def derive(key: str, purpose: str) -> bytes:
     """32 bytes for one purpose; knowing them tells nothing of the key or of another purpose's."""
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
     return HKDF(hashes.SHA256(), 32, salt=b"leadhub", info=purpose.encode()).derive(key.encode())
 
 
