@@ -5,7 +5,6 @@ because nobody else works on this connection at the same time.
 """
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -16,7 +15,6 @@ from typing import Any, Protocol
 from connectors.base import Capabilities, Target
 from connectors.errors import (
     AuthError,
-    ConnectorError,
     PermanentError,
 )
 from connectors.http import CALL_LOG, MAY_WRITE, CallRecord
@@ -26,6 +24,7 @@ from jobs.checkpoints import Checkpoint, passed
 from jobs.companies import Companies
 from jobs.deliver import Run
 from jobs.drafts import Planner
+from jobs.health import TRIALS, ConnectionHealth
 from jobs.leasing import LeaseKeeper
 from jobs.outcomes import Outcomes
 from jobs.pace import NORMAL, Pace
@@ -45,8 +44,6 @@ log = logging.getLogger(__name__)
 MAX_IN_FLIGHT = 64
 FRESH_RESERVE = 16
 """Fresh leads may be claimed although the backlog fills all other places."""
-TRIALS = 3
-"""So many deliveries at a time show, after a probe that worked, whether the connection is well again."""
 AGING_S = 1.0
 """Between two looks for fresh leads that have become backlog."""
 NOTES_APART_S = 0.25
@@ -92,8 +89,6 @@ class ConnectionOwner:
     breaker: Breaker = field(default_factory=Breaker)
     outcomes: Outcomes = field(init=False)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
-    _told: str | None = None
-    """The kind of incident that is open; None as long as a process before us may have left one."""
     _stopping: bool = False
     _look_at: float = float("-inf")
     """When to look for due deliveries again, on the monotonic clock: at once after each wake-up."""
@@ -106,10 +101,21 @@ class ConnectionOwner:
     _sent_times: SentTimes = field(init=False)
     _companies: Companies = field(default_factory=Companies)
     _keeper: LeaseKeeper = field(init=False)
+    _health: ConnectionHealth = field(init=False)
 
     def __post_init__(self) -> None:
         self._sent_times = SentTimes(self.clock)
         self._keeper = LeaseKeeper(self.name, self.db, self.clock, self.pace, self.hub_id)
+        self._health = ConnectionHealth(
+            name=self.name,
+            ping=self.target.ping,
+            db=self.db,
+            clock=self.clock,
+            reporter=self.reporter,
+            policy=self.policy,
+            breaker=self.breaker,
+            wake=self.wake,
+        )
         self.outcomes = Outcomes(
             name=self.name,
             clock=self.clock,
@@ -117,7 +123,7 @@ class ConnectionOwner:
             breaker=self.breaker,
             reporter=self.reporter,
             policy=self.policy,
-            report_down=self._report_down,
+            report_down=self._health.report_down,
             on_fields_refused=self.on_fields_refused,
         )
 
@@ -180,7 +186,7 @@ class ConnectionOwner:
                     mend_at = self.clock.monotonic() + self.pace.mend_s
                     await self._mend(held)
                     self._look_at = float("-inf")
-                wait_s = await (self._probe() if self.breaker.open else self._look(held))
+                wait_s = await (self._health.probe() if self.breaker.open else self._look(held))
                 if self.follow_ups is not None and not self.breaker.open and not self._running:
                     await self.follow_ups.run_due(held)
                 wait_s = min(wait_s, self._note(held))
@@ -209,7 +215,7 @@ class ConnectionOwner:
             await notes.run_due(held, lambda: self._stopping or self.breaker.open)
         except AuthError as error:
             if self.breaker.refused(str(error), self.clock.now(), self.clock.monotonic()):
-                await self._report_down()
+                await self._health.report_down()
         except (LostLease, StoreUnavailable):
             return  # whoever holds the lease goes on
         except Exception:  # a fault of ours in notes must not hold up leads
@@ -288,66 +294,6 @@ class ConnectionOwner:
             return
         await woken(self._wake, seconds)
 
-    async def _probe(self) -> float:
-        """While the connection is down: one cheap call now and then; when it works, all that waits is due."""
-        wait_s = self.breaker.probe_at - self.clock.monotonic()
-        if wait_s > 0:
-            return wait_s
-        PRIORITY.set(FRESH)
-        try:
-            await self.target.ping()
-        except ConnectorError as error:
-            unauthorized = isinstance(error, AuthError)
-            self.breaker.probe_failed(str(error), self.clock.monotonic(), unauthorized=unauthorized)
-            await self._report_down()
-            return self.breaker.probe_at - self.clock.monotonic()
-        await self._answers()
-        self.breaker.probe_worked()
-        now = self.clock.now()
-        if await self.db.write(mending.make_some_due, self.name, now, limit=TRIALS) == 0:
-            await self._recovered()  # nothing waits that could show more
-        return 0.0
-
-    async def _answers(self) -> None:
-        """The CRM is there, after we knew nothing of it: no lead is given up for the time when it was not."""
-        if self.breaker.reachable:
-            return
-        self.breaker.reachable = True  # the others of the same moment need not do it again
-        youngest = self.clock.now() - self.policy.max_age * 2 / 3
-        try:
-            await self.db.write(mending.grant_time, self.name, youngest)
-        except StoreUnavailable:
-            self.breaker.reachable = False
-            raise
-
-    async def _works(self) -> None:
-        """A delivery showed that the connection is well. While the database is away the next one shows it again."""
-        with contextlib.suppress(StoreUnavailable):
-            await self._answers()
-            await self._recovered()
-
-    async def _recovered(self) -> None:
-        now = self.clock.now()
-        if self.breaker.down:
-            count = await self.db.write(mending.make_due, self.name, now)
-            self.wake()
-        if self.breaker.succeeded():
-            log.info("connection recovered", extra={**self._fields("connection.up"), "due": count})
-        elif self._told == "":
-            return
-        self._told = ""
-        for kind in ("connection_down", "token_refused"):
-            await self.reporter.resolve(kind, self.name)
-
-    async def _report_down(self) -> None:
-        kind, other = "connection_down", "token_refused"
-        if self.breaker.state == "unauthorized":
-            kind, other = other, kind
-        await self.reporter.observe(kind, self.name, cause=self.breaker.cause)
-        if self._told != kind:
-            self._told = kind
-            await self.reporter.resolve(other, self.name)
-
     # --- one delivery -----------------------------------------------------------------------
 
     async def _deliver(self, held: Held, claimed: Claimed) -> None:
@@ -372,11 +318,11 @@ class ConnectionOwner:
             raise
         except Exception as error:  # one delivery ends, whatever it was; the others go on
             if isinstance(error, PermanentError):  # it judges what we send
-                await self._works()
+                await self._health.works()
             settlement = await self.outcomes.after_failure(held, run, error)
         else:
             settlement = self.outcomes.after_success(held, run, result)
-            await self._works()
+            await self._health.works()
             await self.checkpoint("settling")
         attempt = AttemptRecord(
             id=new_id(self.clock),

@@ -16,7 +16,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlmodel import SQLModel
 
 from store import call_tables, conversation_tables, errand_tables, inbox_tables, refused_tables, sync_tables, tables
-from store.db import StoreUnavailable, admin_engine
+from store.db import StoreUnavailable
+from store.engines import admin_engine
 
 assert tables  # imported so that their tables are in the metadata
 assert call_tables

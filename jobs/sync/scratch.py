@@ -9,7 +9,8 @@ from pathlib import Path
 from sqlalchemy import ColumnElement, Connection, Table, insert, select
 from sqlmodel import SQLModel
 
-from store.db import Database, GroupCommitDatabase, InlineDatabase, make_engine
+from store.db import Database, GroupCommitDatabase, InlineDatabase
+from store.engines import make_engine
 from store.leases import Held
 from store.sync_tables import t_sync_issue, t_sync_key, t_sync_pair, t_sync_record
 from store.tables import t_cursor, t_lease

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Engine, text
 
 from leads.clock import SystemClock
 from store import admin, leases, outbox
-from store.db import make_engine
+from store.engines import make_engine
 from store.intake import Intake
 from tests.bench import servers
 from tests.bench.scale import Scale

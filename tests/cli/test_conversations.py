@@ -10,7 +10,7 @@ from typer.testing import CliRunner, Result
 
 from cli.main import build
 from store.conversation_tables import t_note_duty, t_outgoing
-from store.db import make_engine
+from store.engines import make_engine
 from store.tables import t_audit_entry
 from tests.support.chatting import Chat
 from tests.support.databases import new_sqlite

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from typer.testing import CliRunner, Result
 
 from cli.main import build
-from store.db import make_engine
+from store.engines import make_engine
 from store.tables import t_api_token, t_user
 from store.users import digest, password_matches
 

@@ -12,8 +12,9 @@ from jobs.timetable import daily
 from leads.ids import new_id
 from leads.records import Touch
 from store import leases, outbox
-from store.db import InlineDatabase, make_engine
+from store.db import InlineDatabase
 from store.delivery_records import AttemptRecord, Settlement
+from store.engines import make_engine
 from store.intake import Intake
 from tests.support.leads import acceptance
 from tests.support.manual_clock import ManualClock

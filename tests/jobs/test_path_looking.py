@@ -69,3 +69,18 @@ async def test_a_try_again_is_made_when_it_is_due() -> None:
         assert await h.quiet() < AT_ONCE_S
         assert fault.hits == 1
         assert h.delivery(lead).attempts == 2
+
+
+@virtual
+async def test_after_an_outage_what_waits_goes_as_soon_as_a_probe_has_worked() -> None:
+    async with hub(config(), pace=PATIENT) as h:
+        await h.post("site", {"phone": "+79160000000"})
+        await h.quiet()
+        h.fault("amocrm", "503")
+        for number in range(12):
+            await h.post("site", {"phone": f"+7916123{number:04d}"})
+        await h.until(lambda: h.owner("amo").breaker.open, 60.0)
+        await h.wait(300.0)
+        h.calm()
+        await h.until(lambda: not h.owner("amo").breaker.open, 20.0)
+        assert await h.quiet() < 3 * AT_ONCE_S

@@ -9,7 +9,8 @@ from sqlalchemy import text
 from sqlmodel import SQLModel
 
 from store import admin
-from store.db import StoreUnavailable, admin_engine, make_engine
+from store.db import StoreUnavailable
+from store.engines import admin_engine, make_engine
 from store.intake import Intake
 from tests.support.databases import new_sqlite
 from tests.support.leads import acceptance

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select
 from leads.ids import new_id
 from store import assignments, leases
 from store.assignments import Choice, LoadFacts
-from store.db import make_engine
+from store.engines import make_engine
 from store.intake import Intake
 from store.leases import Held, LostLease
 from store.tables import t_assignment, t_delivery

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, event, func, insert, select, text
 
-from store.db import GroupCommitDatabase, InlineDatabase, StoreUnavailable, admin_engine
+from store.db import GroupCommitDatabase, InlineDatabase, StoreUnavailable
+from store.engines import admin_engine
 from store.tables import t_cursor
 from tests.support.databases import new_sqlite
 
@@ -160,7 +161,7 @@ async def test_a_database_that_is_away_raises_its_own_error(postgres_server: str
 
 
 async def test_a_lock_held_too_long_is_unavailable_not_a_crash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("store.db.BUSY_S", 0.1)
+    monkeypatch.setattr("store.engines.BUSY_S", 0.1)
     url = new_sqlite(tmp_path)
     db, other = GroupCommitDatabase(url), InlineDatabase(url)
     with other._engine.begin() as conn:

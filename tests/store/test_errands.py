@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Connection
 
 from store import errands, leases
-from store.db import make_engine
+from store.engines import make_engine
 from store.errands import Settlement
 from store.events import Arrival
 from store.intake import RawRequest

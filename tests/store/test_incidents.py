@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 from leads.ids import new_id
 from leads.incidents import Observation, Sent
 from store import incidents
-from store.db import make_engine
+from store.engines import make_engine
 from tests.support.manual_clock import ManualClock
 
 

@@ -8,8 +8,8 @@ from sqlalchemy import Connection, Engine, event, select
 
 from leads.ids import new_id
 from store import leases, mending, operator, outbox, reading
-from store.db import make_engine
 from store.delivery_records import AttemptRecord, Claimed, Intent, Settlement
+from store.engines import make_engine
 from store.intake import Intake
 from store.leases import Held, LostLease
 from store.tables import t_delivery, t_identity, t_lead, t_person

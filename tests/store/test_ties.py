@@ -11,8 +11,8 @@ from sqlalchemy import Connection, Engine, select
 
 from store import mending
 from store.conversation_tables import t_conversation
-from store.db import make_engine
 from store.delivery_records import Claimed
+from store.engines import make_engine
 from store.intake import Acceptance, Accepted, Intake
 from store.leases import Held
 from store.tables import t_audit_entry, t_delivery, t_identity, t_lead, t_link, t_person, t_touch

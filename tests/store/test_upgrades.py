@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlmodel import SQLModel
 
 from store import admin
-from store.db import admin_engine
+from store.engines import admin_engine
 
 ROWS = {
     "lead": "INSERT INTO lead (id, source, received_at, dedup_key, person_id, name, phones) "

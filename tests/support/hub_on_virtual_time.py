@@ -37,7 +37,7 @@ from jobs.hub import ROLES
 from jobs.pace import Pace
 from leads.incidents import Incident
 from store import operator
-from store.db import make_engine
+from store.engines import make_engine
 from store.inbox_tables import t_inbox_request
 from store.incidents import recent_incidents
 from store.tables import t_assignment, t_attempt, t_delivery, t_follow_up, t_lead, t_person

@@ -1,17 +1,19 @@
 """A connector for CRMs in memory, so that config, commands and the running hub can sync them like any other."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 from pydantic import BaseModel, ConfigDict
 
+from connectors import registry
 from connectors.base import Capabilities, Connector, Kind, Metadata, Opening, Rate, Target
 from connectors.doors import Inbound, Refused
 from connectors.records import RecordHint
-from connectors.registry import CONNECTORS
 from leads.clock import SystemClock
 from tests.support.memory_crm import MemoryCrm
 
@@ -77,7 +79,8 @@ def memory_crms() -> Iterator[Accounts]:
         hooks=read_hook,
     )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(cast(dict[str, Connector], CONNECTORS), KIND, connector)
+        patch.setitem(cast(dict[str, str], registry._CRMS), KIND, KIND)
+        patch.setitem(sys.modules, f"connectors.{KIND}", SimpleNamespace(CONNECTOR=connector))  # type: ignore[misc]  # enough of a module
         yield accounts
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import create_engine
 
-from store.db import postgres_url
+from store.engines import postgres_url
 from store.tables import t_delivery, t_lead, t_person
 from tests.support.crm_views import contact_phones, deal_keys, note_comments
 

@@ -1,0 +1,80 @@
+"""Engines with our settings, the same for SQLite and PostgreSQL, and whether a failure is the database's own."""
+
+import sqlite3
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.pool import NullPool, QueuePool
+
+BUSY_S = 5.0
+READERS = 4
+POSTGRES_WRITERS = 2
+
+
+def make_engine(url: str, *, writer: bool) -> Engine:
+    """An engine with our settings. `sqlite:///file` or `postgresql://…` (psycopg is chosen for it).
+
+    Writers begin with a write lock, so that a read followed by a write cannot deadlock.
+    """
+    if url.startswith("sqlite"):
+        engine = create_engine(
+            url,
+            poolclass=QueuePool,
+            pool_size=1 if writer else READERS,
+            max_overflow=0,
+            connect_args={"check_same_thread": False, "timeout": BUSY_S, "cached_statements": 256},
+        )
+        begin = "BEGIN IMMEDIATE" if writer else "BEGIN"
+
+        @event.listens_for(engine, "connect")
+        def connected(connection: sqlite3.Connection, _record: Any) -> None:
+            connection.isolation_level = None  # we begin and commit ourselves
+            for pragma in ("journal_mode=WAL", "synchronous=FULL", "temp_store=MEMORY", "journal_size_limit=67108864"):
+                connection.execute(f"PRAGMA {pragma}")
+
+        @event.listens_for(engine, "begin")
+        def began(connection: Connection) -> None:
+            connection.exec_driver_sql(begin)
+
+        return engine
+    return create_engine(
+        postgres_url(url),
+        pool_size=POSTGRES_WRITERS + 1 if writer else READERS,
+        max_overflow=0,
+        pool_pre_ping=not writer,
+        connect_args={"connect_timeout": 5, "options": "-c statement_timeout=60000 -c lock_timeout=10000"},
+    )
+
+
+def postgres_url(url: str) -> str:
+    """psycopg's own URL scheme; `host1,host2` becomes what SQLAlchemy and libpq agree on."""
+    scheme, rest = url.split("://", 1)
+    if scheme not in ("postgresql", "postgres", "postgresql+psycopg"):
+        raise ValueError(f"unknown database scheme {scheme!r}")
+    location, slash, name = rest.partition("/")
+    user, at, hosts = location.rpartition("@")
+    if "," in hosts and ":" in hosts:
+        # SQLAlchemy reads one port only from this place; libpq takes a list of hosts and a list of ports.
+        pairs = [_host_and_port(one) for one in hosts.split(",")]
+        listed = f"host={','.join(host for host, _ in pairs)}&port={','.join(port for _, port in pairs)}"
+        rest = f"{user}{at or '@'}{slash}{name}{'&' if '?' in name else '?'}{listed}"
+    return f"postgresql+psycopg://{rest}"
+
+
+def _host_and_port(written: str) -> tuple[str, str]:
+    """("db1", "5433"), ("::1", "5432"): without brackets, with the port that is meant."""
+    host, colon, port = written.rpartition(":") if not written.endswith("]") else ("", "", "")
+    return (host if colon else written).strip("[]"), port if colon else "5432"
+
+
+def admin_engine(url: str) -> Engine:
+    """An engine that keeps no connection open: for migrations and one-off work."""
+    return create_engine(url if url.startswith("sqlite") else postgres_url(url), poolclass=NullPool)
+
+
+def unavailable(exc: Exception) -> bool:
+    """Whether the database itself failed, rather than what was asked of it."""
+    if isinstance(exc, (OperationalError, InterfaceError)):
+        return True
+    return isinstance(exc, DBAPIError) and exc.connection_invalidated
