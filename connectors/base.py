@@ -6,7 +6,6 @@ a connector knows *how* one vendor is asked. Every method may raise the errors o
 """
 
 from collections.abc import Callable, Mapping
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -18,7 +17,8 @@ from mappings.accounts import AccountField, FieldType, Outcome
 from mappings.attributes import RecordObject
 
 if TYPE_CHECKING:
-    from connectors.histories import OpenHistories
+    from connectors.tokens import TokenStore
+from connectors.histories import OpenHistories
     from connectors.records import Hooks, RecordPort
     from connectors.webhooks import Subscribe
 
@@ -142,7 +142,7 @@ class DealState:
 
 @dataclass(frozen=True, slots=True)
 class CrmUser:
-    """`login`: another id, by which the CRM names who changed a record; "" where `id` does."""
+    """`login`: by which the CRM names who changed a record, where that is not the `id`."""
 
     id: str
     name: str
@@ -336,27 +336,6 @@ class Target(Protocol):
         ...
 
     async def close(self) -> None: ...
-
-
-class TokenStore(Protocol):
-    """What a connector with OAuth needs kept. Handed in by `jobs`; encrypted at rest."""
-
-    async def load(self) -> dict[str, Any] | None: ...
-
-    async def save(self, token: dict[str, Any]) -> None:
-        """Durable when it returns: a new refresh token is never used before this."""
-        ...
-
-    async def replace(self, token: dict[str, Any], used: dict[str, Any]) -> bool:
-        """Stores `token` if the store still holds the pair `used` that it was got for, or `token` itself.
-
-        False: somebody has stored another one meanwhile. Needs no `exclusively`.
-        """
-        ...
-
-    def exclusively(self) -> AbstractAsyncContextManager[None]:
-        """One refresher at a time over all processes; holds as long as the refresh takes."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
-from connectors.base import TokenStore
 from connectors.errors import AuthError, ConnectorError, RetryableError, UnknownOutcomeError
+from connectors.tokens import TokenStore
 from leads.clock import Clock
 
 log = logging.getLogger(__name__)

@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from connectors.base import Metadata, Opening, Target, TokenStore
+from connectors.base import Metadata, Opening, Target
 from connectors.errors import AuthError, ConnectorError
 from connectors.registry import CONNECTORS
+from connectors.tokens import TokenStore
 from jobs.config import Settings
 from jobs.config_check import preset_name
 from jobs.config_errors import Problem, YamlPath, choices, quote

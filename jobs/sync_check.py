@@ -6,9 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from connectors.base import Opening, TokenStore
+from connectors.base import Opening
 from connectors.errors import ConnectorError
 from connectors.registry import CONNECTORS
+from connectors.tokens import TokenStore
 from jobs.config import Settings
 from jobs.config_errors import Problem
 from jobs.live_check import Checked

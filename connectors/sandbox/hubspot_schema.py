@@ -111,56 +111,47 @@ _PHONE_NAMES = {
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
+_EVERYWHERE = "hs_object_id:r hs_updated_by_user_id:number:r hs_merged_object_ids:r"
 _DEFAULTS: Mapping[str, str] = {
     "contacts": """
         email firstname lastname phone:phone_number mobilephone:phone_number company jobtitle website city country
         message hubspot_owner_id:owner hs_lead_status:enumeration=NEW|OPEN|IN_PROGRESS|OPEN_DEAL|UNQUALIFIED
         lifecyclestage:enumeration=LIFECYCLE hs_additional_emails:r hs_analytics_source:r
         hs_searchable_calculated_phone_number:r hs_searchable_calculated_mobile_number:r
-        hs_object_id:r createdate:datetime:r lastmodifieddate:datetime:r hs_updated_by_user_id:number:r
-        hs_merged_object_ids:r""",
+        createdate:datetime:r lastmodifieddate:datetime:r""",
     "companies": """
         name domain phone:phone_number industry city country description hubspot_owner_id:owner
-        hs_object_id:r createdate:datetime:r hs_lastmodifieddate:datetime:r hs_updated_by_user_id:number:r
-        hs_merged_object_ids:r""",
+        createdate:datetime:r hs_lastmodifieddate:datetime:r""",
     "deals": """
         dealname amount:number deal_currency_code pipeline:pipeline dealstage:stage closedate:datetime
         dealtype:enumeration=newbusiness|existingbusiness description hubspot_owner_id:owner
-        hs_object_id:r createdate:datetime hs_createdate:datetime:r hs_lastmodifieddate:datetime:r
-        hs_updated_by_user_id:number:r
-        hs_merged_object_ids:r""",
+        createdate:datetime hs_createdate:datetime:r hs_lastmodifieddate:datetime:r""",
     "notes": """
         hs_timestamp:datetime hs_note_body hubspot_owner_id:owner
-        hs_object_id:r hs_createdate:datetime:r hs_lastmodifieddate:datetime:r hs_updated_by_user_id:number:r
-        hs_merged_object_ids:r""",
+        hs_createdate:datetime:r hs_lastmodifieddate:datetime:r""",
     "tasks": """
         hs_timestamp:datetime hs_task_subject hs_task_body
         hs_task_status:enumeration=NOT_STARTED|COMPLETED|IN_PROGRESS|WAITING|DEFERRED
         hs_task_priority:enumeration=LOW|MEDIUM|HIGH|NONE hs_task_type:enumeration=EMAIL|CALL|TODO
         hubspot_owner_id:owner
-        hs_object_id:r hs_createdate:datetime:r hs_lastmodifieddate:datetime:r hs_updated_by_user_id:number:r
-        hs_merged_object_ids:r""",
+        hs_createdate:datetime:r hs_lastmodifieddate:datetime:r""",
     "calls": """
         hs_timestamp:datetime hs_call_title hs_call_body hs_call_direction:enumeration=INBOUND|OUTBOUND
         hs_call_status:enumeration=BUSY|CALLING_CRM_USER|CANCELED|COMPLETED|CONNECTING|FAILED|IN_PROGRESS|NO_ANSWER|QUEUED|RINGING
         hs_call_duration:number hs_call_from_number hs_call_to_number hs_call_recording_url
         hs_call_disposition:enumeration=DISPOSITIONS hubspot_owner_id:owner
-        hs_object_id:r hs_createdate:datetime:r hs_lastmodifieddate:datetime:r hs_updated_by_user_id:number:r
-        hs_merged_object_ids:r""",
+        hs_createdate:datetime:r hs_lastmodifieddate:datetime:r""",
     "emails": """
         hs_timestamp:datetime hs_email_direction:enumeration=EMAIL|INCOMING_EMAIL|FORWARDED_EMAIL hs_email_subject
         hs_email_text hs_email_html hs_email_from_email:r hs_email_to_email:r hubspot_owner_id:owner
-        hs_object_id:r hs_createdate:datetime:r hs_lastmodifieddate:datetime:r hs_updated_by_user_id:number:r
-        hs_merged_object_ids:r""",
+        hs_createdate:datetime:r hs_lastmodifieddate:datetime:r""",
     "communications": """
         hs_timestamp:datetime hs_communication_channel_type:enumeration=WHATS_APP|SMS|LINKEDIN_MESSAGE
         hs_communication_logged_from:enumeration=CRM hs_communication_body hubspot_owner_id:owner
-        hs_object_id:r hs_createdate:datetime:r hs_lastmodifieddate:datetime:r hs_updated_by_user_id:number:r
-        hs_merged_object_ids:r""",
+        hs_createdate:datetime:r hs_lastmodifieddate:datetime:r""",
     "meetings": """
         hs_timestamp:datetime hs_meeting_title hs_meeting_body hs_meeting_outcome hubspot_owner_id:owner
-        hs_object_id:r hs_createdate:datetime:r hs_lastmodifieddate:datetime:r hs_updated_by_user_id:number:r
-        hs_merged_object_ids:r""",
+        hs_createdate:datetime:r hs_lastmodifieddate:datetime:r""",
 }
 """name[:type][=option|option][:r for read-only]"""
 _TYPES = {"owner": "enumeration", "pipeline": "enumeration", "stage": "enumeration", "r": "string"}
@@ -176,7 +167,7 @@ def type_of(name: str) -> str:
 
 def default_properties(type_: str, now: datetime) -> dict[str, dict[str, Any]]:
     found = {}
-    for item in _DEFAULTS[type_].split():
+    for item in f"{_DEFAULTS[type_]} {_EVERYWHERE}".split():
         name, *rest = item.split(":")
         kind, _, options = (rest[0] if rest else "string").partition("=")
         values = _NAMED_OPTIONS.get(options) or tuple(filter(None, options.split("|")))
