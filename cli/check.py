@@ -21,7 +21,7 @@ from cli.frame import (
 )
 
 if TYPE_CHECKING:
-    from connectors.base import TokenStore
+    from connectors.tokens import TokenStore
     from jobs.config import Settings
     from jobs.live_check import Checked
     from leads.clock import Clock

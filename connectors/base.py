@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from pydantic import BaseModel
 
+from connectors.tokens import TokenStore
 from leads.clock import Clock
 from mappings.accounts import AccountField, FieldType, Outcome
 from mappings.attributes import RecordObject
 
 if TYPE_CHECKING:
-    from connectors.tokens import TokenStore
-from connectors.histories import OpenHistories
+    from connectors.histories import OpenHistories
     from connectors.records import Hooks, RecordPort
     from connectors.webhooks import Subscribe
 
