@@ -37,6 +37,11 @@ def register(app: typer.Typer) -> None:
         """What a lead becomes by a mapping, each value with the line it came from; nothing is written to a CRM."""
         if bool(lead) == (file is not None):
             raise CannotRun("which lead?", "--lead ID of one that came in, or --file with the fields of a form")
+        if name.startswith("sync/"):
+            raise CannotRun(
+                "this tries mappings of enquiries",
+                "for those of syncs: examples in mappings/tests with `leadhub mapping test`, or `leadhub sync plan`",
+            )
         settings = load_settings(config)
         _try(settings, name, _facts(settings, lead, file, source), as_json=as_json)
 
@@ -112,7 +117,7 @@ def _try(settings: "Settings", name: str, facts: "Facts", *, as_json: bool) -> N
             }
         )
     else:
-        _print_tried(values, problems)
+        _print_tried(settings, facts, values, problems)
     if problems:
         raise not_fine()
 
@@ -132,10 +137,18 @@ def _problem(one: "FieldProblem") -> dict[str, Any]:
     return {"path": one.path, "message": one.message, "file": one.file, "line": one.line}
 
 
-def _print_tried(values: "tuple[Traced, ...]", problems: "tuple[FieldProblem, ...]") -> None:
+def _print_tried(
+    settings: "Settings", facts: "Facts", values: "tuple[Traced, ...]", problems: "tuple[FieldProblem, ...]"
+) -> None:
+    from cli.words import Words
     from mappings.values import text_of
 
+    words = Words.of(settings)
     wide = max((len(one.target) for one in values), default=0)
+    for name, own in (("contact.phones", facts.lead.phones), ("contact.emails", facts.lead.emails)):
+        if own:  # these go there whatever the mapping says
+            of_lead = words("of the lead itself", "самого лида")
+            say(f"{name:{wide}}  {', '.join(own)}\n{'':{wide}}    {of_lead}")
     for one in values:
         text = text_of(one.value)
         shown = f"\n{text}".replace("\n", "\n    ") if "\n" in text else text

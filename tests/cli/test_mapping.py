@@ -60,6 +60,18 @@ def lead_file(folder: Path, **fields: str) -> str:
     return str(file)
 
 
+def test_the_phones_of_the_lead_itself_are_shown_too(folder: Path) -> None:
+    ran = inside("mapping", "try", "amocrm-leads", "--file", lead_file(folder), folder=folder)
+    assert ran.out.startswith("contact.phones")
+    assert ran.out.splitlines()[0].endswith("+79161234567")
+    assert ran.out.splitlines()[1].strip() == "самого лида"
+
+
+def test_a_mapping_of_a_sync_is_not_tried_with_a_lead(folder: Path) -> None:
+    ran = inside("mapping", "try", "sync/amocrm-hubspot-contact", "--file", lead_file(folder), folder=folder)
+    assert (ran.status, "leadhub mapping test" in ran.err) == (2, True)
+
+
 def test_each_value_is_shown_with_the_line_it_came_from(folder: Path) -> None:
     file = lead_file(folder, city="spb", day="01.12.2026")
     ran = inside("mapping", "try", "amocrm-leads", "--file", file, "--json", folder=folder)
