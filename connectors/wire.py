@@ -12,6 +12,7 @@ from typing import Any
 
 import httpcore
 
+UNSENT_BYTES = 16_384
 FALLBACK_S = 1.0
 """So long one address may keep us waiting while there is another: a host with broken IPv6 must stay reachable."""
 
@@ -68,6 +69,7 @@ class Wire(asyncio.Protocol, httpcore.AsyncNetworkStream):
     def __init__(self) -> None:
         self._transport: Any = None
         self._buffer = bytearray()
+        self._unsent = bytearray()
         self._ended = False
         self._error: Exception | None = None
         self._reader: asyncio.Future[None] | None = None
@@ -106,6 +108,7 @@ class Wire(asyncio.Protocol, httpcore.AsyncNetworkStream):
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """b"" at the end. Raises httpcore.ReadError, httpcore.ReadTimeout."""
+        self._flush()
         if not self._buffer and not self._ended:
             self._reader = asyncio.get_running_loop().create_future()
             try:
@@ -122,12 +125,18 @@ class Wire(asyncio.Protocol, httpcore.AsyncNetworkStream):
         return data
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        """Raises httpcore.WriteError, httpcore.WriteTimeout."""
+        """Raises httpcore.WriteError, httpcore.WriteTimeout.
+
+        What is small leaves when the answer is read: head and body of a request in one piece.
+        """
         if not buffer:
             return
         if self._transport.is_closing():
             raise httpcore.WriteError("the connection is closed")
-        self._transport.write(buffer)
+        self._unsent += buffer
+        if len(self._unsent) < UNSENT_BYTES:
+            return
+        self._flush()
         if not self._writable.is_set():
             try:
                 async with asyncio.timeout(timeout):
@@ -136,6 +145,11 @@ class Wire(asyncio.Protocol, httpcore.AsyncNetworkStream):
                 raise httpcore.WriteTimeout from None
         if self._error is not None:
             raise httpcore.WriteError(type(self._error).__name__) from self._error
+
+    def _flush(self) -> None:
+        if self._unsent:
+            self._transport.write(bytes(self._unsent))
+            self._unsent.clear()
 
     async def aclose(self) -> None:
         self._transport.close()

@@ -298,3 +298,31 @@ def certificates(folder: Path) -> tuple[ssl.SSLContext, Path]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(authority, private)
     return context, authority
+
+
+async def test_head_and_body_of_a_call_leave_in_one_piece() -> None:
+    pieces: list[bytes] = []
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while piece := await reader.read(65_536):
+            pieces.append(piece)
+            writer.write(OK)
+
+    async with vendor(talk) as url, opened() as transport:
+        for body in (b'{"a": 1}', b""):
+            request = httpx.Request("POST", url, content=body, extensions={"timeout": TIMES})
+            assert (await transport.handle_async_request(request)).status_code == 200
+    assert len(pieces) == 2
+    assert pieces[0].endswith(b'\r\n\r\n{"a": 1}')
+
+
+async def test_a_large_call_leaves_as_the_other_end_takes_it() -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        length = len(await request_of(reader))
+        body = str(length).encode()
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+
+    async with vendor(talk) as url, opened() as transport:
+        many = [b"x" * 10_000] * 300
+        request = httpx.Request("POST", url, content=b"".join(many), extensions={"timeout": TIMES})
+        assert int((await transport.handle_async_request(request)).content) > 3_000_000
