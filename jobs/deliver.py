@@ -112,7 +112,7 @@ class Run:
         self._next = ("deal",) if progress.mode == "new" else ()
         if not contact_id:
             contact_id = await self._contact(drafts.contact)
-        self._link("contact", self.claimed.person.id, contact_id)
+        self._link("contact", progress.person or self.claimed.person.id, contact_id)
         company_id = drafts.company_id
         if progress.mode == "new":
             if drafts.company is not None and not company_id:
@@ -207,6 +207,7 @@ class Run:
         step = self.progress.step("contact")
         if step.id or step.unknown:
             return step.id
+        self.progress.person = self.claimed.person.id
         if self.claimed.person.contact_id:
             step.id = self.claimed.person.contact_id
             self.progress.found_contact = True

@@ -212,7 +212,8 @@ class LeadPlan:
             due_at=due_at,
         )
         drafted = build(mapping, facts)
-        keys: dict[Any, str] = {"contact": self._claimed.person.id, "deal": lead.id, "company": company_key}
+        person = progress.person or self._claimed.person.id
+        keys: dict[Any, str] = {"contact": person, "deal": lead.id, "company": company_key}
         resolved = resolve(drafted, directory, keys=keys, responsible=progress.user)
         self._resolved = resolved
         with_task = progress.mode == "new" or self._policy.task

@@ -8,6 +8,8 @@ from connectors.base import KINDS, Draft, Kind
 from leads.clock import Clock
 from store.tables import from_us, to_us
 
+_PLAIN = ("mode", "deal_id", "found_contact", "person", "user", "user_reason")
+
 
 @dataclass(slots=True)
 class Step:
@@ -40,6 +42,8 @@ class Progress:
     deal_id: str = ""
     """The existing deal that a repeat joins."""
     found_contact: bool = False
+    person: str = ""
+    """Whose the contact was when it was looked for: its key. He may have turned out to be another one since."""
     user: str = ""
     user_reason: str = ""
 
@@ -72,7 +76,7 @@ class Progress:
                 entry["repeats"] = step.repeats
             if entry:
                 data[kind] = entry
-        for name in ("mode", "deal_id", "found_contact", "user", "user_reason"):
+        for name in _PLAIN:
             if value := getattr(self, name):
                 data[name] = value
         return data
@@ -90,7 +94,7 @@ class Progress:
                 bare=entry.get("bare", False),
                 repeats=entry.get("repeats", 0),
             )
-        for name in ("mode", "deal_id", "found_contact", "user", "user_reason"):
+        for name in _PLAIN:
             if name in data:
                 setattr(progress, name, data[name])
         return progress

@@ -1,5 +1,6 @@
 """Two persons turned out to be one: the deals of both say so, with a link to each other."""
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -11,7 +12,9 @@ from leads.clock import Clock
 from leads.records import Lead
 from mappings.filters import pretty_phone
 from store import deal_notes
-from store.ties import KnownDeal, Tie
+from store.ties import TIED, KnownDeal, Tie
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,8 @@ class TieNotes:
                 due |= dict.fromkeys(
                     deal_notes.tell(conn, self.clock, subject, tie.lead.id, text, {name: deal.lead_id}, {})
                 )
+        fields = {"event": TIED, "lead_id": tie.lead.id, "person_id": tie.kept, "was": tie.gone}
+        log.info("two persons turned out to be one", extra=fields)
         return tuple(due)
 
     def _text(self, tie: Tie, connection: str, deal: KnownDeal, other: KnownDeal | None) -> str:

@@ -266,11 +266,12 @@ def _settle(conn: Connection, done: Settlement) -> bool:
     )
     if done.attempt is not None:
         conn.execute(insert(t_attempt), _attempt_row(done, done.attempt))
-    links = done.links
     if lane != done.lane:  # its person turned out to be another while it was under way
         lock_persons(conn, (lane,))
         line_up(conn, lane, done.held.name, done.now)
-        links = ties.whose(conn, links, done.lane, lane, done.held.name)
+    links = done.links
+    if was := next((our_id for kind, our_id, _ in links if kind == "contact" and our_id != lane), ""):
+        links = ties.whose(conn, links, was, lane, done.held.name)
     remember_links(conn, done.held.name, links, done.now)
     for follow_up in done.follow_ups:
         conn.execute(

@@ -1,4 +1,4 @@
-"""Schedules in which people call and write: events in any order, repeated, of processes that die in between."""
+"""Schedules in which people call, write and say who they are: events in any order, of processes that die in between."""
 
 import asyncio
 import json
@@ -11,13 +11,14 @@ from connectors.doors import Inbound
 from jobs.config import Settings
 from store.inbox_tables import t_inbox_request
 from store.spool import SpoolUnavailable
-from store.tables import t_call, t_event
+from store.tables import t_audit_entry, t_call, t_event, t_identity, t_person
+from store.ties import TIED
 from tests.simulate.schedule import CONFIG, Report, Schedule, play_seed
 from tests.simulate.world import Killed, Life
 
 WITH_DOORS = CONFIG.replace(
     "c: {{type: webform}}}}", "c: {{type: webform}}, pbx: {{type: asterisk}}, tg: {{type: telegram, url_token: t-1}}}}"
-).replace("alerts:\n", "  - {{from: [pbx], to: [amo, b24]}}\n  - {{from: [tg], to: [hs]}}\nalerts:\n")
+).replace("alerts:\n", "  - {{from: [pbx], to: [amo, b24]}}\n  - {{from: [tg], to: [b24, hs]}}\nalerts:\n")
 assert "telegram, url" in WITH_DOORS
 assert "[pbx]" in WITH_DOORS
 
@@ -28,11 +29,12 @@ def run_seed(seed: int, settings: Settings, template: Path) -> Report:
 
 
 class DoorSchedule(Schedule):
-    """`events`: (source, subject) -> what was accepted of it, once for each event."""
+    """`events`: (source, subject) -> what was accepted of it, once for each event. `shared`: chat -> its phone."""
 
     def __init__(self, world: Any, seed: int) -> None:
         super().__init__(world, seed)
         self.events: dict[tuple[str, str], set[str]] = {}
+        self.shared: dict[str, str] = {}
 
     async def _send_all(self, number: int) -> None:
         match number % 3:
@@ -61,11 +63,19 @@ class DoorSchedule(Schedule):
     async def _write(self, number: int) -> None:
         rng = self.rng
         chat = 5_210_000 + number
-        for count in range(rng.randint(1, 5)):
+        messages = rng.randint(1, 5)
+        shares = rng.randint(0, 9)
+        for count in range(messages):
             await self._pause()
             who = {"id": chat, "is_bot": False, "first_name": f"Person {number}"}
             told = {"message_id": 100 + count, "from": who, "chat": {"id": chat, "type": "private"}}
-            told |= {"date": int(self.world.clock.now().timestamp()), "text": f"enquiry {number}.{count}"}
+            told["date"] = int(self.world.clock.now().timestamp())
+            if count == shares:  # somebody who calls and sends forms as well
+                phone = f"7916000000{number % 5}"
+                self.shared[str(chat)] = f"+{phone}"
+                told["contact"] = {"phone_number": phone, "first_name": f"Person {number}", "user_id": chat}
+            else:
+                told["text"] = f"enquiry {number}.{count}"
             body = json.dumps({"update_id": number * 100 + count, "message": told}).encode()
             for _ in range(1 if rng.random() < 0.7 else 2):
                 await self._deliver("tg", f"chat:{chat}", str(100 + count), body)
@@ -116,8 +126,34 @@ class DoorSchedule(Schedule):
         """A call whose end was never told is waited for: by two hours, and by an hour more after a wrong clock."""
         return super()._is_quiet() and not self.world.count("call WHERE lead_id = ''")
 
+    def _check_order(self, deliveries: list[Any], leads: dict[str, Any]) -> None:
+        """Who turned out to be one was several before: then what was under way is not called back."""
+        ties = {row.data["lead"] for row in self._rows(t_audit_entry) if row.action == TIED}
+        tied = [row for row in deliveries if row.lead_id in ties]
+        persons = {leads[lead_id].person_id for lead_id in ties}
+        since: dict[tuple[str, str], int] = {}
+        for row in tied:
+            key = (row.lane, row.connection)
+            since[key] = max(since.get(key, 0), row.place)
+        kept = [
+            row
+            for row in deliveries
+            if row.lane not in persons or row.place > since.get((row.lane, row.connection), row.place)
+        ]
+        super()._check_order(kept, leads)
+
+    def _check_persons(self) -> None:
+        whose = {(row.kind, row.value): row.person_id for row in self._rows(t_identity)}
+        for chat, phone in self.shared.items():
+            if whose["messenger:telegram", chat] != whose["phone", phone]:
+                self.report.problems.append(f"who writes in {chat} is not who has {phone}")
+        for row in self._rows(t_person):
+            if row.merged_into and row.id in whose.values():
+                self.report.problems.append(f"{row.id} became {row.merged_into} and has keys")
+
     def _check(self) -> None:
         super()._check()
+        self._check_persons()
         problems = self.report.problems
         left = self._rows(t_inbox_request)
         if left:

@@ -184,8 +184,18 @@ def test_what_is_under_way_and_fails_waits_for_its_turn(engine: Engine, clock: M
     settle(engine, settlement(held, chat, clock, "ready", due_at=due))
     assert states(engine) == [(1, "ready"), (2, "waiting"), (3, "waiting")]
     clock.forward(6)
-    (again,) = claim(engine, held, clock)
-    assert again.person.id == call.person.id
+    (again,) = claim(engine, held, clock)  # the chat's, which came first; its contact was made for who went
+    assert (again.id, again.person.id) == (chat.id, call.person.id)
+    settle(engine, settlement(held, again, clock, links=(("contact", chat.person.id, "contact of tg"),)))
+    (next_one,) = claim(engine, held, clock)
+    assert (next_one.id, next_one.person.contact_id) == (call.id, "contact of tg")
+    settle(engine, settlement(held, next_one, clock, links=(("contact", call.person.id, "contact of site"),)))
+    (last,) = claim(engine, held, clock)
+    assert last.person.contact_id == "contact of site"
+    settle(engine, settlement(held, last, clock, links=(("contact", chat.person.id, "contact of tg"),)))
+    take(engine, clock, called(clock))
+    (after,) = claim(engine, held, clock)
+    assert after.person.contact_id == "contact of site"
 
 
 def test_the_contact_of_the_chat_is_his_where_he_had_none(engine: Engine, clock: ManualClock) -> None:
