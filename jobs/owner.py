@@ -12,6 +12,8 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Protocol
 
+from sqlalchemy import Connection
+
 from connectors.base import Capabilities, Target
 from connectors.errors import (
     AuthError,
@@ -36,7 +38,7 @@ from leads.clock import Clock
 from leads.ids import new_id
 from store import mending, outbox
 from store.db import Database, StoreUnavailable
-from store.delivery_records import AttemptRecord, Claimed, Intent, Settlement
+from store.delivery_records import AttemptRecord, Claimed, ClaimResult, Intent, Settlement
 from store.leases import Held, LostLease
 
 log = logging.getLogger(__name__)
@@ -92,6 +94,9 @@ class ConnectionOwner:
     _stopping: bool = False
     _look_at: float = float("-inf")
     """When to look for due deliveries again, on the monotonic clock: at once after each wake-up."""
+    _wakes: int = 0
+    _wakes_seen: int = 0
+    """How many wake-ups the last look answered."""
     _all_taken: bool = False
     """Whether the last look took all that was due; else the next one follows when a delivery ends."""
     _aged_at: float = float("-inf")
@@ -138,6 +143,7 @@ class ConnectionOwner:
 
     def wake(self) -> None:
         """Something became due."""
+        self._wakes += 1
         self._look_at = float("-inf")
         self._wake.set()
 
@@ -241,14 +247,14 @@ class ConnectionOwner:
         Most deliveries end without making anything due: who knows that all was taken need not ask again.
         """
         if self.clock.monotonic() >= self._look_at:
-            self._look_at = float("inf")
             wait_s = await self._claim(held)
-            self._look_at = min(self._look_at, self.clock.monotonic() + wait_s)
+            if self._wakes == self._wakes_seen:
+                self._look_at = self.clock.monotonic() + wait_s
         return self._look_at - self.clock.monotonic()
 
     async def _claim(self, held: Held) -> float:
         """Starts what is due; returns when to look again, in seconds."""
-        self._all_taken = False
+        self._all_taken, self._wakes_seen = False, self._wakes
         free = MAX_IN_FLIGHT - len(self._running)
         if self.breaker.trying:
             free = TRIALS - len(self._running)
@@ -260,7 +266,12 @@ class ConnectionOwner:
         now, aging = self.clock.now(), self.clock.monotonic() >= self._aged_at + AGING_S
         if aging:
             self._aged_at = self.clock.monotonic()
-        result = await self.db.write(outbox.claim, held=held, now=now, limit=limit, fresh_only=free <= 0, aging=aging)
+
+        def claim(conn: Connection) -> ClaimResult:
+            self._wakes_seen = self._wakes  # who woke us until now had written it before
+            return outbox.claim(conn, held, now, limit=limit, fresh_only=free <= 0, aging=aging)
+
+        result = await self.db.write(claim)
         self._all_taken = len(result.claimed) < limit and free > 0 and not self.breaker.trying
         if result.claimed:
             await self.checkpoint("claimed")

@@ -1,9 +1,11 @@
 """Who owns what, until when: at most one holder of a name, each with a higher fence than the one before."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import BindParameter, ColumnElement, Connection, bindparam, delete, exists, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from store.tables import t_lease
@@ -78,6 +80,21 @@ def assert_held(conn: Connection, held: Held) -> None:
     row = conn.execute(query, {"of_name": held.name}).first()
     if row is None or row.fence != held.fence or row.owner != held.owner:
         raise LostLease(held.name)
+
+
+def lock_held(conn: Connection, all_held: Iterable[Held]) -> None:
+    """Before writes of which each asks `is_held`: on PostgreSQL no one can take these leases until we commit.
+
+    Raises LostLease there; SQLite has one writer, for which the writes' own question is enough.
+    """
+    if conn.dialect.name == "postgresql":
+        for held in all_held:
+            assert_held(conn, held)
+
+
+def is_held(name: BindParameter[Any], owner: BindParameter[Any], fence: BindParameter[Any]) -> ColumnElement[bool]:
+    """The condition of a write that only the newest holder may make."""
+    return exists().where(t_lease.c.name == name, t_lease.c.owner == owner, t_lease.c.fence == fence)
 
 
 def release(conn: Connection, held: Held, now: datetime) -> None:

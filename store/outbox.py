@@ -7,11 +7,13 @@ from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import (
+    ColumnElement,
     CompoundSelect,
     Connection,
     Update,
     bindparam,
     case,
+    exists,
     func,
     insert,
     literal_column,
@@ -24,7 +26,7 @@ from store import ties
 from store.delivery_records import AttemptRecord, Claimed, ClaimResult, Intent, PersonView, Settlement
 from store.intake import CHANNEL, lead_from_row
 from store.lanes import OPEN_STATES, line_up, lock_persons
-from store.leases import Held, LostLease, assert_held
+from store.leases import Held, LostLease, assert_held, is_held, lock_held
 from store.tables import t_attempt, t_delivery, t_follow_up, t_lead, t_link, t_person, to_us
 
 FRESH, BACKLOG, BULK = 0, 1, 2
@@ -181,8 +183,7 @@ def _claimed(row: Any, last: tuple[str, datetime | None]) -> Claimed:
 
 def intend(conn: Connection, intents: Sequence[Intent]) -> list[None]:
     """Stores what is about to be sent; raises LostLease when it is not ours to send any more."""
-    for held in {intent.held for intent in intents}:
-        assert_held(conn, held)
+    lock_held(conn, {intent.held for intent in intents})
     for intent in intents:
         _update_claimed(conn, intent.held, intent.delivery_id, {"progress": intent.progress})
     return [None] * len(intents)
@@ -205,6 +206,7 @@ def _changing(columns: tuple[str, ...], *, uncounted: bool = False, no_longer_fr
             t_delivery.c.connection == bindparam("of_connection"),
             t_delivery.c.state == "claimed",
             t_delivery.c.fence == bindparam("of_fence"),
+            is_held(bindparam("of_connection"), bindparam("of_owner"), bindparam("of_fence")),
         )
         .values(**values)
         .returning(t_delivery.c.lane)
@@ -214,7 +216,7 @@ def _changing(columns: tuple[str, ...], *, uncounted: bool = False, no_longer_fr
 def _update_claimed(conn: Connection, held: Held, delivery_id: str, values: dict[str, Any], **more: bool) -> str:
     """Returns the lane that it stands in. `more` as of `_changing`. Raises LostLease: it is not ours any more."""
     wanted = {f"new_{name}": value for name, value in values.items()}
-    owner = {"of_id": delivery_id, "of_connection": held.name, "of_fence": held.fence}
+    owner = {"of_id": delivery_id, "of_connection": held.name, "of_owner": held.owner, "of_fence": held.fence}
     row = conn.execute(_changing(tuple(values), **more), {**wanted, **owner}).first()
     if row is None:
         raise LostLease(held.name)
@@ -228,8 +230,7 @@ def settle(conn: Connection, settlements: Sequence[Settlement]) -> list[bool]:
     Raises LostLease: then nothing of that settlement is stored, and whoever owns the
     connection now looks up what was written.
     """
-    for held in {settlement.held for settlement in settlements}:
-        assert_held(conn, held)
+    lock_held(conn, {settlement.held for settlement in settlements})
     lock_persons(conn, {settlement.lane for settlement in settlements})
     return [_settle(conn, settlement) for settlement in settlements]
 
@@ -345,29 +346,31 @@ def free_lane(conn: Connection, lane: str, connection: str, now: datetime) -> bo
     return True
 
 
-_NEW_STATUS = (
+def _some_delivery(*states: str) -> ColumnElement[bool]:
+    """Whether the lead has one, in one of these states if any are given."""
+    of_lead = exists().where(t_delivery.c.lead_id == t_lead.c.id)
+    return of_lead.where(t_delivery.c.state.in_(states)) if states else of_lead
+
+
+_STATUS_ANEW = (
     update(t_lead)
-    .where(t_lead.c.id == bindparam("of_lead"))
-    .values(status=bindparam("new_status"), status_why="", status_at=bindparam("at", type_=t_lead.c.status_at.type))
+    .where(t_lead.c.id == bindparam("of_lead"), _some_delivery())
+    .values(
+        status=case(
+            (_some_delivery("dead"), "failed"),
+            (_some_delivery(*OPEN_STATES, "held"), "pending"),
+            (_some_delivery("discarded"), "discarded"),
+            else_="delivered",
+        ),
+        status_why="",
+        status_at=bindparam("at", type_=t_lead.c.status_at.type),
+    )
 )
-_STATES_OF_LEAD = select(t_delivery.c.state).where(t_delivery.c.lead_id == bindparam("of_lead"))
 
 
-def refresh_lead_status(conn: Connection, lead_id: str, now: datetime) -> str:
-    """Sets a lead's status from its deliveries and returns it."""
-    states = set(conn.execute(_STATES_OF_LEAD, {"of_lead": lead_id}).scalars())
-    if "dead" in states:
-        status = "failed"
-    elif states & {"ready", "waiting", "claimed", "held"}:
-        status = "pending"
-    elif "discarded" in states:
-        status = "discarded"
-    elif states:
-        status = "delivered"
-    else:
-        return ""
-    conn.execute(_NEW_STATUS, {"of_lead": lead_id, "new_status": status, "at": now})
-    return status
+def refresh_lead_status(conn: Connection, lead_id: str, now: datetime) -> None:
+    """Sets a lead's status from its deliveries, if it has any."""
+    conn.execute(_STATUS_ANEW, {"of_lead": lead_id, "at": now})
 
 
 def tell_due(conn: Connection, connections: Iterable[str]) -> None:

@@ -8,6 +8,8 @@ from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
+from sqlalchemy import true
+
 from connectors.doors import Receipt
 from connectors.oauth import OAuthTokens
 from jobs import deliver, intake, leasing, outcomes, owner
@@ -173,13 +175,16 @@ def claims_of_the_dead_stay_claimed() -> Iterator[None]:
 @contextlib.contextmanager
 def lease_without_fencing() -> Iterator[None]:
     """A process that was frozen goes on as if it still owned the connection."""
+    outbox._changing.cache_clear()
     with (
+        patch.object(outbox, "is_held", lambda name, owner, fence: true()),
         patch.object(outbox, "assert_held", lambda conn, held: None),
         patch.object(mending, "assert_held", lambda conn, held: None),
         patch.object(leases, "renew", lambda conn, held, now, ttl_s: None),
         patch.object(leasing.LeaseKeeper, "surely_ours", lambda self: True),
     ):
         yield
+    outbox._changing.cache_clear()
 
 
 MUTANTS: dict[str, Callable[[], contextlib.AbstractContextManager[None]]] = {
