@@ -62,12 +62,19 @@ def _unknown(pair: FieldPair, side: Side, name: str) -> str:
         missing = account.stages is not None and stage_named(name, account) is None
         return f'{where} has no stage "{name}"' if missing else ""
     if pair.type == "user":
-        user = account.user(name)
-        missing = account.users is not None and (user is None or not user.active)
-        return f'{where} has no active user "{name}"' if missing else ""
+        known_user = account.users is None or _is_user(account, name, active=pair.goes(side))
+        return "" if known_user else f'{where} has no active user "{name}"'
     if known is None or not known.enums or value_id(name, known) is not None:
         return ""
     return f'"{name}" is not one of the values of "{pair.end(side).label}" in {where}'
+
+
+def _is_user(account: Account, name: str, *, active: bool) -> bool:
+    """Where nothing is written, records of those who left are there all the same."""
+    user, wanted = account.user(name), name.strip().casefold()
+    if user is not None and (user.active or not active):
+        return True
+    return not active and any(wanted in (one.email.casefold(), one.name.casefold()) for one in account.users or ())
 
 
 def _choices(pair: FieldPair, side: Side) -> list[str]:

@@ -22,7 +22,9 @@ from jobs.sync.model import End, Sync
 from jobs.sync.opening import Opened, account_for, open_sync
 from leads.clock import Clock
 from leads.merge import OTHER
+from mappings.live_names import unknown_names
 from mappings.pairs import NotCarried
+from mappings.problems import MappingError
 from store import cursors, leases
 from store.db import Database
 
@@ -132,6 +134,9 @@ async def opened_move(
         await _dictionaries(ready, ends)
         for step in move.steps:
             ready.syncs[step.sync] = await open_sync(move.settings, step.sync, ends)
+        mappings = [ready.syncs[step.sync].mapping for step in move.steps if step.own]
+        if problems := [one for mapping in mappings for one in unknown_names(mapping)]:
+            raise MappingError(problems)  # a mistyped stage would be the first one, for thousands of deals
         ready.old_port = old.port()
         ready.old_leads = await _leads(ready, old.port())
         yield ready

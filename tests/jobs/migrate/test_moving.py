@@ -9,6 +9,7 @@ from connectors.records import Change, LinkChange, NewRecord
 from connectors.sandbox.base import Fault
 from jobs.migrate.guarding import OldCrmTouched
 from jobs.migrate.moving import move_all
+from mappings.problems import MappingError
 from tests.jobs.migrate.house import OLD, PEOPLE, fill, house, nobody
 
 PAIRS = [("amocrm", "hubspot"), ("hubspot", "bitrix24"), ("bitrix24", "amocrm")]
@@ -100,6 +101,20 @@ async def test_a_corrected_dictionary_is_told_again_where_nobody_has_changed_any
         stages = {one["properties"]["dealname"]: one["properties"]["dealstage"] for one in deals.values()}
         assert stages == {"Сделка 0": "qualifiedtobuy", "Сделка 1": "contractsent"}
         assert tallies[2].found == {"stages": 1, "fields": 1}, "what somebody changed there is told"
+
+
+async def test_a_name_in_the_dictionary_that_a_crm_does_not_have_stops_the_move(tmp_path: Path) -> None:
+    async with house(tmp_path) as made:
+        made.scenes["amocrm"].put("deal", title="Сделка", price="100")
+        await made.run("amocrm", "hubspot", sample=1)
+        file = made.folder / "mappings" / "sync" / "migrate-amocrm-hubspot-deal.yaml"
+        text = file.read_text(encoding="utf-8")
+        file.write_text(text.replace("Продажи/Новая заявка", "Продажи/Новая завка"), encoding="utf-8")
+        with pytest.raises(MappingError) as caught:
+            await made.run("amocrm", "hubspot")
+        (first, *_) = caught.value.problems
+        assert (first.message, first.line > 1) == ('HubSpot "hubspot" has no stage "Продажи/Новая завка"', True)
+        assert 'Did you mean "Новая заявка"' in first.hint
 
 
 async def test_what_stands_in_the_new_crm_is_completed_and_never_overwritten(tmp_path: Path) -> None:
