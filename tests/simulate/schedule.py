@@ -84,6 +84,7 @@ def run_seed(seed: int, settings: Settings, template: Path) -> Report:
 
 def play_seed(seed: int, settings: Settings, template: Path, kind: "type[Schedule]") -> Report:
     loop = VirtualLoop()
+    loop.set_exception_handler(_unless_killed)
     asyncio.set_event_loop(loop)
     shm = Path("/dev/shm")
     with tempfile.TemporaryDirectory(dir=shm if shm.is_dir() else None) as name:
@@ -97,6 +98,13 @@ def play_seed(seed: int, settings: Settings, template: Path, kind: "type[Schedul
                 world.close()
         finally:
             _close(loop)
+
+
+def _unless_killed(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """That a task of a killed process ended so is no news. It would be printed whenever memory is tidied up, also
+    in the middle of `ast.parse`, which printing calls as well and which cannot stand that."""
+    if not isinstance(context.get("exception"), Killed):
+        loop.default_exception_handler(context)
 
 
 def _in_folder(settings: Settings, folder: Path) -> Settings:
