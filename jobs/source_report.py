@@ -52,6 +52,8 @@ class SourceLine:
     kept: int = 0
     unread_without: str = ""
     """The setting that is missing to read what its requests name."""
+    let_in: int = 0
+    """Of those refused today."""
 
     @property
     def refused(self) -> int:
@@ -66,7 +68,7 @@ class SourceLine:
     def hints(self, style: Style, now: datetime) -> list[str]:
         """What is wrong, the most frequent first."""
         alike: dict[tuple[int, str], list[Refusal]] = defaultdict(list)
-        for one in self.refusals:
+        for one in self.refusals if self.let_in < self.refused else ():  # else it was mended, and nothing is lost
             alike[one.status, trouble_of(one.status, one.reason)].append(one)
         found = []
         for some in sorted(alike.values(), key=lambda some: -sum(one.count for one in some)):
@@ -118,7 +120,7 @@ def source_lines(
     since, _ = day_window(day, zone)
     counts = activity.counts_since(conn, since)
     heard = activity.last_heard(conn, list(settings.sources), now)
-    kept = activity.kept_refused(conn)
+    kept, let_in = activity.kept_refused(conn), activity.let_in_since(conn, since)
     by_source: dict[str, list[Any]] = {}
     for row in refused.tallies(conn, day.isoformat()):
         by_source.setdefault(row.source, []).append(row)
@@ -126,6 +128,7 @@ def source_lines(
         _line(settings, name, counts.get(name), heard.get(name), by_source.get(name, ()), kept.get(name, 0))
         for name in settings.sources
     )
+    lines = (replace(line, let_in=let_in.get(line.name, 0)) for line in lines)
     if not show_secrets:
         return list(lines)
     return [replace(line, address=line.address and address_of(settings, line.name)) for line in lines]

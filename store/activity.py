@@ -65,6 +65,13 @@ def kept_refused(conn: Connection) -> dict[str, int]:
     return {row[0]: row[1] for row in conn.execute(query.group_by(kept.source))}
 
 
+def let_in_since(conn: Connection, since: datetime) -> dict[str, int]:
+    """Source -> how many requests that were refused since then were let in later."""
+    kept = t_refused_request.c
+    query = select(kept.source, func.count()).where(kept.at >= since, kept.rerun_at.is_not(None))
+    return {row[0]: row[1] for row in conn.execute(query.group_by(kept.source))}
+
+
 def first_id(at: datetime) -> str:
     """What sorts before every id that was made since (leads.ids)."""
     digits = f"{max(0, int(at.timestamp() * 1000)):012x}"

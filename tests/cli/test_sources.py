@@ -98,6 +98,7 @@ def test_a_source_that_only_refuses_is_not_fine_and_is_mended_by_running_again(
     rest = inside("sources", "rerun", "forms", "--since", "1h", folder=hub.folder)
     assert (rest.status, rest.out.count("let in")) == (0, 1)
     assert "Nothing is kept" in inside("sources", "rerun", "forms", folder=hub.folder).out
+    assert "× 403" not in inside("sources", folder=hub.folder).out
 
     leads = json.loads(inside("leads", "list", "--source", "forms", "--json", folder=hub.folder).out)
     assert sorted(lead["name"] for lead in leads) == ["Ivan", "Oleg"]
