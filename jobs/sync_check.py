@@ -13,7 +13,7 @@ from connectors.tokens import TokenStore
 from jobs.config import Settings
 from jobs.config_errors import Problem
 from jobs.live_check import Checked
-from jobs.opening import opened
+from jobs.opening import opened, patiently
 from jobs.sync.departures import op_of, why_not
 from jobs.sync.model import SIDES, Sync
 from jobs.sync.opening import CannotSync, Opened, open_sync
@@ -43,7 +43,7 @@ async def _check(
             target = await stack.enter_async_context(opened(configured.type, opening))
             ends[one] = Opened(one, connector, target, configured.settings)
         try:
-            sync = await open_sync(settings, name, ends)
+            sync = await patiently(lambda: open_sync(settings, name, ends), clock)
         except MappingError as error:
             return Checked(name, "sync", "the mapping does not fit", tuple(_placed(settings, error.problems)))
         except CannotSync as error:

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -133,7 +134,7 @@ async def opened_move(
             ends[move.source] = replace(old, reader=Sampled(old.port(), ready.chosen))
         await _dictionaries(ready, ends)
         for step in move.steps:
-            ready.syncs[step.sync] = await open_sync(move.settings, step.sync, ends)
+            ready.syncs[step.sync] = await patiently(partial(open_sync, move.settings, step.sync, ends), clock)
         mappings = [ready.syncs[step.sync].mapping for step in move.steps if step.own]
         if problems := [one for mapping in mappings for one in unknown_names(mapping)]:
             raise MappingError(problems)  # a mistyped stage would be the first one, for thousands of deals
@@ -160,8 +161,10 @@ async def _dictionaries(ready: Ready, ends: Mapping[str, House]) -> None:
     for step in move.steps:
         if not step.own:
             continue
-        left = await account_for(move.settings, step.object, old, old.port())
-        right = await account_for(move.settings, step.object, new, new.port())
+        left, right = [
+            await patiently(partial(account_for, move.settings, step.object, end, end.port()), ready.clock)
+            for end in (old, new)
+        ]
         proposal = propose(step.object, left, right, types)
         ready.proposals[step.object] = proposal
         path = move.dictionary(step.object)

@@ -10,7 +10,7 @@ from connectors.registry import CONNECTORS
 from jobs.audit import slowed
 from jobs.config import Settings
 from jobs.leasing import LeaseKeeper
-from jobs.opening import Transport, no_transport, opened, opening_of
+from jobs.opening import Transport, no_transport, opened, opening_of, patiently
 from jobs.sync.model import Sync
 from jobs.sync.opening import Opened, open_sync
 from jobs.sync.passes import PassResult, Progress, Wish, run_pass
@@ -54,7 +54,7 @@ async def opened_sync(
             opening = opening_of(settings, one, db, clock, own=own, transport=transport(configured.type))
             target = await stack.enter_async_context(opened(configured.type, opening))
             ends[one] = Opened(one, connector, target, configured.settings)
-        yield await open_sync(settings, name, ends)
+        yield await patiently(lambda: open_sync(settings, name, ends), clock)
 
 
 async def run_or_ask(

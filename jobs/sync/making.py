@@ -7,6 +7,7 @@ from functools import partial
 from connectors.base import Metadata
 from jobs.config import Settings
 from jobs.metadata import MetadataCache
+from jobs.opening import patiently
 from jobs.pace import Pace
 from jobs.sync.model import Sync
 from jobs.sync.opening import Opened, open_sync
@@ -38,12 +39,20 @@ def make_syncs(
     """By the name of the lease. `opened`: an open connection by name; its limiter lets fresh leads go first."""
     return {
         lease_of(name): SyncService(
-            name, sync, db, clock, partial(_open, settings, opened, name), pace=pace, hub_id=hub_id, report=report
+            name,
+            sync,
+            db,
+            clock,
+            partial(_open, settings, opened, name, clock),
+            pace=pace,
+            hub_id=hub_id,
+            report=report,
         )
         for name, sync in settings.syncs.items()
     }
 
 
-async def _open(settings: Settings, opened: Callable[[str], Opened], name: str) -> Sync:
+async def _open(settings: Settings, opened: Callable[[str], Opened], name: str, clock: Clock) -> Sync:
     wanted = settings.syncs[name]
-    return await open_sync(settings, name, {one: opened(one) for one in (wanted.left, wanted.right)})
+    ends = {one: opened(one) for one in (wanted.left, wanted.right)}
+    return await patiently(lambda: open_sync(settings, name, ends), clock)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from connectors.base import Connector, Metadata
-from connectors.errors import AuthError, ConnectorError
+from connectors.errors import ConnectorError, PermanentError, RetryableError
 from connectors.records import RecordField, RecordObject, RecordPipelines, RecordPort
 from jobs.accounts import account_of
 from jobs.config import Settings
@@ -40,16 +40,23 @@ class Opened:
 
 
 async def open_sync(settings: Settings, name: str, opened: Mapping[str, Opened]) -> Sync:
-    """`opened`: both connections by name. Raises CannotSync, ConnectorError, mappings.problems.MappingError."""
+    """`opened`: both connections by name. Raises CannotSync, ConnectorError, mappings.problems.MappingError.
+
+    Safe to repeat: RetryableError where an account cannot be read for the moment.
+    """
     chosen = settings.syncs[name]
     left, right = opened[chosen.left], opened[chosen.right]
     folder = settings.base_dir / "mappings"
     mapping = load_record_mapping(left.connector.name, right.connector.name, chosen.object, folder, name=chosen.mapping)
     ends = await asyncio.gather(*(_end(settings, chosen, one) for one in (left, right)))
+    bound = mapping.bound(ends[0].account, ends[1].account)
+    for end in ends:  # without them every deal would seem to be at a stage that the other CRM does not have
+        if end.account.stages is None and any(pair.type == "stage" for pair in bound.pairs):
+            raise RetryableError("the stages cannot be read", end.title)
     return Sync(
         name,
         chosen,
-        mapping.bound(ends[0].account, ends[1].account),
+        bound,
         ends[0],
         ends[1],
         siblings_of(settings.syncs, name),
@@ -81,12 +88,13 @@ async def _end(settings: Settings, chosen: SyncSettings, opened: Opened) -> End:
 
 
 async def account_for(settings: Settings, about: RecordObject, opened: Opened, port: RecordPort) -> Account:
-    """What cannot be read is not known, and then nothing is checked against it."""
+    """What the CRM does not tell this token is not known, and then nothing is checked against it.
+
+    What it does not tell for the moment is raised: a field whose name is not known would be taken for an empty one.
+    """
     try:
         metadata = await opened.metadata()
-    except AuthError:
-        raise
-    except ConnectorError:
+    except PermanentError:
         metadata = Metadata()
     if about in ("deal", "lead") and isinstance(opened.target, RecordPipelines):
         metadata = await _with_stages(metadata, about, opened.target)
@@ -100,9 +108,7 @@ async def account_for(settings: Settings, about: RecordObject, opened: Opened, p
     )
     try:
         fields = await port.fields(about)
-    except AuthError:
-        raise
-    except ConnectorError:
+    except PermanentError:
         return known
     return replace(known, fields=tuple(_field(one) for one in fields)) if fields else known
 
@@ -110,9 +116,7 @@ async def account_for(settings: Settings, about: RecordObject, opened: Opened, p
 async def _with_stages(metadata: Metadata, about: RecordObject, target: RecordPipelines) -> Metadata:
     try:
         found = await target.record_pipelines(about)
-    except AuthError:
-        raise
-    except ConnectorError:
+    except PermanentError:
         return metadata
     return metadata if found is None else replace(metadata, pipelines=found, known=metadata.known | {"pipelines"})
 

@@ -33,7 +33,7 @@ class MemoryTarget:
     crm: MemoryCrm
 
     async def metadata(self) -> Metadata:
-        return Metadata()
+        return Metadata(known=frozenset({"pipelines"}))
 
     async def ping(self) -> None:
         return

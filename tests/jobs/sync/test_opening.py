@@ -1,0 +1,70 @@
+"""What a sync has to know of its accounts before it may write."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connectors.base import Metadata, Pipeline, Stage
+from connectors.errors import PermanentError, RetryableError
+from connectors.records import RecordField
+from connectors.registry import CONNECTORS
+from jobs.config import load
+from jobs.opening import patiently
+from jobs.sync.opening import Opened, open_sync
+from tests.support.manual_clock import ManualClock
+from tests.support.memory_connector import config, memory_crms
+from tests.support.memory_crm import MemoryCrm
+
+KNOWN = Metadata(pipelines=(Pipeline("0", "Общая", (Stage("NEW", "Новая"),)),), known=frozenset({"pipelines"}))
+MAPPING = "object: deal\nfields: {title: title, stage: stage}\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Busy(Opened):
+    """An account that tells its stages only when it is asked for the third time."""
+
+    asked: Any = None
+
+    async def metadata(self) -> Metadata:
+        self.asked.append(1)
+        return KNOWN if len(self.asked) > 2 else Metadata()
+
+
+class Moody(MemoryCrm):
+    """Its fields cannot be read: `error` says why."""
+
+    error: Exception
+
+    async def fields(self, object: Any) -> tuple[RecordField, ...]:
+        raise self.error
+
+
+async def test_a_sync_of_deals_does_not_begin_before_the_stages_are_known(tmp_path: Path) -> None:
+    with memory_crms() as accounts:
+        (tmp_path / "config.yaml").write_text(config().replace("object: contact", "object: deal"))
+        folder = tmp_path / "mappings" / "sync"
+        folder.mkdir(parents=True)
+        (folder / "memory-memory-deal.yaml").write_text(MAPPING)
+        settings = load(tmp_path / "config.yaml", {})
+        target: Any = type("Target", (), {"crm": accounts["left"]})()
+        ends = {name: Busy(name, CONNECTORS["memory"], target, None, []) for name in ("sales", "hs")}
+        with pytest.raises(RetryableError, match=r'Memory "(sales|hs)": the stages cannot be read'):
+            await open_sync(settings, "contacts", ends)
+        sync = await patiently(lambda: open_sync(settings, "contacts", ends), ManualClock())
+        assert [one.name for one in sync.left.account.stages or ()] == ["Новая"]
+
+
+async def test_fields_that_cannot_be_read_for_the_moment_are_not_taken_for_empty(tmp_path: Path) -> None:
+    with memory_crms():
+        (tmp_path / "config.yaml").write_text(config())
+        settings = load(tmp_path / "config.yaml", {})
+        crm = Moody("left", ManualClock())
+        target: Any = type("Target", (), {"crm": crm})()
+        ends = {name: Busy(name, CONNECTORS["memory"], target, None, [1, 1]) for name in ("sales", "hs")}
+        crm.error = RetryableError("too many calls")
+        with pytest.raises(RetryableError, match="too many calls"):
+            await open_sync(settings, "contacts", ends)
+        crm.error = PermanentError("no such right")
+        assert (await open_sync(settings, "contacts", ends)).left.account.fields is None
