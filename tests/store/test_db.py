@@ -1,14 +1,17 @@
 """Group commit: writes that arrive together share a transaction and do not share their faults."""
 
 import asyncio
+import threading
 import time
+from collections.abc import Coroutine
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection, event, func, insert, select, text
 
 from store.db import GroupCommitDatabase, InlineDatabase, StoreUnavailable
-from store.engines import admin_engine
+from store.engines import POSTGRES_WRITERS, admin_engine
 from store.tables import t_cursor
 from tests.support.databases import new_sqlite
 
@@ -23,6 +26,19 @@ def put(name: str) -> "object":
 
 def count(conn: Connection) -> int:
     return int(conn.execute(select(func.count()).select_from(t_cursor)).scalar_one())
+
+
+async def meeting(db: GroupCommitDatabase, *writes: Coroutine[Any, Any, Any]) -> list[Any]:
+    """Results of writes, or what they raised, that all wait while the writers are busy with something else."""
+    busy = threading.Event()
+    held = [asyncio.create_task(db.write(lambda _conn: busy.wait(30))) for _ in range(POSTGRES_WRITERS)]
+    await asyncio.sleep(0.05)  # the writers have begun; else the writes only meet less often
+    tasks = [asyncio.create_task(write) for write in writes]
+    await asyncio.sleep(0)
+    busy.set()
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+    await asyncio.gather(*held)
+    return results
 
 
 async def test_many_writes_share_few_commits(tmp_path: Path) -> None:
@@ -85,10 +101,7 @@ async def test_one_bad_write_is_found_without_running_the_others_in_vain(databas
             raise ValueError(name)
         return name
 
-    held = asyncio.create_task(db.write(lambda _conn: time.sleep(0.05)))  # so that the others meet behind it
-    await asyncio.sleep(0.01)
-    results = await asyncio.gather(*(db.write(append, name) for name in ("a", "bad", "b")), return_exceptions=True)
-    await held
+    results = await meeting(db, *(db.write(append, name) for name in ("a", "bad", "b")))
     assert results[0] == "a"
     assert isinstance(results[1], ValueError)
     assert results[2] == "b"
@@ -108,14 +121,12 @@ async def test_what_a_sender_waits_for_goes_first_and_the_rest_has_its_turn(tmp_
     def behind(_conn: Connection) -> None:
         order.append("behind")
 
-    held = asyncio.create_task(db.write(lambda _conn: time.sleep(0.05)))
-    await asyncio.sleep(0.01)
-    await asyncio.gather(
+    await meeting(
+        db,
         *(db.write_behind(behind) for _ in range(2)),
         *(db.write_in_batch(work, "work") for _ in range(10)),
         *(db.write_in_batch(work, "first", first=True) for _ in range(20)),
     )
-    await held
     assert order == [*["first"] * 20, *["behind"], *["work"] * 8, "behind", *["work"] * 2]
     await db.close()
 
