@@ -31,7 +31,7 @@ NAMES_OF_IDS = ("deal_id", "lead_id", "lead_uid", "order_id", "client_reference_
 """Under which a shop hands a payment the id of a lead, an order or a deal."""
 WAITS = timedelta(days=1)
 FIRST_LOOK, LONGEST_LOOK = timedelta(seconds=30), timedelta(minutes=15)
-AT_ONCE = 10
+AT_ONCE = 4
 """In one transaction: on SQLite everybody who writes waits for it."""
 NO_PAYER = "nobody known pays this: no lead has this phone, e-mail or order"
 NO_CALL = "no call with this id is known"
