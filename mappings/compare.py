@@ -16,6 +16,25 @@ Comparable = str | tuple[str, ...]
 """Text; of a list its different parts in order. Empty for nothing. Good for JSON and for hashing."""
 
 MAX_VALUES: Final = 500  # of one list: more is no honest record
+_SHARED: Final = frozenset(
+    [
+        "vk.com",
+        "t.me",
+        "wa.me",
+        "ok.ru",
+        "dzen.ru",
+        "avito.ru",
+        "2gis.ru",
+        "yandex.ru",
+        "taplink.cc",
+        "instagram.com",
+        "facebook.com",
+        "linkedin.com",
+        "youtube.com",
+        "google.com",
+    ]
+)
+"""Hosts where many firms have a page."""
 _TRUE: Final = frozenset({"1", "y", "yes", "true", "да", "on"})
 _FALSE: Final = frozenset({"0", "n", "no", "false", "нет", "off"})
 _SPACES: Final = re.compile(r"[^\S\n]+")
@@ -57,9 +76,16 @@ def _one(value: Any, kind: FieldType, region: str, zone: str, decimals: int) -> 
         case "enum" | "stage" | "user":
             return _text(value).casefold()
         case "url":
-            return re.sub(r"^https?://(www\.)?", "", _text(value).casefold()).rstrip("/")
+            return re.sub(r"^(https?://)?(www\.)?", "", _text(value).casefold()).rstrip("/")
         case _:
             return _text(value)
+
+
+def site(address: str) -> str:
+    """Whose site an address, in compared form, is on: its host; with the page where many have theirs on one host."""
+    host = re.split(r"[/?#]", address, maxsplit=1)[0].rpartition("@")[2].partition(":")[0]
+    shared = any(host == one or host.endswith(f".{one}") for one in _SHARED)
+    return address if shared or not host else host
 
 
 def same_phone(text: str, region: str) -> str:

@@ -18,7 +18,7 @@ from typing import Any
 
 from mappings.accounts import Account
 from mappings.attributes import RecordObject
-from mappings.compare import Comparable
+from mappings.compare import Comparable, site
 from mappings.engine import FieldProblem
 from mappings.load import SYNC, find_file, mapping_names, whole_tree
 from mappings.nodes import Place
@@ -108,7 +108,9 @@ class RecordMapping:
     def keys_among(self, comparables: Mapping[str, Comparable]) -> dict[str, tuple[str, ...]]:
         """As `match_keys`, of what `comparables` has told."""
         found = {name: comparables[name] for name in self.match}
-        return {name: (value,) if isinstance(value, str) else value for name, value in found.items() if value}
+        keys = {name: (value,) if isinstance(value, str) else value for name, value in found.items() if value}
+        sites = [name for name in keys if self.pair(name).type == "url"]
+        return keys | {name: tuple(dict.fromkeys(site(one) for one in keys[name])) for name in sites}
 
     def swapped(self) -> "RecordMapping":
         """The same mapping with left and right exchanged."""

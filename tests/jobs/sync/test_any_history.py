@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from jobs.sync.model import Sibling, Sync
-from jobs.sync.run import BATCH
+from jobs.sync.passes import plan
+from jobs.sync.run import BATCH, Run
+from jobs.sync.status import WRITES
 from leads.merge import OTHER, Side
-from store import sync_log, sync_records
+from store import sync_log, sync_pairs, sync_records
 from store.leases import Held
 from tests.support.databases import new_sqlite
 from tests.support.memory_crm import Died, MemoryCrm
@@ -44,7 +46,7 @@ class Histories(RuleBasedStateMachine):
 
     @initialize(
         skews=st.tuples(st.integers(-600, 600), st.integers(-600, 600)),
-        policy=st.sampled_from(["ignore", "archive", "tag"]),
+        policy=st.sampled_from(["ignore", "archive", "tag", "delete"]),
         tells=st.booleans(),
         sees_deleted=st.booleans(),
         batch=st.sampled_from([1, 3, BATCH]),
@@ -129,6 +131,22 @@ class Histories(RuleBasedStateMachine):
     def run_a_pass(self, full: bool, which: str) -> None:
         self._pass(self._sync(which), full=full)
 
+    @rule(which=st.sampled_from(["contacts", "companies"]))
+    def a_plan_says_what_a_run_does(self, which: str) -> None:
+        """A plan writes nothing, and where nothing goes wrong after it, the run does that and no more."""
+        self._calm()
+        self.stage.clock.forward(60)  # past every index's delay
+        sync, before = self._sync(which), self._writes()
+        if self._do(self.stage.db.read(sync_pairs.counts, sync.name)).get("creating"):
+            return  # what was lost is only looked up by a run
+        said = self._do(plan(sync, self.stage.db, self.stage.clock, _counts, full=True))
+        assert self._writes() == before
+        did = self._pass(sync, full=True).counts
+        writes = [f"{op}_{side}" for op in WRITES for side in ("left", "right")]
+        assert {name: said[name] for name in writes if said[name]} == {
+            name: did[name] for name in writes if name in did
+        }
+
     @rule(side=SIDES, after=st.integers(0, 4), full=st.booleans())
     def die_between_two_writes(self, side: Side, after: int, full: bool) -> None:
         self._crm(side).die_after = after
@@ -175,8 +193,7 @@ class Histories(RuleBasedStateMachine):
     # --- inside ----------------------------------------------------------------------------------------------------
 
     def _get_quiet(self) -> None:
-        for crm in (self.stage.left, self.stage.right):
-            crm.lag_s, crm.lose_replies, crm.refuse_next, crm.die_after = 0.0, 0, 0, None
+        self._calm()
         for _ in range(8):
             before = self._writes()
             for sync in (self.companies, self.contacts):
@@ -188,6 +205,10 @@ class Histories(RuleBasedStateMachine):
             raise AssertionError("it never gets quiet")
         # Each edit is carried over once, or twice where both sides get a union; and a create brings its links.
         assert self._writes() <= 4 * self.edits, (self._writes(), self.edits)
+
+    def _calm(self) -> None:
+        for crm in (self.stage.left, self.stage.right):
+            crm.lag_s, crm.lose_replies, crm.refuse_next, crm.die_after = 0.0, 0, 0, None
 
     def _compare(self) -> None:
         sync, stage = self.contacts, self.stage
@@ -270,6 +291,10 @@ class Histories(RuleBasedStateMachine):
 
 async def _alive(_name: str) -> None:
     pass
+
+
+async def _counts(run: Run) -> Counter[str]:
+    return run.counts
 
 
 TestHistories = Histories.TestCase

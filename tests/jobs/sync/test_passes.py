@@ -46,6 +46,24 @@ async def test_existing_records_are_matched_by_phone_however_it_is_written(stage
     await stage.quiet(sync)
 
 
+@pytest.mark.parametrize(
+    ("left", "right", "same"),
+    [
+        ("https://www.romashka.ru/about?x=1", "romashka.ru", True),
+        ("www.romashka.ru:8080/", "http://romashka.ru/contacts", True),
+        ("https://vk.com/romashka", "vk.com/romashka/", True),
+        ("https://vk.com/romashka", "https://vk.com/luch", False),
+        ("https://shop.romashka.ru", "romashka.ru", False),
+    ],
+)
+async def test_firms_are_matched_by_the_domain_of_their_site(stage: Stage, left: str, right: str, same: bool) -> None:
+    sync = stage.sync("company")
+    stage.left.put("company", name="ООО Ромашка", website=left)
+    stage.right.put("company", name="Romashka LLC", website=right)
+    result = await stage.run(sync)
+    assert ("create_left" not in result.counts) == same
+
+
 async def test_ambiguous_records_are_listed_and_neither_paired_nor_doubled(stage: Stage) -> None:
     sync = stage.sync()
     one = stage.left.put("contact", first_name="Анна", phones=(PHONE,))
