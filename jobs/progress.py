@@ -126,12 +126,17 @@ class SentTimes:
             self._sent.pop((delivery_id, kind), None)
 
 
+SAME_S = (
+    0.001  # what is missing only because seconds are counted in fractions would make it due at once, again and again
+)
+
+
 def next_look(elapsed_s: float, look_again_s: tuple[float, ...]) -> float | None:
     """After a look that found nothing `elapsed_s` after sending: when to look next, in seconds after sending.
 
     None: every look that the vendor's recipe asks for has been made, so it may be sent again.
     """
-    return min((delay for delay in look_again_s if delay > elapsed_s), default=None)
+    return min((delay for delay in look_again_s if delay > elapsed_s + SAME_S), default=None)
 
 
 def earliest_look(sent_at: datetime, look_again_s: tuple[float, ...]) -> datetime:

@@ -21,6 +21,8 @@ from connectors.hubspot.writes import Creates, Row
 
 SLOWEST_WRITE_S = 30.0
 """A create that got no answer may land so long after it was sent; the index of the search may be as late."""
+LEAST_WAIT_S = 0.01
+"""Less would be due at once: times are kept in microseconds, and 30 s of a clock may be a billionth short of it."""
 MAX_REPAIRS = 12
 MAX_LOST = 10_000
 DELETED = "deleted"
@@ -157,7 +159,7 @@ class Creation:
         age_s = (self._clock.now() - hint.sent_at).total_seconds() if hint.elapsed_s is None else hint.elapsed_s
         if 0 <= age_s < SLOWEST_WRITE_S:
             text = "too early to tell whether the record was created"
-            raise TooEarlyError(text, f"find created {kind}", wait_s=SLOWEST_WRITE_S - age_s)
+            raise TooEarlyError(text, f"find created {kind}", wait_s=max(LEAST_WAIT_S, SLOWEST_WRITE_S - age_s))
         return None
 
     def _bore_the_key(self, kind: Kind, draft: Draft, hint: Hint) -> bool:

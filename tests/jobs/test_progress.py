@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from connectors.base import KINDS, CallDraft
-from jobs.progress import Progress, Step, kind_of
+from jobs.progress import Progress, Step, kind_of, next_look
 from store.tables import to_us
 
 AT = datetime(2026, 11, 24, 11, 17, tzinfo=UTC)
@@ -30,3 +30,8 @@ def test_the_step_of_a_call_is_kept_like_any_other() -> None:
     progress = Progress()
     progress.step(kind_of(call)).sent_at = AT
     assert Progress.from_json(progress.to_json()).step("call") == Step(sent_at=AT)
+
+
+def test_a_look_that_is_due_but_for_a_fraction_counts_as_made() -> None:
+    assert next_look(34.9, (5.0, 35.0)) == 35.0
+    assert next_look(34.999999999, (5.0, 35.0)) is None  # its time would be now, again and again
