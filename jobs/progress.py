@@ -126,9 +126,8 @@ class SentTimes:
             self._sent.pop((delivery_id, kind), None)
 
 
-SAME_S = (
-    0.001  # what is missing only because seconds are counted in fractions would make it due at once, again and again
-)
+SAME_S = 0.001
+"""What a look lacks only because seconds are counted in fractions would make it due at once, again and again."""
 
 
 def next_look(elapsed_s: float, look_again_s: tuple[float, ...]) -> float | None:
