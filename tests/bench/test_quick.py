@@ -5,7 +5,6 @@ import sys
 
 import pytest
 
-
 MEASUREMENTS = {"resources": "start to ready", "claims": "claim of 10", "doors": "mixed events of 20 doors"}
 """Name of a measurement -> how one of its rows begins."""
 
