@@ -213,6 +213,8 @@ def _links(to: RecordObject, flow: Flow, found: Decision, left: RecordNow, right
     agreed = {side: set(base.left if side == "left" else base.right) if base else set() for side in SIDES}
     gone = {token for side in sources for token in agreed[side] - has[side]}
     wanted = {token for side in sources for token in has[side]} - gone
+    if len(sources) == 1:  # one way, what somebody took out of the copy stays out
+        wanted -= agreed[sources[0]]
     after: dict[Side, set[str]] = {"left": set(has["left"]), "right": set(has["right"])}
     for side in SIDES:
         if OTHER[side] in sources:

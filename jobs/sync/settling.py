@@ -155,7 +155,13 @@ def _links_after(run: Run, one: Kept, side: Side, jobs: Sequence[Job]) -> dict[s
 
 def clean(one: Kept, status: str = "") -> list[Settled]:
     return [
-        Settled(side, one.end(side).row.record_id, one.end(side).row.version, status=status)
+        Settled(
+            side,
+            one.end(side).row.record_id,
+            one.end(side).row.version,
+            status=status,
+            links={to: list(ids) for to, ids in one.end(side).links.items()} or None,
+        )
         for side in SIDES
         if one.end(side).row.dirty
     ]

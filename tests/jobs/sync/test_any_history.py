@@ -49,12 +49,22 @@ class Histories(RuleBasedStateMachine):
         policy=st.sampled_from(["ignore", "archive", "tag", "delete"]),
         tells=st.booleans(),
         sees_deleted=st.booleans(),
+        links_told=st.booleans(),
         batch=st.sampled_from([1, 3, BATCH]),
     )
-    def set_up(self, skews: tuple[int, int], policy: str, tells: bool, sees_deleted: bool, batch: int) -> None:
+    def set_up(
+        self,
+        skews: tuple[int, int],
+        policy: str,
+        tells: bool,
+        sees_deleted: bool,
+        links_told: bool,
+        batch: int,
+    ) -> None:
         self.stage.batch = batch  # small ones: several are on their way at once
         self.stage.left.skew_s, self.stage.right.skew_s = skews
         self.stage.left.tells_time = tells
+        self.stage.right.links_in_records = links_told
         if sees_deleted:
             self.stage.right.capabilities = replace(self.stage.right.capabilities, sees_deleted=True)
         company = Sibling("companys", "company")
