@@ -127,6 +127,8 @@ def _show(settings: "Settings", plan: Mapping[str, Any]) -> None:
         say(words("    all of them: --json or --csv", "    все: --json или --csv"))
     for issue in issues[:SAMPLES]:
         out.print(Text(f"  {issue_line(words, issue, sides)}", style="yellow"))
+    if (more := len(issues) - SAMPLES) > 0:
+        say(words(f"  and {more} more: --json", f"  и ещё {more}: --json"))
 
 
 def _line(words: Words, change: Mapping[str, Any], sides: Mapping[str, str]) -> str:

@@ -147,7 +147,8 @@ class Writes:
         dropped = keys_of(names, item.values, job.object)
         for key in dropped:
             del item.values[key]
-            item.left_out[key] = answer.message
+            taken = key == "emails" and bool(existing_id(answer))
+            item.left_out[key] = "another contact has this e-mail" if taken else answer.message
         about_links = answer.gone or "association" in answer.text.lower()
         if not dropped and not item.id and about_links and item.links:
             item.left_out |= dict.fromkeys(item.links, answer.message)
