@@ -173,11 +173,10 @@ def hint(conn: Connection, sync: str, side: str, record_id: str, said: str = "")
 
 def mark_dirty(conn: Connection, sync: str, side: str, ids: Collection[str], *, forget: bool = True) -> None:
     """Looked at again; with `forget`, read anew first, and its links too: not every CRM tells them with the record."""
-    anew = {"content": None, "links": None} if forget else {}
-    values: dict[str, Any] = {"dirty": 1, "version": _R.version + 1, **anew}
+    anew = dict.fromkeys(("content", "links") if forget else ())
     for some in chunks(ids):
         where = (_R.sync == sync, _R.side == side, _R.record_id.in_(some), _R.state == "alive")
-        conn.execute(update(t_sync_record).where(*where).values(values))
+        conn.execute(update(t_sync_record).where(*where).values(dirty=1, version=_R.version + 1, **anew))
 
 
 @dataclass(frozen=True, slots=True)
