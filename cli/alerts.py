@@ -8,7 +8,7 @@ import typer
 from cli.frame import CannotRun, ConfigOption, JsonOption, load_settings, not_fine, print_json, say, warn
 
 if TYPE_CHECKING:
-    from jobs.config import Settings
+    from jobs.config.loading import Settings
 
 
 def register(app: typer.Typer) -> None:
@@ -45,7 +45,7 @@ def register(app: typer.Typer) -> None:
 
 
 def _channels(settings: "Settings", wanted: str) -> list[str]:
-    from jobs.config_errors import choices
+    from jobs.config.errors import choices
 
     known = settings.alerts.channels
     if not known:
@@ -59,7 +59,7 @@ async def _send(settings: "Settings", names: list[str]) -> dict[str, str]:
     """Channel -> why it did not take the message, "" when it did."""
     from connectors.errors import ConnectorError
     from connectors.notify import Notice
-    from jobs.alerting import open_channels
+    from jobs.alerts.opening import open_channels
     from jobs.trouble import trouble
     from leads.clock import SystemClock
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from cli.words import Words
     from jobs.audit import ConnectionAudit, DayAudit
-    from jobs.config import Settings
+    from jobs.config.loading import Settings
     from jobs.ledger import LedgerLine
     from store.db import Database
 
@@ -67,8 +67,8 @@ def register(app: typer.Typer) -> None:
 def _asked(settings: "Settings", day: date, days: int) -> "tuple[DayAudit, list[LedgerLine]]":
     from cli.opened import with_database
     from jobs import audit
+    from jobs.intake.spooled import spooled_leads
     from jobs.ledger import ledger
-    from jobs.spooled import spooled_leads
     from leads.clock import SystemClock
 
     async def work(db: "Database") -> "tuple[DayAudit, list[LedgerLine]]":

@@ -9,7 +9,7 @@ import typer
 from cli.frame import CannotRun, ConfigOption, load_settings, not_fine, say, warn
 
 if TYPE_CHECKING:
-    from jobs.config import Settings
+    from jobs.config.loading import Settings
     from jobs.signing_in import SignedIn
     from store.db import Database
 
@@ -33,7 +33,7 @@ def register(app: typer.Typer) -> None:
 
 def known_connection(settings: "Settings", name: str) -> None:
     """Raises CannotRun for a name that is not in the configuration."""
-    from jobs.config_errors import choices
+    from jobs.config.errors import choices
 
     if name not in settings.connections:
         raise CannotRun(f'connection "{name}" is not defined', choices(name, settings.connections, "defined"))

@@ -22,7 +22,7 @@ from cli.frame import (
 
 if TYPE_CHECKING:
     from connectors.tokens import TokenStore
-    from jobs.config import Settings
+    from jobs.config.loading import Settings
     from jobs.live_check import Checked
     from leads.clock import Clock
 

@@ -8,7 +8,7 @@ import typer
 from cli.frame import CannotRun, ConfigOption, JsonOption, load_settings, not_fine, print_json, say
 
 if TYPE_CHECKING:
-    from jobs.config import Settings
+    from jobs.config.loading import Settings
     from store.db import Database
 
 RUSSIAN = {
@@ -85,7 +85,7 @@ def _list(settings: "Settings", source: str, lead: str, limit: int, *, as_json: 
 
     from cli.opened import with_database
     from cli.words import Words, console, table
-    from jobs.talk_reports import list_json
+    from jobs.talks.reports import list_json
     from store.conversations import TalkFilter
 
     wanted = TalkFilter(source=source, lead_id=lead)
@@ -112,7 +112,7 @@ def _list(settings: "Settings", source: str, lead: str, limit: int, *, as_json: 
 def _show(settings: "Settings", conversation: str, *, as_json: bool) -> None:
     from cli.opened import with_database
     from cli.words import Words
-    from jobs.talk_reports import talk_json
+    from jobs.talks.reports import talk_json
     from leads.conversations import labels_of
 
     async def work(db: "Database") -> dict[str, Any] | None:
@@ -143,8 +143,8 @@ def _show(settings: "Settings", conversation: str, *, as_json: bool) -> None:
 def _reply(settings: "Settings", conversation: str, text: str) -> None:
     from cli.opened import actor, with_database
     from cli.words import Words
-    from jobs import replying
-    from jobs.links import close_links, open_links
+    from jobs.sources.links import close_links, open_links
+    from jobs.talks import replying
     from leads.clock import SystemClock
 
     clock = SystemClock()
@@ -167,8 +167,8 @@ def _reply(settings: "Settings", conversation: str, text: str) -> None:
 def _retry(settings: "Settings", which: str) -> None:
     from cli.opened import actor, with_database
     from cli.words import Words
-    from jobs import replying
-    from jobs.gathering import Gathering
+    from jobs.talks import replying
+    from jobs.talks.gathering import Gathering
     from leads.clock import SystemClock
 
     clock = SystemClock()
@@ -188,7 +188,7 @@ def _retry(settings: "Settings", which: str) -> None:
 def _discard(settings: "Settings", which: str, why: str) -> None:
     from cli.opened import actor, with_database
     from cli.words import Words
-    from jobs import replying
+    from jobs.talks import replying
     from leads.clock import SystemClock
 
     clock = SystemClock()

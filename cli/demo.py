@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from cli.words import Words
     from jobs.audit import DayAudit
-    from jobs.config import Settings
+    from jobs.config.loading import Settings
     from jobs.demo import Arrived, Sent
     from store.db import Database
 
@@ -127,7 +127,7 @@ def _owned(settings: "Settings") -> bool:
 def _temporary_hub() -> "Iterator[Settings]":
     """A hub and sandbox CRMs of its own, on free ports, gone afterwards."""
     from cli.init import starter_file
-    from jobs.config import load
+    from jobs.config.loading import load
 
     with tempfile.TemporaryDirectory(prefix="leadhub-demo-") as name:
         folder = Path(name)

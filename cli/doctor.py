@@ -10,7 +10,7 @@ from cli.frame import ConfigOption, JsonOption, load_settings, not_fine, print_j
 
 if TYPE_CHECKING:
     from cli.words import Words
-    from jobs.config import Settings
+    from jobs.config.loading import Settings
     from jobs.doctor import Found
 
 STYLES = {"ok": "green", "warning": "yellow", "problem": "bold red"}

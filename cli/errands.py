@@ -10,7 +10,7 @@ from cli.frame import CannotRun, ConfigOption, JsonOption, load_settings, not_fi
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from jobs.config import Settings
+    from jobs.config.loading import Settings
     from store.db import Database
     from store.operator import Done
 

@@ -17,7 +17,7 @@ import typer
 from leads.redact import redact
 
 if TYPE_CHECKING:
-    from jobs.config import Settings
+    from jobs.config.loading import Settings
 
 FINE, NOT_FINE, CANNOT_RUN = 0, 1, 2
 CONFIG_VARIABLE = "LEADHUB_CONFIG"
@@ -56,7 +56,7 @@ def config_path(given: Path | None) -> Path:
 
 def load_settings(given: Path | None) -> "Settings":
     """The configuration that a command shall work with. Raises ConfigError, which `run` prints."""
-    from jobs.config import load  # late, so that `leadhub --help` is quick
+    from jobs.config.loading import load  # late, so that `leadhub --help` is quick
 
     return load(config_path(given))
 
@@ -113,7 +113,7 @@ def run(command: Callable[[], Any]) -> int:
 
     Typer itself deals with bad usage (2), Ctrl-C (130) and a reader of our output that has gone (1).
     """
-    from jobs.config_errors import ConfigError
+    from jobs.config.errors import ConfigError
 
     logging.getLogger().addHandler(_QUIET)
     try:

@@ -9,8 +9,8 @@ from cli.frame import CannotRun, ConfigOption, JsonOption, load_settings, not_fi
 
 if TYPE_CHECKING:
     from cli.words import Words
-    from jobs.config import Settings
-    from jobs.imports import Imported, Table
+    from jobs.config.loading import Settings
+    from jobs.intake.imports import Imported, Table
     from store.db import Database
 
 SHOWN = 20
@@ -42,7 +42,7 @@ def register_import(group: typer.Typer) -> None:
 
 
 def _source(settings: "Settings", given: str) -> str:
-    from jobs.imports import default_source
+    from jobs.intake.imports import default_source
 
     name = given or default_source(settings)
     if not name:
@@ -53,7 +53,7 @@ def _source(settings: "Settings", given: str) -> str:
 
 
 def _table(file: Path) -> "Table":
-    from jobs.imports import UnreadableTable, read_table
+    from jobs.intake.imports import UnreadableTable, read_table
 
     try:
         return read_table(file.read_bytes())
@@ -66,7 +66,7 @@ def _table(file: Path) -> "Table":
 def _dry(settings: "Settings", source: str, table: "Table", file: Path) -> "Imported":
     import asyncio
 
-    from jobs.imports import Importer
+    from jobs.intake.imports import Importer
     from leads.clock import SystemClock
 
     return asyncio.run(Importer(settings, source, None, SystemClock()).run(table, file.name))
@@ -77,7 +77,7 @@ def _stored(settings: "Settings", source: str, table: "Table", file: Path) -> "I
 
     from cli.opened import with_database
     from cli.words import console
-    from jobs.imports import Importer
+    from jobs.intake.imports import Importer
     from leads.clock import SystemClock
 
     out = console(stderr=True)

@@ -14,7 +14,7 @@ from leads.records import FLAGS
 from leads.touch_text import describe_touch
 
 if TYPE_CHECKING:
-    from jobs.config import Settings
+    from jobs.config.loading import Settings
 
 SHOWN_BODY, SHOWN_CALL = 2000, 400
 RUSSIAN_FLAGS = {

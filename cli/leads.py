@@ -12,7 +12,7 @@ from cli.status import DayOption, read_day
 
 if TYPE_CHECKING:
     from cli.words import Words
-    from jobs.config import Settings
+    from jobs.config.loading import Settings
     from store.db import Database
     from store.reading import LeadFilter
 
@@ -218,8 +218,8 @@ async def _ids(db: "Database", named: list[str]) -> tuple[list[str], dict[str, s
 
 async def story_of(db: "Database", settings: "Settings", named: str) -> dict[str, Any] | str:
     """A lead's story, or why there is none to tell."""
-    from jobs.masking import Masks
     from jobs.reports import story_json
+    from jobs.sources.masking import Masks
     from store.reading import story
 
     found, problems = await _ids(db, [named])

@@ -10,7 +10,7 @@ from cli.auth import Connection, known_connection
 from cli.frame import CannotRun, ConfigOption, JsonOption, load_settings, not_fine, print_json, say, warn
 
 if TYPE_CHECKING:
-    from jobs.config import Settings
+    from jobs.config.loading import Settings
     from mappings.engine import FieldProblem
     from mappings.trace import Traced
     from mappings.views import Facts
@@ -97,7 +97,7 @@ def _facts(settings: "Settings", lead: str, file: Path | None, source: str) -> "
 
 
 def _try(settings: "Settings", name: str, facts: "Facts", *, as_json: bool) -> None:
-    from jobs.config_errors import ConfigError
+    from jobs.config.errors import ConfigError
     from mappings.load import load_mapping
     from mappings.problems import MappingError
     from mappings.trace import trace

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
     from pathlib import Path
 
-    from jobs.config import Settings
+    from jobs.config.loading import Settings
     from jobs.migrate.model import Move, Step
     from jobs.migrate.opening import Ready
     from store.db import Database

@@ -10,7 +10,7 @@ from cli.frame import CannotRun, using_database
 
 if TYPE_CHECKING:
     from connectors.errors import ConnectorError
-    from jobs.config import Settings
+    from jobs.config.loading import Settings
     from store.db import Database
 
 Answer = TypeVar("Answer")

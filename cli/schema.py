@@ -25,7 +25,7 @@ def register(app: typer.Typer) -> None:
 
 def schemas() -> dict[str, Any]:
     """File -> schema."""
-    from jobs.config_schema import config_schema
+    from jobs.config.schema import config_schema
     from mappings.json_schema import lead_schema, record_schema
 
     return dict(zip(FILES, (config_schema(), lead_schema(), record_schema()), strict=True))

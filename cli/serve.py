@@ -14,7 +14,7 @@ GARBAGE_AFTER = 10_000
 and calls them old."""
 
 if TYPE_CHECKING:
-    from jobs.config import Settings
+    from jobs.config.loading import Settings
     from jobs.serving import Listening
 
 

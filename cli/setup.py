@@ -11,7 +11,7 @@ from cli.setup_webhooks import can_be_asked_for, show_webhooks, webhooks, webhoo
 if TYPE_CHECKING:
     from cli.words import Words
     from connectors.base import NeededField
-    from jobs.config import Settings
+    from jobs.config.loading import Settings
     from store.db import Database
 
 KINDS = {

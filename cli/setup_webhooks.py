@@ -6,7 +6,7 @@ from cli.frame import not_fine, say, warn
 
 if TYPE_CHECKING:
     from connectors.webhooks import Subscribed
-    from jobs.config import Settings
+    from jobs.config.loading import Settings
     from store.db import Database
 
 

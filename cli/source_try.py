@@ -10,8 +10,8 @@ from cli.sources import COUNTS, NameArgument, known_source
 
 if TYPE_CHECKING:
     from cli.words import Words
-    from jobs.config import Settings
-    from jobs.try_source import Tried, Way
+    from jobs.config.loading import Settings
+    from jobs.sources.try_source import Tried, Way
     from store.db import Database
 
 PROBLEMS = {
@@ -61,7 +61,7 @@ def _test(settings: "Settings", name: str, *, deliver: bool, as_json: bool) -> N
     from cli.opened import with_database
     from cli.words import Words
     from jobs.secret import secret_keys
-    from jobs.try_source import NoSample, try_source
+    from jobs.sources.try_source import NoSample, try_source
     from leads.clock import SystemClock
 
     try:

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from cli.words import Words
-    from jobs.config import Settings
-    from jobs.rerun import Rerun
-    from jobs.source_report import SourceLine
+    from jobs.config.loading import Settings
+    from jobs.sources.report import SourceLine
+    from jobs.sources.rerun import Rerun
     from store.db import Database
 
 SHOWN = 50
@@ -95,7 +95,7 @@ def register(app: typer.Typer) -> None:
 
 def known_source(settings: "Settings", name: str) -> None:
     """Raises CannotRun, with the nearest name."""
-    from jobs.config_errors import choices
+    from jobs.config.errors import choices
 
     if name not in settings.sources:
         raise CannotRun(f"there is no source {name!r}", choices(name, settings.sources))
@@ -126,7 +126,7 @@ def read_since(text: str, settings: "Settings") -> datetime | None:
 def _show(settings: "Settings", *, show_secrets: bool, as_json: bool) -> None:
     from cli.opened import with_database
     from cli.words import Words, console
-    from jobs.source_report import source_lines
+    from jobs.sources.report import source_lines
 
     words, now = Words.of(settings), datetime.now(UTC)
 
@@ -150,7 +150,7 @@ def _show(settings: "Settings", *, show_secrets: bool, as_json: bool) -> None:
 def _told(words: "Words", line: "SourceLine", now: datetime) -> "Iterator[Text]":
     from rich.text import Text
 
-    from jobs.source_texts import proof_text
+    from jobs.sources.texts import proof_text
 
     title = f" «{line.title}»" if line.title != line.name else ""
     head = Text(f"{line.name}{title}", style="bold red" if line.only_refuses else "bold")
@@ -192,7 +192,7 @@ def _refused(settings: "Settings", name: str, since: datetime | None, limit: int
 
     from cli.opened import with_database
     from cli.words import Words, console
-    from jobs.refusing import refused_json
+    from jobs.sources.refusing import refused_json
     from store.refused import refused_requests
 
     async def asked(db: "Database") -> list[Any]:
@@ -222,7 +222,7 @@ def _refused(settings: "Settings", name: str, since: datetime | None, limit: int
 
 def _why(words: "Words", status: int, reason: str) -> str:
     """The door's own words, in Russian behind what they mean."""
-    from jobs.source_texts import TEXTS, trouble_of
+    from jobs.sources.texts import TEXTS, trouble_of
 
     return words(reason, f"{TEXTS[trouble_of(status, reason)][1]} ({reason})") if reason else ""
 
@@ -234,7 +234,7 @@ def _rerun(settings: "Settings", name: str, since: datetime | None, ids: list[st
     from cli.opened import actor, with_database
     from cli.words import Words
     from jobs.app import build_hub
-    from jobs.rerun import Reruns
+    from jobs.sources.rerun import Reruns
     from leads.clock import SystemClock
 
     async def work(db: "Database") -> "list[Rerun]":

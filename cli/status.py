@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from cli.words import Words
-    from jobs.config import Settings
+    from jobs.config.loading import Settings
     from jobs.reports import DayStatus
     from store.db import Database
     from store.errands import OwedErrands
@@ -65,8 +65,8 @@ def read_day(text: str | None, settings: "Settings") -> date:
 
 async def day_now(settings: "Settings", db: "Database", day: date) -> "tuple[DayStatus, dict[str, bool]]":
     """The day's numbers, and which connections some process works on."""
+    from jobs.intake.spooled import spooled_leads
     from jobs.reports import day_status, owners
-    from jobs.spooled import spooled_leads
     from leads.clock import SystemClock
 
     now, zone = SystemClock().now(), settings.hub.zone
@@ -121,8 +121,8 @@ def reasons(words: "Words", found: "DayStatus", owners: dict[str, bool]) -> "Ite
     """A line for everything that is owed, of whatever day, and what to do about it."""
     from rich.text import Text
 
-    from jobs.alert_parts import text_of
-    from jobs.alert_texts import access_todo
+    from jobs.alerts.parts import text_of
+    from jobs.alerts.texts import access_todo
 
     by_connection: dict[str, list[OwedGroup]] = defaultdict(list)
     for group in found.groups:

@@ -9,7 +9,7 @@ from cli.frame import CannotRun, ConfigOption, JsonOption, load_settings, not_fi
 from cli.sources import known_source
 
 if TYPE_CHECKING:
-    from jobs.config import Settings
+    from jobs.config.loading import Settings
     from store.db import Database
     from store.inbox import Stuck
     from store.operator import Done

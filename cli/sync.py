@@ -9,7 +9,7 @@ from cli.frame import CannotRun, ConfigOption, JsonOption, load_settings, not_fi
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from jobs.config import Settings
+    from jobs.config.loading import Settings
     from jobs.sync.passes import PassResult, Wish
     from store.db import Database
 

@@ -10,7 +10,7 @@ from cli.frame import CannotRun, print_json, say
 from cli.words import Words, console
 
 if TYPE_CHECKING:
-    from jobs.config import Settings
+    from jobs.config.loading import Settings
     from jobs.sync.run import Run
     from store.db import Database
 

@@ -9,7 +9,7 @@ from jobs.sync.status import WRITES
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from jobs.config import Settings
+    from jobs.config.loading import Settings
     from jobs.sync.passes import PassResult
     from leads.clock import Clock
 

@@ -9,7 +9,7 @@ from cli.words import Words, console
 from leads.clock import SystemClock
 
 if TYPE_CHECKING:
-    from jobs.config import Settings
+    from jobs.config.loading import Settings
     from jobs.sync.status import SyncStatus
     from store.db import Database
 

@@ -11,7 +11,7 @@ from cli.frame import CannotRun, ConfigOption, JsonOption, load_settings, print_
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from jobs.config import Settings
+    from jobs.config.loading import Settings
 
 Answer = TypeVar("Answer")
 Login = Annotated[str, typer.Argument(metavar="LOGIN", show_default=False)]

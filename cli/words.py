@@ -7,13 +7,13 @@ from datetime import date, datetime
 from html import unescape
 from typing import TYPE_CHECKING, Any
 
-from jobs.alert_parts import cause_text
-from jobs.alert_words import Style
+from jobs.alerts.parts import cause_text
+from jobs.alerts.words import Style
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from jobs.config import Settings
+    from jobs.config.loading import Settings
 
 
 @dataclass(frozen=True, slots=True)

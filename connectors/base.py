@@ -1,6 +1,6 @@
 """What a CRM connector is: its declaration, the drafts it is given, the protocol it keeps.
 
-The engine in `jobs.deliver` decides *what* is written and *when* it may be written again;
+The engine in `jobs.delivery.deliver` decides *what* is written and *when* it may be written again;
 a connector knows *how* one vendor is asked. Every method may raise the errors of
 `connectors.errors`; a create that fails with anything unforeseen counts as unknown.
 """

@@ -5,38 +5,39 @@ from collections.abc import Mapping
 from connectors.base import Connector, Opening
 from connectors.paying import payment_rules
 from connectors.registry import CONNECTORS, SOURCES
-from jobs import alerting, watch
-from jobs.alerts import Alerts
-from jobs.call_setup import callback_watch, copies_by_source, lines_by_source, recordings_of, rules_by_source
+from jobs import watch
+from jobs.alerts import opening as alerting
+from jobs.alerts.delivering import Alerts
+from jobs.alerts.incidents import IncidentReporter, StoredIncidents
+from jobs.calls.recording_copies import open_library
+from jobs.calls.setup import callback_watch, copies_by_source, lines_by_source, recordings_of, rules_by_source
 from jobs.checkpoints import Checkpoint, passed
-from jobs.config import Settings
-from jobs.conversations import TalkKeeper, talks_by_source
-from jobs.deal_notes import DealNotes
+from jobs.config.loading import Settings
+from jobs.delivery.follow_ups import ConnectionFollowUps
+from jobs.delivery.owner import ConnectionOwner
+from jobs.delivery.planning import Planning
 from jobs.describing import about_connection, about_source
-from jobs.follow_ups import ConnectionFollowUps
-from jobs.gathering import Gathering
 from jobs.hub import Connection, Hub
-from jobs.incidents import IncidentReporter, StoredIncidents
-from jobs.intake import IntakeService, Source
+from jobs.intake.routing import Router
+from jobs.intake.service import IntakeService, Source
 from jobs.leasing import LeaseKeeper
-from jobs.links import open_links
-from jobs.masking import Masks
 from jobs.metadata import MetadataCache
-from jobs.note_writer import NoteWriter
 from jobs.opening import Transport, no_transport
-from jobs.owner import ConnectionOwner
 from jobs.pace import NORMAL, Pace
-from jobs.planning import Planning
-from jobs.recording_copies import open_library
-from jobs.refusing import Refusals
 from jobs.route_mappings import mappings_by_route
-from jobs.routing import Router
 from jobs.secret import secret_keys
-from jobs.silence import silence_watch
-from jobs.source_worker import make_workers
+from jobs.sources.links import open_links
+from jobs.sources.masking import Masks
+from jobs.sources.refusing import Refusals
+from jobs.sources.silence import silence_watch
+from jobs.sources.worker import make_workers
 from jobs.sync.making import make_syncs
 from jobs.sync.telling import SyncReporter
-from jobs.tie_notes import TieNotes
+from jobs.talks.conversations import TalkKeeper, talks_by_source
+from jobs.talks.deal_notes import DealNotes
+from jobs.talks.gathering import Gathering
+from jobs.talks.note_writer import NoteWriter
+from jobs.talks.tie_notes import TieNotes
 from leads.clock import Clock
 from leads.ids import new_id
 from leads.retry import RetryPolicy

@@ -13,7 +13,7 @@ from connectors.base import Connector, FoundDeal
 from connectors.errors import ConnectorError
 from connectors.limits import BULK, PRIORITY
 from connectors.registry import CONNECTORS
-from jobs.config import Settings
+from jobs.config.loading import Settings
 from jobs.opening import Transport, no_transport, opened, opening_of, patiently
 from jobs.reports import day_window
 from leads.clock import Clock

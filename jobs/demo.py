@@ -10,7 +10,7 @@ from uuid import UUID
 import httpx
 from sqlalchemy import Connection
 
-from jobs.config import Settings
+from jobs.config.loading import Settings
 from leads.clock import Clock
 from store import reading
 

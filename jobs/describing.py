@@ -3,8 +3,8 @@
 from typing import Any
 
 from connectors.registry import CONNECTORS
-from jobs.config import Settings
-from jobs.intake import Source
+from jobs.config.loading import Settings
+from jobs.intake.service import Source
 from mappings.views import Named
 
 

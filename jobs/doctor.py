@@ -18,13 +18,13 @@ from sqlalchemy import Connection, func, select, text
 from connectors.base import Opening
 from connectors.errors import ConnectorError
 from connectors.registry import CONNECTORS
-from jobs.alerting import open_channels
-from jobs.config import Settings
+from jobs.alerts.opening import open_channels
+from jobs.config.loading import Settings
+from jobs.intake.spooled import spooled_leads
 from jobs.live_check import NoTokens
 from jobs.opening import opened, opening_of
 from jobs.reports import owners
 from jobs.secret import FILE
-from jobs.spooled import spooled_leads
 from jobs.trouble import Say, trouble
 from leads.clock import Clock
 from store import admin

@@ -9,8 +9,8 @@ from datetime import datetime
 import phonenumbers
 
 from connectors.notify import Button, Notice
-from jobs.alert_parts import cause_text, is_public
-from jobs.alert_words import Raw, Style
+from jobs.alerts.parts import cause_text, is_public
+from jobs.alerts.words import Raw, Style
 from leads.records import Lead
 from leads.touch_text import describe_touch
 

@@ -9,30 +9,30 @@ from functools import partial
 from connectors.base import Connector, Target
 from connectors.links import Link
 from jobs import wakeups, watch
-from jobs.alert_channel import ChannelState
-from jobs.alert_digest import digest_observation
-from jobs.alert_setup import button_listeners
-from jobs.alerts import Alerts
-from jobs.callbacks import CallbackWatch
-from jobs.config import Settings
-from jobs.digest import day_digest, yesterday
-from jobs.gathering import Gathering
-from jobs.heartbeat import Heartbeat
-from jobs.incidents import StoredIncidents
-from jobs.intake import IntakeService
+from jobs.alerts.channel import ChannelState
+from jobs.alerts.delivering import Alerts
+from jobs.alerts.digest import day_digest, yesterday
+from jobs.alerts.digest_text import digest_observation
+from jobs.alerts.heartbeat import Heartbeat
+from jobs.alerts.incidents import StoredIncidents
+from jobs.alerts.setup import button_listeners
+from jobs.calls.callbacks import CallbackWatch
+from jobs.calls.recording_copies import Library
+from jobs.config.loading import Settings
+from jobs.delivery.owner import ConnectionOwner
+from jobs.intake.routing import Router
+from jobs.intake.service import IntakeService
 from jobs.leasing import LeaseKeeper
-from jobs.links import close_links
-from jobs.masking import Masks
 from jobs.metadata import MetadataCache
-from jobs.owner import ConnectionOwner
 from jobs.pace import NORMAL, Pace
-from jobs.recording_copies import Library
-from jobs.routing import Router
-from jobs.silence import SilenceWatch
-from jobs.source_worker import SourceWorker
+from jobs.sources.links import close_links
+from jobs.sources.masking import Masks
+from jobs.sources.silence import SilenceWatch
+from jobs.sources.worker import SourceWorker
 from jobs.sync.making import Shared
 from jobs.sync.opening import Opened
 from jobs.sync.service import Hints, SyncService, lease_of
+from jobs.talks.gathering import Gathering
 from jobs.timetable import daily
 from leads.clock import Clock
 from store.db import Database

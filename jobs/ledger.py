@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
+from jobs.intake.spooled import SpooledLead
 from jobs.reports import day_window, not_taken_in
-from jobs.spooled import SpooledLead
 from store import reading, refused
 
 

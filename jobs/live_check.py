@@ -10,11 +10,11 @@ from connectors.base import Metadata, Opening, Target
 from connectors.errors import AuthError, ConnectorError
 from connectors.registry import CONNECTORS
 from connectors.tokens import TokenStore
-from jobs.config import Settings
-from jobs.config_check import preset_name
-from jobs.config_errors import Problem, YamlPath, choices, quote
+from jobs.config.check import preset_name
+from jobs.config.errors import Problem, YamlPath, choices, quote
+from jobs.config.loading import Settings
+from jobs.delivery.resolve import Directory
 from jobs.mapping_check import check_mapping
-from jobs.resolve import Directory
 from jobs.trouble import trouble
 from jobs.yaml_positions import Document
 from leads.assignment import CrmUserRef, resolve_user

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from connectors.base import FieldInfo, Kind, Pipeline
-from jobs.resolve import Directory
+from jobs.delivery.resolve import Directory
 from mappings.problems import Problem, allowed, nearest
 from mappings.schema import Entry, LeadMapping, Section
 from mappings.values import text_of

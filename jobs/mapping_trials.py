@@ -10,9 +10,9 @@ from typing import Any, Final
 from connectors.doors import Inbound, Refused, Unreadable
 from connectors.registry import SOURCES
 from jobs import yaml_positions
-from jobs.config import Settings
-from jobs.config_errors import ConfigError, Problem, YamlPath, choices, quote
-from jobs.kept import to_lead
+from jobs.config.errors import ConfigError, Problem, YamlPath, choices, quote
+from jobs.config.loading import Settings
+from jobs.intake.kept import to_lead
 from jobs.yaml_positions import Document
 from leads.attribution import touch_from_json
 from leads.records import Lead

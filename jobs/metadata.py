@@ -7,7 +7,7 @@ import logging
 from connectors.base import Metadata, Target
 from connectors.errors import ConnectorError
 from connectors.limits import FRESH, PRIORITY, RETRY
-from jobs.resolve import Directory
+from jobs.delivery.resolve import Directory
 from leads.clock import Clock
 
 log = logging.getLogger(__name__)

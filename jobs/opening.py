@@ -11,8 +11,8 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 from connectors.base import Opening, Target
 from connectors.errors import AuthError, ConnectorError, PermanentError, RateLimitedError
 from connectors.registry import CONNECTORS
-from jobs.alert_causes import cause_of
-from jobs.config import Settings
+from jobs.alerts.causes import cause_of
+from jobs.config.loading import Settings
 from jobs.secret import secret_keys
 from leads.clock import Clock
 from store.db import Database

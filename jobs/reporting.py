@@ -4,7 +4,7 @@ from typing import Any, Protocol
 
 
 class Reporter(Protocol):
-    """Where the owner tells what a person should hear of; `jobs.incidents` is the real one. Never raises."""
+    """Where the owner tells what a person should hear of; `jobs.alerts.incidents` is the real one. Never raises."""
 
     async def observe(
         self, kind: str, connection: str, *, cause: str = "", data: dict[str, Any] | None = None

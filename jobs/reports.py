@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection
 
 from connectors.body_text import readable
-from jobs.masking import Masks
-from jobs.spooled import SpooledLead
+from jobs.intake.spooled import SpooledLead
+from jobs.sources.masking import Masks
 from leads.incidents import Incident
 from leads.masking import Mask
 from store import errands, reading
@@ -121,7 +121,7 @@ def day_status(
     now: datetime,
     spooled: Sequence[SpooledLead] = (),
 ) -> DayStatus:
-    """`names`: the configured connections; `spooled`: what the spool holds (jobs.spooled)."""
+    """`names`: the configured connections; `spooled`: what the spool holds (jobs.intake.spooled)."""
     since, until = day_window(day, zone)
     counts = reading.count_by_status(conn, since, until)
     by_connection = reading.count_by_connection(conn, since, until)

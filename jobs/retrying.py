@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from jobs.config import Settings
-from jobs.intake import SPAM_FLAGS
-from jobs.routing import Router
+from jobs.config.loading import Settings
+from jobs.intake.routing import Router
+from jobs.intake.service import SPAM_FLAGS
 from leads.clock import Clock
 from mappings.views import Named
 from store import operator, rerouting

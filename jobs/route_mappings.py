@@ -3,8 +3,8 @@
 from functools import lru_cache
 from pathlib import Path
 
-from jobs.config import Settings
-from jobs.routing import Router
+from jobs.config.loading import Settings
+from jobs.intake.routing import Router
 from mappings.load import load_mapping
 from mappings.schema import LeadMapping
 from mappings.texts import Locale

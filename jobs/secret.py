@@ -5,7 +5,7 @@ import secrets
 import stat
 from pathlib import Path
 
-from jobs.config import Settings
+from jobs.config.loading import Settings
 
 FILE = Path("var/secret.key")
 

@@ -11,7 +11,7 @@ import httpx
 from authlib.common.security import generate_token
 
 from connectors.doors import same_secret
-from jobs.config import Settings
+from jobs.config.loading import Settings
 from jobs.opening import opened, opening_of
 from leads.clock import Clock
 from store.db import Database

@@ -10,8 +10,8 @@ from connectors.base import Opening
 from connectors.errors import ConnectorError
 from connectors.registry import CONNECTORS
 from connectors.tokens import TokenStore
-from jobs.config import Settings
-from jobs.config_errors import Problem
+from jobs.config.errors import Problem
+from jobs.config.loading import Settings
 from jobs.live_check import Checked
 from jobs.opening import opened, patiently
 from jobs.sync.departures import op_of, why_not

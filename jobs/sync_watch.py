@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from jobs.config_syncs import SyncSettings
+from jobs.config.syncs import SyncSettings
 from jobs.sync.passes import looked_at
 from leads.clock import Clock
 from leads.ids import new_id

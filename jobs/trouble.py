@@ -5,9 +5,9 @@ from html import unescape
 from typing import NamedTuple
 
 from connectors.errors import ConnectorError
-from jobs.alert_causes import cause_of, code_of
-from jobs.alert_parts import cause_text
-from jobs.alert_words import Style
+from jobs.alerts.causes import cause_of, code_of
+from jobs.alerts.parts import cause_text
+from jobs.alerts.words import Style
 
 Say = Callable[[str, str], str]
 """(English, Russian) -> the one of the reader."""

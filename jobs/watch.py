@@ -10,16 +10,16 @@ from sqlalchemy import Connection, bindparam, func, select
 
 from connectors.errors import ConnectorError
 from connectors.notify import Channel
-from jobs.alert_parts import crm_name
-from jobs.alert_words import Style
-from jobs.config_syncs import SyncSettings
+from jobs.alerts.incidents import ENDS_WITH_ITS_LEADS, StoredIncidents, owed
+from jobs.alerts.memory import MemoryIncidents
+from jobs.alerts.parts import crm_name
+from jobs.alerts.words import Style
+from jobs.config.syncs import SyncSettings
 from jobs.fallback_text import fallback_notice
-from jobs.incident_memory import MemoryIncidents
-from jobs.incidents import ENDS_WITH_ITS_LEADS, StoredIncidents, owed
-from jobs.intake import IntakeService
-from jobs.source_watch import look_at_errands, look_at_events, look_at_lists
+from jobs.intake.service import IntakeService
+from jobs.sources.watch import look_at_errands, look_at_events, look_at_lists
 from jobs.sync_watch import look_at_syncs
-from jobs.talk_watch import look_at_notes, look_at_replies
+from jobs.talks.watch import look_at_notes, look_at_replies
 from jobs.waking import woken
 from leads.clock import Clock
 from leads.ids import new_id

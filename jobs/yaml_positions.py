@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from jobs.config_errors import Problem, YamlPath, render_path
+from jobs.config.errors import Problem, YamlPath, render_path
 from mappings.nodes import Leaf, Node, Place, Sequence, read_all
 
 _HALVES = re.compile("[\ud800-\udfff]")

@@ -2,7 +2,7 @@
 
 An incident is one cause in one place, from the first sign of it to the end. It makes one
 message per channel, edited while it develops, and a fresh one when it is over. Everything
-here is a function of values; `jobs.alerts` sends, the store keeps.
+here is a function of values; `jobs.alerts.delivering` sends, the store keeps.
 """
 
 import hashlib
@@ -77,7 +77,7 @@ KINDS: Mapping[str, Kind] = {
 class Observation:
     """What somebody saw. `connection` is the name of a connection, a source or a channel, as the kind has it.
 
-    `cause` is a short code (see `jobs.alert_causes`) or the text of an error, `count` how many leads it concerns now,
+    `cause` is a short code (see `jobs.alerts.causes`) or the text of an error, `count` how many leads it concerns now,
     `oldest_at` since when the oldest of them waits. `data`: what the text may show, JSON values.
     """
 

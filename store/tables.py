@@ -151,7 +151,7 @@ class Delivery(Row, table=True):
     person to this connection is not settled), `claimed` (a worker with `fence` is at it),
     `held` (a person decides first), `delivered`, `dead` (gave up: a person decides),
     `discarded`. `lane` is the person. `priority` 0 fresh, 1 backlog and retries, 2 bulk.
-    `progress` says what is done and what was being sent (jobs.progress).
+    `progress` says what is done and what was being sent (jobs.delivery.progress).
     `incomplete` lists what the CRM refused and the note carries instead.
     """
 

@@ -24,7 +24,7 @@ from ruamel.yaml import YAML
 from typer.core import TyperGroup
 
 from cli.main import build
-from jobs.config import load
+from jobs.config.loading import load
 from jobs.mapping_trials import run_tests
 from mappings.load import parse_mapping
 from mappings.records import parse_record_mapping

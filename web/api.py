@@ -9,11 +9,11 @@ from fastapi import APIRouter, Body, Depends, HTTPException, Path, Query
 from pydantic import AfterValidator
 
 from jobs import reports
-from jobs.alert_parts import text_of
-from jobs.alert_texts import render
-from jobs.alert_words import Style
+from jobs.alerts.parts import text_of
+from jobs.alerts.texts import render
+from jobs.alerts.words import Style
 from jobs.hub import Hub
-from jobs.spooled import spooled_leads
+from jobs.intake.spooled import spooled_leads
 from leads.incidents import Incident
 from store import incidents, reading
 from store.operator import Done

@@ -7,9 +7,9 @@ from fastapi import APIRouter, Depends, HTTPException, Path
 from pydantic import AfterValidator, Field
 
 from connectors.doors import RateLimit
-from jobs.dialling import CannotDial, Dialling
+from jobs.calls.dialling import CannotDial, Dialling
 from jobs.hub import Hub
-from jobs.rates import RateWatch
+from jobs.intake.rates import RateWatch
 from store import dialled
 from store.errands import lease_of
 from web import api_models as shapes

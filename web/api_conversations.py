@@ -6,8 +6,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header, HTTPException, Path, Query
 from pydantic import AfterValidator
 
-from jobs import replying, talk_reports
 from jobs.hub import Hub
+from jobs.talks import replying
+from jobs.talks import reports as talk_reports
 from store.conversations import TalkFilter
 from web import api_models as shapes
 from web import api_talk_models as talks

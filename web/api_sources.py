@@ -7,9 +7,9 @@ from fastapi import APIRouter, Depends, HTTPException, Path, Query
 from pydantic import AfterValidator, AwareDatetime, Field
 
 from jobs.hub import Hub
-from jobs.refusing import refused_json
-from jobs.rerun import Reruns
-from jobs.source_report import source_lines
+from jobs.sources.refusing import refused_json
+from jobs.sources.report import source_lines
+from jobs.sources.rerun import Reruns
 from store.refused import refused_requests
 from web import api_models as shapes
 from web.access import TokenGate

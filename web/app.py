@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from jobs.hub import Hub
 from jobs.secret import secret_keys
-from jobs.trial import Trials
+from jobs.sources.trial import Trials
 from web.hooks import PREFIX as HOOKS
 from web.hooks import HooksApp
 from web.intake import PREFIX, IntakeApp, Receive, Scope, Send

@@ -10,8 +10,8 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 from connectors.doors import Inbound, Refused, Reply
-from jobs.intake import IntakeService, Source, SpoolUnavailable
-from jobs.trial import HEADER, Trials
+from jobs.intake.service import IntakeService, Source, SpoolUnavailable
+from jobs.sources.trial import HEADER, Trials
 from leads.clock import Clock
 
 log = logging.getLogger(__name__)

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from jobs.alert_causes import code_of
-from jobs.alert_parts import cause_text, text_of
+from jobs.alerts.causes import code_of
+from jobs.alerts.parts import cause_text, text_of
 from web.words import Words
 
 PENDING = ("ready", "waiting", "claimed")

@@ -8,8 +8,8 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from connectors.errors import ConnectorError, PermanentError
 from connectors.links import Files
+from jobs.calls.recording_copies import Heard
 from jobs.hub import Hub
-from jobs.recording_copies import Heard
 from web import api_models as shapes
 from web.api_calls import CallId
 

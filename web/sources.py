@@ -7,11 +7,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from jobs.hub import Hub
-from jobs.rerun import Reruns
 from jobs.secret import secret_keys
-from jobs.source_report import SourceLine, source_lines
-from jobs.source_texts import proof_text, vendor_text
-from jobs.try_source import NoSample, Tried, try_source
+from jobs.sources.report import SourceLine, source_lines
+from jobs.sources.rerun import Reruns
+from jobs.sources.texts import proof_text, vendor_text
+from jobs.sources.try_source import NoSample, Tried, try_source
 from store.activity import KINDS
 from store.inbox import Stuck, discard, stuck
 from store.refused import refused_requests

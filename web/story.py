@@ -8,7 +8,7 @@ from typing import Any
 
 from connectors.base import Kind
 from jobs import reports
-from jobs.alert_parts import crm_name
+from jobs.alerts.parts import crm_name
 from jobs.hub import Hub
 from leads.attribution import describe_touch, touch_from_json
 from leads.call_text import call_line

@@ -12,9 +12,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from connectors.links import Outgoing, Refusal, Replies
-from jobs import replying, talk_reports
-from jobs.gathering import channel_name
 from jobs.hub import Hub
+from jobs.talks import replying
+from jobs.talks import reports as talk_reports
+from jobs.talks.gathering import channel_name
 from store import conversations
 from store.reading import Story
 from web.entrance import Entrance

@@ -10,9 +10,9 @@ from typing import Any
 from sqlalchemy import Connection
 
 from jobs import reports
-from jobs.alert_texts import render
+from jobs.alerts.texts import render
 from jobs.hub import Hub
-from jobs.spooled import spooled_leads
+from jobs.intake.spooled import spooled_leads
 from leads.incidents import Incident
 from store import reading
 from store.incidents import open_incidents

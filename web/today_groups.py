@@ -8,8 +8,8 @@ from html import unescape
 from typing import Any
 
 from jobs import reports
-from jobs.alert_parts import crm_name
-from jobs.alert_texts import access_todo
+from jobs.alerts.parts import crm_name
+from jobs.alerts.texts import access_todo
 from jobs.hub import Hub
 from leads.incidents import Incident
 from web.reasons import PENDING, Why, in_words, kind_of, next_try, why

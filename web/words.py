@@ -11,7 +11,7 @@ from babel.dates import format_date
 from babel.numbers import format_decimal
 from markupsafe import Markup
 
-from jobs.alert_words import Raw, Style
+from jobs.alerts.words import Raw, Style
 from jobs.catalog import Entry, of_number, texts
 
 FOLDER = Path(__file__).parent / "locale"

@@ -7,8 +7,8 @@ from typing import Final
 
 from connectors.records import RecordObject
 from connectors.registry import CONNECTORS
-from jobs.config import Settings
-from jobs.config_syncs import SyncSettings
+from jobs.config.loading import Settings
+from jobs.config.syncs import SyncSettings
 from jobs.sync.opening import CannotSync
 from leads.merge import Side
 from mappings.problems import allowed

@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 from connectors.http import MAY_WRITE
 from connectors.registry import CONNECTORS
 from jobs.audit import slowed
-from jobs.config import Settings
+from jobs.config.loading import Settings
 from jobs.leasing import LeaseKeeper
 from jobs.opening import Transport, no_transport, opened, opening_of, patiently
 from jobs.sync.model import Sync

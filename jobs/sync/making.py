@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from connectors.base import Metadata
-from jobs.config import Settings
+from jobs.config.loading import Settings
 from jobs.metadata import MetadataCache
 from jobs.opening import patiently
 from jobs.pace import Pace

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from connectors.errors import ConnectorError
 from connectors.records import LINKS, Record, RecordCapabilities, RecordObject, RecordPort
-from jobs.config_syncs import SyncSettings
+from jobs.config.syncs import SyncSettings
 from jobs.sync.packing import pack
 from leads.merge import OTHER, Flow, Side
 from mappings.accounts import Account
@@ -151,7 +151,7 @@ class Sync:
 
 
 def blame(title: str, error: ConnectorError) -> None:
-    """Says which CRM it was: `jobs.alert_parts.cause_text` reads it."""
+    """Says which CRM it was: `jobs.alerts.parts.cause_text` reads it."""
     if not error.operation.startswith(title):
         error.operation = f"{title}: {error.operation}"
 

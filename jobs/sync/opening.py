@@ -9,8 +9,8 @@ from connectors.base import Connector, Metadata
 from connectors.errors import ConnectorError, PermanentError, RetryableError
 from connectors.records import RecordField, RecordObject, RecordPipelines, RecordPort
 from jobs.accounts import account_of
-from jobs.config import Settings
-from jobs.config_syncs import SyncSettings
+from jobs.config.loading import Settings
+from jobs.config.syncs import SyncSettings
 from jobs.sync.model import End, Sibling, Sync, blame, conditions_of
 from mappings.accounts import Account, AccountField
 from mappings.records import load_record_mapping

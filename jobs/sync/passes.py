@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row
 
 from connectors.errors import ConnectorError
 from jobs.checkpoints import Checkpoint, passed
-from jobs.config_syncs import SyncSettings
+from jobs.config.syncs import SyncSettings
 from jobs.sync.looking import list_all, poll, set_clocks
 from jobs.sync.model import Sync
 from jobs.sync.resuming import resume, wait_for_unknown

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from connectors.errors import ConnectorError
 from connectors.http import MAY_WRITE
 from connectors.records import RecordHint
-from jobs.config_syncs import SyncSettings
+from jobs.config.syncs import SyncSettings
 from jobs.leasing import LeaseKeeper
 from jobs.pace import NORMAL, Pace
 from jobs.sync.model import Sync

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row
 
-from jobs.config_syncs import SyncSettings
+from jobs.config.syncs import SyncSettings
 from jobs.sync.packing import plain
 from jobs.sync.passes import looked_at
 from jobs.sync.service import lease_of

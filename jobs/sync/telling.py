@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from jobs.incidents import StoredIncidents
+from jobs.alerts.incidents import StoredIncidents
 from leads.incidents import Observation, incident_key
 
 

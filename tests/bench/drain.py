@@ -25,7 +25,7 @@ from connectors.sandbox.bitrix24 import Bitrix24Sandbox
 from connectors.sandbox.hubspot import BURST as HUBSPOT_RATE
 from connectors.sandbox.hubspot import HubSpotSandbox
 from jobs.app import build_hub
-from jobs.config import load
+from jobs.config.loading import load
 from jobs.hub import Hub
 from leads.clock import Clock
 from store import admin

@@ -22,7 +22,7 @@ from connectors.sandbox.base import FaultLayer, SandboxRequest, SandboxResponse
 from connectors.sandbox.bitrix24 import RATE as BITRIX24_RATE
 from connectors.sandbox.hubspot import BURST as HUBSPOT_RATE
 from jobs.app import build_hub
-from jobs.config import load
+from jobs.config.loading import load
 from jobs.hub import Hub
 from leads.clock import Clock
 from leads.ids import new_id

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from cli.demo import _base, _free_port, _served, _tell, _usable, _wait
 from cli.words import Words
 from jobs.audit import ConnectionAudit, DayAudit, Finding
-from jobs.config import load
+from jobs.config.loading import load
 from jobs.demo import Arrived, Form, Sent, plan
 from leads.phones import phones
 from tests.cli.hubless import folder_with_database

@@ -10,7 +10,7 @@ import pytest
 import typer
 
 from cli.frame import CANNOT_RUN, FINE, NOT_FINE, CannotRun, not_fine, run
-from jobs.config import ConfigError, Problem
+from jobs.config.loading import ConfigError, Problem
 from tests.cli.running import environment, leadhub
 
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Connection
 
-from jobs.imports import UnreadableTable, read_table
+from jobs.intake.imports import UnreadableTable, read_table
 from tests.cli.hubless import CONFIG, folder_with_database
 from tests.cli.inside import inside
 from tests.cli.running import leadhub

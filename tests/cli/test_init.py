@@ -6,7 +6,7 @@ import pytest
 
 from cli.frame import CannotRun
 from cli.init import STARTER, starter_file, write_starter
-from jobs.config import load
+from jobs.config.loading import load
 from tests.cli.running import ROOT, leadhub
 
 

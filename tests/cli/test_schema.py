@@ -14,8 +14,8 @@ from cli.schema import FILES, schemas
 from mappings.load import PRESETS
 from tests.cli.inside import inside
 from tests.cli.running import ROOT
+from tests.jobs.config.test_messages import CASES
 from tests.jobs.configs import VALID
-from tests.jobs.test_config_messages import CASES
 from tests.test_docs import blocks
 
 SCHEMAS = {name: Draft202012Validator(schema) for name, schema in schemas().items()}

@@ -12,7 +12,7 @@ import pytest
 
 from cli.frame import CannotRun
 from cli.sources import read_since
-from jobs.config import load
+from jobs.config.loading import load
 from store.inbox import Pending
 from store.tables import t_audit_entry
 from tests.cli.hubless import folder_with_database

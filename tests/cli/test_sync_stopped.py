@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from cli.opened import with_database
-from jobs.config import load
+from jobs.config.loading import load
 from store import sync_pairs
 from tests.cli.running import environment, leadhub
 from tests.cli.sandboxes import sandboxes

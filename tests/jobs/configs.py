@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from jobs.config import Settings, load
+from jobs.config.loading import Settings, load
 
 VALID = """\
 hub:

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, select
 from connectors.doors import Parsed
 from connectors.events import ParsedCall
 from jobs.app import build_hub
-from jobs.config import load
+from jobs.config.loading import load
 from jobs.hub import Hub
 from leads.callbacks import is_missed
 from leads.calls import Call, CallEvent, call_of

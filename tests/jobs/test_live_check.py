@@ -11,7 +11,7 @@ from connectors.sandbox.amocrm import AmocrmSandbox
 from connectors.sandbox.base import Fault, FaultLayer
 from connectors.sandbox.bitrix24 import Bitrix24Sandbox
 from connectors.sandbox.hubspot import HubSpotSandbox
-from jobs.config import Settings, load
+from jobs.config.loading import Settings, load
 from jobs.live_check import Checked, NoTokens, check_connections
 from leads.clock import SystemClock
 from tests.support.vendor_server import serve

@@ -9,8 +9,8 @@ import pytest
 from connectors.sandbox.amocrm import AmocrmSandbox
 from connectors.sandbox.base import Fault, FaultLayer
 from connectors.sandbox.hubspot import HubSpotSandbox
-from jobs.config import load
-from jobs.config_errors import ConfigError
+from jobs.config.errors import ConfigError
+from jobs.config.loading import load
 from jobs.live_check import Checked, NoTokens
 from jobs.sync_check import check_syncs
 from tests.jobs.test_live_check import NoonClock

@@ -8,8 +8,8 @@ from typing import Any
 from connectors.doors import Parsed, ParsedLead
 from connectors.errors import RetryableError
 from jobs.leasing import LeaseKeeper
-from jobs.listening import Listening
-from jobs.source_worker import SourceWorker
+from jobs.sources.listening import Listening
+from jobs.sources.worker import SourceWorker
 from tests.support.hub_on_virtual_time import VirtualHub, hub, virtual
 
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from connectors.events import ParsedPayment
-from jobs.config_errors import ConfigError
-from jobs.payment_text import money_text, payment_note
-from jobs.replying import let_be, note_now
+from jobs.config.errors import ConfigError
+from jobs.talks.payment_text import money_text, payment_note
+from jobs.talks.replying import let_be, note_now
 from store.conversation_tables import t_note_duty
 from store.errand_tables import t_errand
 from store.tables import t_touch

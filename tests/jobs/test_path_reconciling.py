@@ -4,7 +4,7 @@ import hmac
 import json
 from typing import Any
 
-from jobs.reconciling import cursor_of
+from jobs.sources.reconciling import cursor_of
 from store import cursors
 from store.recovered import count_recovered
 from tests.jobs.test_path_errands import ALL, LEAD, META, SAMPLE

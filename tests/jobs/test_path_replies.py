@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from jobs.sending import NOT_REQUESTED
+from jobs.talks.sending import NOT_REQUESTED
 from store import events
 from store.conversation_tables import t_conversation, t_outgoing
 from store.events import Arrival

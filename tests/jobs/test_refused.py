@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from jobs.rerun import Rerun, Reruns
+from jobs.sources.rerun import Rerun, Reruns
 from store.refused import tallies
 from store.refused_tables import t_refused_request
 from store.tables import t_audit_entry

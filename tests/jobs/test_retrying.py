@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import select, update
 
-from jobs.config import load
+from jobs.config.loading import load
+from jobs.intake.routing import Router
 from jobs.reports import day_status, list_leads
 from jobs.retrying import make_router, retry_leads
-from jobs.routing import Router
 from store.intake import Intake
 from store.operator import discard
 from store.reading import LeadFilter, ids_beginning, story

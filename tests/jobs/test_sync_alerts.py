@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo
 import pytest_asyncio
 
 from connectors.sandbox.telegram_html import parse_html
-from jobs.alert_texts import render
-from jobs.alert_words import Style
-from jobs.config_syncs import SyncSettings
+from jobs.alerts.texts import render
+from jobs.alerts.words import Style
+from jobs.config.syncs import SyncSettings
 from jobs.sync.passes import times_name
 from jobs.sync_watch import look_at_syncs
 from leads.ids import new_id

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from connectors.doors import Inbound
-from jobs.config import Settings
+from jobs.config.loading import Settings
 from store.inbox_tables import t_inbox_request
 from store.spool import SpoolUnavailable
 from store.tables import t_audit_entry, t_call, t_event, t_identity, t_person

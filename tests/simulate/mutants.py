@@ -12,7 +12,9 @@ from sqlalchemy import true
 
 from connectors.doors import Receipt
 from connectors.oauth import OAuthTokens
-from jobs import deliver, intake, leasing, outcomes, owner
+from jobs import leasing
+from jobs.delivery import deliver, outcomes, owner
+from jobs.intake import service as intake
 from leads.identity import Resolution
 from store import intake as store_intake
 from store import leases, mending, outbox

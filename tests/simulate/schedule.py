@@ -12,7 +12,7 @@ from typing import Any
 
 from connectors.doors import Inbound
 from connectors.sandbox.base import Fault
-from jobs.config import Settings, load
+from jobs.config.loading import Settings, load
 from store import admin
 from store.spool import SpoolUnavailable
 from store.tables import t_delivery, t_lead, t_person

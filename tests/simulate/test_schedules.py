@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs.config import Settings
+from jobs.config.loading import Settings
 from tests.simulate import doors
 from tests.simulate.schedule import prepare, run_seed
 

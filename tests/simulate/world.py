@@ -18,7 +18,7 @@ from connectors.sandbox.bitrix24 import Bitrix24Sandbox
 from connectors.sandbox.hubspot import HubSpotSandbox
 from connectors.sandbox.telegram import TelegramSandbox
 from jobs.app import build_hub
-from jobs.config import Settings
+from jobs.config.loading import Settings
 from jobs.hub import Hub
 from jobs.pace import Pace
 from store.db import StoreUnavailable

@@ -20,7 +20,7 @@ from connectors.registry import CONNECTORS
 from jobs import logs
 from jobs.app import build_hub
 from jobs.checkpoints import HOLD_AT, from_environment
-from jobs.config import Settings, load
+from jobs.config.loading import Settings, load
 from jobs.hub import ROLES
 from jobs.pace import Pace
 from jobs.serving import bind, listen, run

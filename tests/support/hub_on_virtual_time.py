@@ -32,7 +32,7 @@ from connectors.sandbox.bitrix24 import Bitrix24Sandbox
 from connectors.sandbox.hubspot import HubSpotSandbox
 from connectors.sandbox.telegram import TelegramSandbox
 from jobs.app import build_hub
-from jobs.config import load
+from jobs.config.loading import load
 from jobs.hub import ROLES
 from jobs.pace import Pace
 from leads.incidents import Incident

@@ -11,7 +11,7 @@ import httpx
 from sqlalchemy import Connection, update
 
 from jobs.app import build_hub
-from jobs.config import load
+from jobs.config.loading import load
 from jobs.hub import Hub
 from store.tables import t_delivery, t_lead
 from store.users import add_user, create_token

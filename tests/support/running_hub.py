@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 
 from connectors.sandbox.app import SandboxApp, default_vendors
 from jobs.app import build_hub
-from jobs.config import load
+from jobs.config.loading import load
 from jobs.hub import ROLES, Hub
 from jobs.serving import bind, listen
 from leads.clock import SystemClock

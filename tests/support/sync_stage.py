@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from jobs.checkpoints import Checkpoint, passed
-from jobs.config_syncs import SyncSettings
+from jobs.config.syncs import SyncSettings
 from jobs.sync.model import End, Sibling, Sync, conditions_of
 from jobs.sync.passes import PassResult, Wish, run_pass
 from jobs.sync.run import BATCH

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from jobs.alert_words import Style
-from jobs.source_report import Refusal, SourceLine
+from jobs.alerts.words import Style
+from jobs.sources.report import Refusal, SourceLine
 from leads.ids import new_id
 from store import inbox
 from store.inbox import Pending

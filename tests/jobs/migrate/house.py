@@ -16,7 +16,7 @@ from connectors.sandbox.amocrm import AmocrmSandbox
 from connectors.sandbox.app import SandboxApp
 from connectors.sandbox.bitrix24 import Bitrix24Sandbox
 from connectors.sandbox.hubspot import HubSpotSandbox
-from jobs.config import load
+from jobs.config.loading import load
 from jobs.migrate.comparing import Tally, survey
 from jobs.migrate.model import Move, plan_move
 from jobs.migrate.moving import Moved, move_all

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from jobs.config_syncs import SyncSettings
+from jobs.config.syncs import SyncSettings
 from jobs.sync.deciding import RecordNow, decide, draft, unchanged
 from jobs.sync.model import End, Sync
 from leads.clock import SystemClock

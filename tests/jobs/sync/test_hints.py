@@ -3,7 +3,7 @@
 from psycopg import AsyncConnection
 
 from connectors.records import RecordHint
-from jobs.config_syncs import SyncSettings
+from jobs.config.syncs import SyncSettings
 from jobs.sync.service import Hints, lease_of
 from store.db import GroupCommitDatabase
 from store.intake import CHANNEL

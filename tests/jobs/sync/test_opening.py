@@ -10,7 +10,7 @@ from connectors.base import Metadata, Pipeline, Stage
 from connectors.errors import PermanentError, RetryableError
 from connectors.records import RecordField
 from connectors.registry import CONNECTORS
-from jobs.config import load
+from jobs.config.loading import load
 from jobs.opening import patiently
 from jobs.sync.opening import Opened, open_sync
 from tests.support.manual_clock import ManualClock

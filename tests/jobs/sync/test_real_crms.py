@@ -10,7 +10,7 @@ import pytest
 from connectors.records import RecordObject
 from connectors.registry import CONNECTORS
 from jobs.accounts import account_of
-from jobs.config_syncs import SyncSettings
+from jobs.config.syncs import SyncSettings
 from jobs.sync.model import End, Sibling, Sync, conditions_of
 from jobs.sync.passes import PassResult, Wish, run_pass
 from mappings.accounts import AccountField

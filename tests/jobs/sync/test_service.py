@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 
 from jobs.app import build_hub
-from jobs.config import load
+from jobs.config.loading import load
 from jobs.hub import Hub
 from jobs.sync.beside import run_or_ask
 from jobs.sync.passes import Wish

@@ -1,0 +1,1 @@
+"""config.yaml and the environment -> Settings, or every problem at once, each with its place."""

@@ -1,0 +1,355 @@
+"""One claimed delivery: look up or write each record in turn, and say how it ended.
+
+The order is contact, company, deal, note, task: what a manager needs to call comes first.
+Before the first byte of a write leaves, the intent is stored under our fence, together with
+that of the write that follows it: contact and deal, then note and task. So whoever takes over
+knows which writes may have happened, and an owner that lost its lease cannot write at all.
+A write with unknown outcome is looked up by the vendor's recipe before it may be sent again.
+"""
+
+import asyncio
+import contextlib
+import dataclasses
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from connectors.base import (
+    Capabilities,
+    CompanyDraft,
+    ContactDraft,
+    DealState,
+    Draft,
+    Hint,
+    Kind,
+    Target,
+)
+from connectors.errors import AuthError, ConnectorError, PermanentError, UnknownOutcomeError
+from jobs.checkpoints import Checkpoint
+from jobs.delivery.companies import Companies
+from jobs.delivery.drafts import Drafts, Dropped, Planner
+from jobs.delivery.lesser import leave_out
+from jobs.delivery.progress import Progress, SentTimes, kind_of, next_look
+from leads.clock import Clock
+from store.delivery_records import Claimed
+
+FIND_COMPANY_S = 5.0
+"""A lead does not wait longer than this to learn whether its company is in the CRM already."""
+
+
+class LookLater(Exception):
+    """A look-up found nothing yet; it is to be repeated at `at` before the write may be sent again."""
+
+    def __init__(self, at: datetime) -> None:
+        super().__init__(at)
+        self.at = at
+
+
+@dataclass(slots=True)
+class Result:
+    """What was written. `created` False: the lead joined an existing deal."""
+
+    record_id: str
+    contact_id: str
+    company_id: str = ""
+    created: bool = True
+    dropped: tuple[Dropped, ...] = ()
+    looked_up: bool = False
+    resent: bool = False
+    arrived_at: datetime | None = None
+    links: tuple[tuple[str, str, str], ...] = ()
+
+
+@dataclass(slots=True)
+class Run:
+    """Carries one claimed delivery as far as it goes. Raises ConnectorError, LookLater, Hold, LostLease."""
+
+    claimed: Claimed
+    target: Target
+    capabilities: Capabilities
+    planner: Planner
+    clock: Clock
+    intend: Callable[[Progress], Awaitable[None]]
+    checkpoint: Checkpoint
+    sent_times: SentTimes
+    companies: Companies = field(default_factory=Companies)
+    progress: Progress = field(init=False)
+    looked_up: bool = False
+    arrived_at: datetime | None = None
+    _dropped: list[Dropped] = field(default_factory=list)
+    _links: list[tuple[str, str, str]] = field(default_factory=list)
+    _next: tuple[Kind, ...] = ()
+    """What is going to be sent soon: said together with what is sent now, so that one commit does for all."""
+    _said: set[Kind] = field(default_factory=set)
+    """Of these it is stored already that they may have been sent."""
+
+    def __post_init__(self) -> None:
+        self.progress = Progress.from_json(self.claimed.progress)
+        for kind, step in self.progress.steps.items():
+            if step.unknown and step.sent_at is not None:  # they were sent together: their waits run together
+                self.sent_times.elapsed_s(self.claimed.id, kind, step.sent_at)
+
+    async def deliver(self) -> Result:
+        try:
+            return await self._deliver()
+        except PermanentError as error:
+            if not (error.gone and self._forget_contact()):
+                raise
+            return await self._deliver()
+
+    async def _deliver(self) -> Result:
+        lead, progress = self.claimed.lead, self.progress
+        contact_id = await self._known_contact()
+        if not progress.mode:
+            existing = await self._existing_deal(contact_id) if contact_id else None
+            progress.mode = self.planner.repeat_mode(existing)
+            if progress.mode != "new" and existing is not None:
+                progress.deal_id, progress.user = existing.id, existing.responsible
+            else:
+                progress.user, progress.user_reason = await self.planner.user_for(existing)
+        drafts = await self.planner.drafts(progress)
+        self._drop(drafts.dropped)
+        self._next = ("deal",) if progress.mode == "new" else ()
+        if not contact_id:
+            contact_id = await self._contact(drafts.contact)
+        self._link("contact", progress.person or self.claimed.person.id, contact_id)
+        company_id = drafts.company_id
+        if progress.mode == "new":
+            if drafts.company is not None and not company_id:
+                company_id = await self._company(drafts.company)
+            if drafts.company is not None and company_id:
+                self._link("company", drafts.company.key, company_id)
+            deal = dataclasses.replace(drafts.deal, contact_id=contact_id, company_id=company_id)
+            deal_id = await self._ensure(deal)
+            self.arrived_at = self.clock.now()
+            self._link("deal", lead.id, deal_id)
+        else:
+            deal_id = progress.deal_id
+            if progress.mode == "reopen" and not progress.step("note").id:
+                await self.target.reopen_deal(deal_id, *self.planner.reopen_to())
+        if not await self._extras(drafts, deal_id) and progress.mode != "new":
+            # The CRM takes nothing on the open deal: a deal of its own, else the enquiry would be nowhere.
+            progress.mode, progress.deal_id = "new", ""
+            return await self._deliver()
+        if progress.found_contact:
+            await self._enrich(contact_id, drafts.contact)
+        return self._result(deal_id)
+
+    def _result(self, deal_id: str) -> Result:
+        steps = self.progress.steps
+        return Result(
+            record_id=deal_id,
+            contact_id=steps["contact"].id,
+            company_id=next((vendor_id for kind, _, vendor_id in self._links if kind == "company"), ""),
+            created=self.progress.mode == "new",
+            dropped=tuple(self._dropped),
+            looked_up=self.looked_up,
+            resent=any(step.repeats for step in steps.values()),
+            arrived_at=self.arrived_at,
+            links=tuple(self._links),
+        )
+
+    @property
+    def in_crm(self) -> bool:
+        """A deal of its own was made; what is missing is the note or the task."""
+        return self.arrived_at is not None and self.progress.mode == "new"
+
+    def without_extras(self, why: str) -> Result:
+        """The outcome when note or task cannot be written for now: the lead is in the CRM, they are owed."""
+        assert self.in_crm
+        missing: tuple[Kind, ...] = ("note", "task")
+        self._drop(tuple(Dropped(kind, "", why) for kind in missing if not self.progress.step(kind).id))
+        return self._result(self.progress.step("deal").id)
+
+    async def write_extras(self, deal_id: str) -> Drafts:
+        """Of a lead that was delivered: note and task, unless they are there. As it would be drafted today."""
+        drafts = await self.planner.drafts(self.progress)
+        self._drop(drafts.dropped)
+        for draft in (drafts.contact, drafts.deal):
+            step = self.progress.step(kind_of(draft))
+            self._drop(self.planner.without(draft, tuple(step.refused), bare=step.bare)[1])
+        await self._extras(drafts, deal_id)
+        return drafts
+
+    async def _extras(self, drafts: Drafts, deal_id: str) -> bool:
+        """Call, note and task; False when the deal shows nothing of this lead. A call on an open deal needs no note."""
+        task = drafts.task(deal_id, self.progress.user)
+        self._next = ("note",) if task is None else ("note", "task")
+        told = await self._ensure_extra(drafts.call(deal_id, self.progress.user)) if drafts.call else ""
+        if not told or self.progress.mode == "new" or self._dropped:
+            told = await self._ensure_extra(drafts.note(deal_id, tuple(self._dropped))) or told
+        if told:
+            self.arrived_at = self.arrived_at or self.clock.now()
+        if task is not None:
+            await self._ensure_extra(task)
+        return bool(told)
+
+    async def _company(self, draft: CompanyDraft) -> str:
+        """The company's record; leads of one company that are delivered at the same time make it once."""
+        async with self.companies.turn(draft.key):
+            made = self.companies.made.get(draft.key) or await self._found_company(draft)
+            made = made or await self._ensure_extra(draft)
+            if made:
+                self.companies.made[draft.key] = made
+            return made
+
+    async def _found_company(self, draft: CompanyDraft) -> str:
+        """One of that name that people keep in the CRM already; "" when that cannot be said at once."""
+        step = self.progress.step("company")
+        if not step.id and not step.unknown and draft.name:
+            with contextlib.suppress(ConnectorError, TimeoutError):
+                async with asyncio.timeout(FIND_COMPANY_S):
+                    step.id = await self.target.find_company(draft.name) or ""
+        return step.id
+
+    async def _known_contact(self) -> str:
+        """The person's contact in this CRM: remembered, made by this delivery, or found there; "" when new."""
+        step = self.progress.step("contact")
+        if step.id or step.unknown:
+            return step.id
+        self.progress.person = self.claimed.person.id
+        if self.claimed.person.contact_id:
+            step.id = self.claimed.person.contact_id
+            self.progress.found_contact = True
+            return step.id
+        lead = self.claimed.lead
+        if not (lead.phones or lead.emails):
+            return ""
+        found = await self.target.find_contact(lead.phones, lead.emails, self.claimed.person.id)
+        if found:
+            step.id = found
+            self.progress.found_contact = True
+        return step.id
+
+    async def _existing_deal(self, contact_id: str) -> DealState | None:
+        """The deal that a repeat may join: the one of the person's last lead while it is open, else what the CRM says.
+
+        Ours is asked by its id first, because lists by contact may lag behind writes.
+        """
+        last = self.claimed.person.last_deal_id
+        if last:
+            ours = await self.target.deal_state(last)
+            if ours is not None and not ours.closed:
+                return ours
+        return await self.target.open_deal(contact_id)
+
+    def _forget_contact(self) -> bool:
+        """The remembered contact was deleted or merged in the CRM: look again, once."""
+        step = self.progress.step("contact")
+        if not (self.progress.found_contact and self.claimed.person.contact_id):
+            return False
+        step.id = ""
+        self.progress.found_contact = False
+        self.progress.mode = ""
+        person = dataclasses.replace(self.claimed.person, contact_id="")
+        self.claimed = dataclasses.replace(self.claimed, person=person)
+        return True
+
+    async def _ensure(self, draft: Draft) -> str:
+        """The record's id: known, found, or made now; fields that the CRM refuses are left out and reported."""
+        kind = kind_of(draft)
+        step = self.progress.step(kind)
+        while not step.id:
+            sent, _ = self.planner.without(draft, tuple(step.refused), bare=step.bare)
+            if step.unknown and await self._settle_unknown(kind, sent):
+                break
+            try:
+                step.id = await self._send(kind, sent)
+            except PermanentError as error:
+                if error.gone or not leave_out(step, draft, error.fields, self.planner.without):
+                    raise
+        _, dropped = self.planner.without(draft, tuple(step.refused), bare=step.bare)
+        self._drop(dropped)
+        return step.id
+
+    async def _contact(self, draft: ContactDraft) -> str:
+        """Empty when the CRM takes none, whatever is left out: the deal comes all the same, its note says who it is."""
+        try:
+            return await self._ensure(draft)
+        except PermanentError as error:
+            if error.gone:
+                raise
+            self._drop((Dropped("contact", "", str(error)),))
+            return ""
+
+    async def _ensure_extra(self, draft: Draft) -> str:
+        """Note, task and company: the lead is in the CRM without them, so a refusal only makes it incomplete."""
+        try:
+            return await self._ensure(draft)
+        except PermanentError as error:
+            self._drop((Dropped(kind_of(draft), "", str(error)),))
+            return ""
+
+    async def _settle_unknown(self, kind: Kind, draft: Draft) -> bool:
+        """Looks for what an earlier send may have made. True: found. Raises LookLater while the recipe says wait."""
+        step = self.progress.step(kind)
+        assert step.sent_at is not None
+        self.looked_up = True
+        elapsed = self.sent_times.elapsed_s(self.claimed.id, kind, step.sent_at)
+        hint = Hint(
+            sent_at=step.sent_at,
+            contact_id=self.progress.step("contact").id,
+            deal_id=self.progress.step("deal").id or self.progress.deal_id,
+            phones=self.claimed.lead.phones,
+            emails=self.claimed.lead.emails,
+            elapsed_s=elapsed,
+        )
+        found = await self.target.find_created(draft, hint)
+        if found:
+            step.id, step.sent_at = found, None
+            return True
+        later = next_look(elapsed, self.capabilities.look_again_s)
+        if later is not None:
+            raise LookLater(self.clock.now() + timedelta(seconds=max(0.0, later - elapsed)))
+        step.repeats += 1
+        return False
+
+    async def _send(self, kind: Kind, draft: Draft) -> str:
+        step = self.progress.step(kind)
+        step.sent_at = self.clock.now()
+        try:
+            await self._say(kind, step.sent_at)
+        except Exception:
+            step.sent_at = None  # not one byte left
+            raise
+        await self.checkpoint("intended")
+        self.sent_times.sent(self.claimed.id, kind, step.sent_at)
+        try:
+            made = await self.target.create(draft)
+        except UnknownOutcomeError:
+            raise
+        except ConnectorError:
+            step.sent_at = None  # refused or never sent: nothing was written
+            raise
+        except Exception as error:  # not foreseen: the write may have happened
+            raise UnknownOutcomeError(type(error).__name__, f"create {kind}") from error
+        await self.checkpoint("written")
+        step.sent_at = None
+        return made
+
+    async def _say(self, kind: Kind, now: datetime) -> None:
+        """Stores that `kind` may be sent from now on, and so may what comes next; once for each sending."""
+        if kind in self._said:
+            self._said.discard(kind)
+            return
+        steps = self.progress.steps
+        soon = {one: steps[one] for one in self._next if one != kind and not steps[one].id and not steps[one].unknown}
+        sent = {one: dataclasses.replace(step, sent_at=now) for one, step in soon.items()}
+        await self.intend(dataclasses.replace(self.progress, steps={**steps, **sent}))
+        self._said |= soon.keys()
+
+    async def _enrich(self, contact_id: str, draft: ContactDraft) -> None:
+        """New phones and e-mails go to the contact that was there; a failure here never costs the lead."""
+        try:
+            await self.target.enrich_contact(contact_id, draft)
+        except AuthError:
+            raise
+        except ConnectorError as error:
+            self._drop((Dropped("contact", "", str(error), optional=True),))
+
+    def _drop(self, dropped: tuple[Dropped, ...]) -> None:
+        self._dropped.extend(one for one in dropped if one not in self._dropped)
+
+    def _link(self, kind: str, our_id: str, vendor_id: str) -> None:
+        if vendor_id:
+            self._links.append((kind, our_id, vendor_id))

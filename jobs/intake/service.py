@@ -1,0 +1,356 @@
+"""A request at a door -> one commit -> an answer. Nothing before the commit may answer 2xx."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from connectors.doors import (
+    Door,
+    DoorSettings,
+    Inbound,
+    Parsed,
+    ParsedLead,
+    Receipt,
+    Refused,
+    Reply,
+    Unreadable,
+    content_key,
+)
+from jobs.calls.recordings import Recordings
+from jobs.checkpoints import Checkpoint, passed
+from jobs.delivery.renewing import Renewal
+from jobs.intake.events import EventIntake, Taken, flagged
+from jobs.intake.inbox import EventInbox
+from jobs.intake.kept import dedup_keys, raw_of, to_lead
+from jobs.intake.rates import RateWatch
+from jobs.intake.routing import Router
+from jobs.intake.spool_records import from_record, to_record
+from jobs.sources.refusing import Refusals
+from jobs.talks.conversations import TalkRules
+from jobs.talks.deal_notes import DealNotes
+from leads.clock import Clock
+from leads.ids import new_id
+from leads.lines import Lines
+from leads.records import Lead
+from store.db import Database, StoreUnavailable
+from store.intake import Acceptance, Accepted, Intake, PlannedDelivery, RawRequest, TellTie
+from store.spool import Spool, SpoolUnavailable
+
+log = logging.getLogger(__name__)
+
+UNREADABLE = Parsed((ParsedLead(flags=("no_contact",)),))
+"""What is made of an accepted request that its door cannot read any more."""
+STORE_WAIT_S = 2.5
+"""How long a sender waits for the database before the request goes to the spool instead."""
+STORE_PAUSE_S = 1.0
+"""After the database failed, requests go straight to the spool for so long."""
+SPAM_FLAGS = frozenset({"spam_honeypot", "spam_rate"})
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One configured source with its door."""
+
+    name: str
+    door: Door
+    settings: DoorSettings
+
+
+class IntakeService:
+    """Takes requests in, through the database or, while that cannot be written, through the spool."""
+
+    def __init__(
+        self,
+        *,
+        sources: Mapping[str, Source],
+        router: Router,
+        db: Database,
+        spool: Spool,
+        clock: Clock,
+        region: str,
+        wake: Callable[[tuple[str, ...]], None],
+        orphans: Door,
+        refusals: Refusals,
+        lines: Mapping[str, Lines] | None = None,
+        recorded: Recordings | None = None,
+        talks: Mapping[str, TalkRules] | None = None,
+        notes: DealNotes | None = None,
+        tell_tie: TellTie | None = None,
+        checkpoint: Checkpoint = passed,
+    ) -> None:
+        """`orphans` reads what the spool holds of a source that is not configured any more.
+
+        `lines`, `talks` and `recorded` as of EventIntake, `tell_tie` as of Intake.
+        """
+        self._sources = sources
+        self._router = router
+        self._db = db
+        self._spool = spool
+        self._clock = clock
+        self._region = region
+        self._wake = wake
+        self._orphans = orphans
+        self.refusals = refusals
+        self._checkpoint = checkpoint
+        self._intake = Intake(clock, tell_tie)
+        self._accept = self._intake.accept
+        self._events = EventIntake(clock, self._accept, self._acceptance_of_event, lines, talks, notes, recorded)
+        self.renewal = Renewal(clock, self._accept, self._acceptance_of_event)
+        self.inbox = EventInbox(db, clock, self._read, self._take_accepted, UNREADABLE, wake)
+        self._rates = RateWatch()
+        self._store_down_until = 0.0
+        self._spooled: dict[str, tuple[str, datetime, str]] = {}
+        """Keys of what this process has put into the spool -> id answered, time and content, until it is taken in."""
+        self.spooling = asyncio.Event()
+        """Set when something is in the spool: whoever drains it waits for this."""
+        self.accepted = 0
+
+    def source(self, name: str) -> Source | None:
+        return self._sources.get(name)
+
+    async def receive(self, source: Source, inbound: Inbound) -> Reply:
+        """The answer for a POST. Below 300 only after everything in it is durable.
+
+        Raises SpoolUnavailable when neither the database nor the spool can be written.
+        """
+        try:
+            source.door.verify(source.settings, inbound)
+            parsed = source.door.parse(source.settings, inbound, self._region)
+        except Refused as refusal:
+            return await self.refusals.refuse(source.name, inbound, refusal.status, refusal.reason)
+        except Unreadable as problem:
+            return await self.refusals.refuse(source.name, inbound, 400, problem.reason)
+        over = self._rates.over(
+            source.name, inbound.remote_ip, source.settings.limit_for(inbound.remote_ip), self._clock.monotonic()
+        )
+        ids = [new_id(self._clock) for _ in parsed.leads]
+        receipts = await self._store(source, inbound, parsed, ids, over_rate=over)
+        await self._checkpoint("accepted")
+        self.accepted += sum(not receipt.duplicate for receipt in receipts)
+        return source.door.reply(source.settings, inbound, parsed, receipts)
+
+    async def _store(
+        self, source: Source, inbound: Inbound, parsed: Parsed, ids: Sequence[str], *, over_rate: bool
+    ) -> list[Receipt]:
+        if not parsed.leads and not parsed.has_events:
+            return []
+        # While the spool holds older leads, newer ones queue behind them: one person's leads stay in order.
+        if self._spool.waiting == 0 and self._clock.monotonic() >= self._store_down_until:
+            try:
+                async with asyncio.timeout(STORE_WAIT_S):
+                    return await self._commit(source, inbound, parsed, ids, over_rate=over_rate, spooled=False)
+            except (StoreUnavailable, TimeoutError) as exc:
+                # After a time-out the commit may still happen: the same ids make the spooled copy a duplicate.
+                self._store_down_until = self._clock.monotonic() + STORE_PAUSE_S
+                log.warning(
+                    "database not writable, using the spool",
+                    extra={"event": "intake.spooling", "source": source.name, "error": type(exc).__name__},
+                )
+        known = self._spooled_before(source, inbound, parsed)
+        contents = [content_key(source.name, lead) for lead in parsed.leads]
+        if not parsed.has_events and [content for _, content in known] == contents:
+            return [Receipt(lead_id, duplicate=True) for lead_id, _ in known]
+        await self._spool.append(to_record(source.name, inbound, ids, over_rate=over_rate))
+        self.spooling.set()
+        for lead, lead_id, content in zip(parsed.leads, ids, contents, strict=True):
+            self._spooled.setdefault(
+                dedup_keys(source.name, source.settings, lead, inbound.received_at)[0][0],
+                (lead_id, inbound.received_at, content),
+            )
+        return [Receipt(first or lead_id, bool(first)) for (first, _), lead_id in zip(known, ids, strict=True)]
+
+    def _spooled_before(self, source: Source, inbound: Inbound, parsed: Parsed) -> list[tuple[str, str]]:
+        """For each lead (id under which the same one waits in the spool, its content); empty: none does."""
+        known = []
+        for lead in parsed.leads:
+            keys, since = dedup_keys(source.name, source.settings, lead, inbound.received_at)
+            found = (self._spooled.get(key) for key in keys)
+            waits = (one for one in found if one and (since is None or one[1] >= since))
+            known.append(next(((lead_id, content) for lead_id, _, content in waits), ("", "")))
+        return known
+
+    async def _commit(
+        self,
+        source: Source,
+        inbound: Inbound,
+        parsed: Parsed,
+        ids: Sequence[str],
+        *,
+        over_rate: bool,
+        spooled: bool,
+    ) -> list[Receipt]:
+        raw = raw_of(inbound)
+        items = [
+            self.acceptance(source, inbound.received_at, raw, lead, lead_id, over_rate=over_rate, spooled=spooled)
+            for lead, lead_id in zip(parsed.leads, ids, strict=True)
+        ]
+        if parsed.has_events:
+            await self.inbox.add(source.name, inbound, parsed)
+        if not items:
+            return []
+        if len(items) == 1:
+            results: list[Accepted] = [await self._db.write_in_batch(self._accept, items[0], first=True)]
+        else:
+            results = await self._db.write(self._accept, items)
+        for item, result in zip(items, results, strict=True):
+            if result.connections:
+                self._wake(result.connections)
+            log.info(
+                "lead accepted",
+                extra={
+                    "event": "lead.duplicate" if result.duplicate else "lead.accepted",
+                    "lead_id": result.lead_id,
+                    "source": source.name,
+                    "route": item.deliveries[0].route if item.deliveries else "",
+                },
+            )
+        return [Receipt(result.lead_id, result.duplicate) for result in results]
+
+    def acceptance(
+        self,
+        source: Source,
+        received_at: datetime,
+        raw: RawRequest,
+        parsed: ParsedLead,
+        lead_id: str,
+        *,
+        over_rate: bool = False,
+        spooled: bool = False,
+    ) -> Acceptance:
+        lead = to_lead(parsed, lead_id, source.name, received_at, over_rate=over_rate)
+        routed = self._router.route(lead)
+        held = bool(SPAM_FLAGS.intersection(lead.flags))
+        keys, since = dedup_keys(source.name, source.settings, parsed, received_at)
+        return Acceptance(
+            lead=lead,
+            raw=raw,
+            dedup_keys=keys,
+            duplicates_since=since,
+            deliveries=tuple(
+                PlannedDelivery(name, routed.route, "held" if held else "ready") for name in routed.connections
+            ),
+            status="pending" if routed.connections else "failed",
+            status_why=routed.why,
+            spooled=spooled,
+            keep_differences=bool(parsed.lead_uid),
+        )
+
+    def _acceptance_of_event(
+        self, name: str, received_at: datetime, raw: RawRequest, parsed: ParsedLead, lead_id: str
+    ) -> Acceptance:
+        lead = to_lead(parsed, lead_id, name, received_at, over_rate=False)
+        routed = self._router.route(lead)
+        return Acceptance(
+            lead=lead,
+            raw=raw,
+            dedup_keys=(f"u:{name}:{parsed.lead_uid}",),
+            deliveries=tuple(PlannedDelivery(connection, routed.route) for connection in routed.connections),
+            status="pending" if routed.connections else "failed",
+            status_why=routed.why,
+        )
+
+    def take_in(
+        self,
+        conn: Connection,
+        source: Source,
+        raw: RawRequest,
+        parsed: Parsed,
+        flags: tuple[str, ...] = (),
+        *,
+        at: datetime | None = None,
+        known: Callable[[Lead], str] | None = None,
+    ) -> Taken:
+        """What was read from a vendor, as if it had come to the door now or `at`, inside the caller's transaction.
+
+        `flags` are given to leads of what nobody knew of before. `known` gives the key under which a lead is stored
+        that is the same as one without an id, or "". The caller wakes `due` after the commit.
+        """
+        at = at or self._clock.now()
+        before = self.inbox.settle(conn, source.name)
+        taken = self._events.take(conn, source.name, at, raw, parsed, flags, judge=True)
+        items = [self.acceptance(source, at, raw, flagged(lead, flags), new_id(self._clock)) for lead in parsed.leads]
+        if known is not None:
+            same = [(item, "" if item.lead.lead_uid else known(item.lead)) for item in items]
+            items = [replace(one, dedup_keys=(key,), duplicates_since=None) if key else one for one, key in same]
+        results = self._accept(conn, items) if items else []
+        leads = tuple(result.lead_id for result in results if not result.duplicate)
+        self.accepted += len(leads)
+        due = dict.fromkeys([*before, *taken.due, *(name for result in results for name in result.connections)])
+        return replace(taken, due=tuple(due), leads=(*taken.leads, *leads))
+
+    def wake(self, due: Sequence[str]) -> None:
+        """Connections and workers of sources where something became due."""
+        if due:
+            self._wake(tuple(due))
+
+    @property
+    def region(self) -> str:
+        return self._region
+
+    async def match_waiting(self) -> None:
+        """Payments and insights whose deal was not known are looked at again. Raises StoreUnavailable."""
+        more = True
+        while more:
+            more, due = await self._db.write_behind(self._events.match_waiting)
+            self.wake(due)
+
+    async def judge_calls(self) -> None:
+        """Calls whose last event never came are ended. Raises StoreUnavailable."""
+        await self.inbox.drain()  # it may be among what is not worked on yet
+        due = await self._db.write(self._events.judge)
+        if due:
+            self._wake(due)
+
+    async def drain(self) -> int:
+        """Takes in what the spool holds, oldest first, through the same path as a request; returns how many.
+
+        Raises StoreUnavailable when the database fails again: what was not taken in stays.
+        """
+        total = 0
+        for path, records in self._spool.take():
+            for record in records:
+                await self._drain_one(record)
+            self._spool.done(path, len(records))
+            total += len(records)
+        if self._spool.waiting == 0:
+            self._spooled.clear()
+        if total:
+            log.info("spool taken in", extra={"event": "intake.drained", "count": total})
+        return total
+
+    async def _drain_one(self, record: bytes) -> None:
+        name, inbound, ids, over_rate = from_record(record)
+        try:
+            parsed = self._read(name, inbound)
+        except (Refused, Unreadable):
+            parsed = UNREADABLE
+        await self._commit(self._source_of(name), inbound, parsed, ids, over_rate=over_rate, spooled=True)
+
+    def _source_of(self, name: str) -> Source:
+        """It may have left the configuration meanwhile: what was answered 2xx is kept all the same."""
+        return self._sources.get(name) or Source(name, self._orphans, self._orphans.settings())
+
+    def _read(self, name: str, inbound: Inbound) -> Parsed:
+        source = self._source_of(name)
+        return source.door.parse(source.settings, inbound, self._region)
+
+    def _take_accepted(self, conn: Connection, name: str, inbound: Inbound, parsed: Parsed) -> Taken:
+        """The events of a request that was answered; its leads were stored before that.
+
+        Without any events its door reads it in another way now than when it came: then what it reads is a lead.
+        """
+        raw = raw_of(inbound)
+        if parsed.has_events:
+            return self._events.take(conn, name, inbound.received_at, raw, parsed)
+        source = self._source_of(name)
+        leads = parsed.leads or UNREADABLE.leads
+        items = [self.acceptance(source, inbound.received_at, raw, one, new_id(self._clock)) for one in leads]
+        results = self._accept(conn, items)
+        return Taken(due=tuple(dict.fromkeys(name for result in results for name in result.connections)))
+
+
+__all__ = ["IntakeService", "Source", "SpoolUnavailable"]
