@@ -1,8 +1,9 @@
 """One call out of all its events, whatever their order, however often each came and whichever are missing."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 RANKS = {"": 0, "ringing": 1, "talking": 2, "ended": 3}
@@ -40,7 +41,7 @@ class CallEvent:
     command_id: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        return _plain(asdict(self))
+        return _plain(self)
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "CallEvent":
@@ -82,7 +83,7 @@ class Call:
         return self.disposition == "answered"
 
     def to_json(self) -> dict[str, Any]:
-        return _plain(asdict(self))
+        return _plain(self)
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "Call":
@@ -127,7 +128,7 @@ def judged(call: Call, idle: timedelta) -> Call:
     answered = call.answered_at is not None and call.talk_s is None
     talked = bool(call.talk_s) or answered or "talking" in (call.state, call.goes_on)
     disposition = "answered" if talked else NEVER_TALKED.get(call.direction, "failed")
-    return Call(**{**asdict(call), "state": "ended", "goes_on": "", "disposition": disposition})
+    return replace(call, state="ended", goes_on="", disposition=disposition)
 
 
 def waits_until(call: Call, last_event_at: datetime) -> datetime | None:
@@ -183,16 +184,23 @@ def _first(texts: Iterable[str]) -> str:
     return next((text for text in texts if text), "")
 
 
-def _plain(values: dict[str, Any]) -> dict[str, Any]:
+@cache
+def _names(of: type[CallEvent] | type[Call]) -> tuple[str, ...]:
+    return tuple(one.name for one in fields(of))
+
+
+def _plain(one: CallEvent | Call) -> dict[str, Any]:
+    """What is known of it; without the copies that `asdict` makes of each value."""
+    values = ((name, getattr(one, name)) for name in _names(type(one)))
     return {
         name: value.isoformat() if isinstance(value, datetime) else value
-        for name, value in values.items()
+        for name, value in values
         if value not in ("", None)
     }
 
 
-def _read(of: Any, data: dict[str, Any]) -> dict[str, Any]:
-    known = {one.name for one in fields(of)}
+def _read(of: type[CallEvent] | type[Call], data: dict[str, Any]) -> dict[str, Any]:
+    known = _names(of)
     return {
         name: datetime.fromisoformat(value) if name == "at" or name.endswith("_at") else value
         for name, value in data.items()

@@ -3,13 +3,25 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from store.tables import t_delivery, t_person
 
 OPEN_STATES = ("ready", "waiting", "claimed")
 IN_LIMIT = 400
 """Values in one `IN (…)`: far below the limits of both databases."""
+
+
+# Built once: building a statement costs more than running it.
+_PLACES = select(t_delivery.c.lane, t_delivery.c.connection, t_delivery.c.place, t_delivery.c.state).where(
+    t_delivery.c.lane.in_(bindparam("lanes", expanding=True))
+)
+_LOCKED = (
+    select(t_person.c.merged_into)
+    .where(t_person.c.id.in_(bindparam("ids", expanding=True)))
+    .order_by(t_person.c.id)
+    .with_for_update()
+)
 
 
 def lanes_of(conn: Connection, persons: set[str]) -> dict[tuple[str, str], tuple[int, bool]]:
@@ -25,8 +37,7 @@ def read_lanes(conn: Connection, persons: set[str]) -> dict[tuple[str, str], tup
     """The same of persons that the caller has locked."""
     lanes: dict[tuple[str, str], tuple[int, bool]] = {}
     for chunk in _chunks(persons):
-        query = select(t_delivery.c.lane, t_delivery.c.connection, t_delivery.c.place, t_delivery.c.state)
-        for row in conn.execute(query.where(t_delivery.c.lane.in_(chunk))):
+        for row in conn.execute(_PLACES, {"lanes": chunk}):
             place, busy = lanes.get((row.lane, row.connection), (0, False))
             open_now = row.state in OPEN_STATES
             lanes[row.lane, row.connection] = (max(place, row.place), busy or open_now)
@@ -42,8 +53,7 @@ def lock_persons(conn: Connection, persons: Iterable[str]) -> bool:
         return False
     merged = False
     for chunk in _chunks(sorted(persons)):
-        query = select(t_person.c.merged_into).where(t_person.c.id.in_(chunk)).order_by(t_person.c.id)
-        merged |= any(conn.execute(query.with_for_update()).scalars())
+        merged |= any(conn.execute(_LOCKED, {"ids": chunk}).scalars())
     return merged
 
 
