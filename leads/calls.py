@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
-from functools import cache
 from typing import Any
 
 RANKS = {"": 0, "ringing": 1, "talking": 2, "ended": 3}
@@ -184,14 +183,12 @@ def _first(texts: Iterable[str]) -> str:
     return next((text for text in texts if text), "")
 
 
-@cache
-def _names(of: type[CallEvent] | type[Call]) -> tuple[str, ...]:
-    return tuple(one.name for one in fields(of))
+_NAMES = {of: tuple(one.name for one in fields(of)) for of in (CallEvent, Call)}
 
 
 def _plain(one: CallEvent | Call) -> dict[str, Any]:
     """What is known of it; without the copies that `asdict` makes of each value."""
-    values = ((name, getattr(one, name)) for name in _names(type(one)))
+    values = ((name, getattr(one, name)) for name in _NAMES[type(one)])
     return {
         name: value.isoformat() if isinstance(value, datetime) else value
         for name, value in values
@@ -199,8 +196,8 @@ def _plain(one: CallEvent | Call) -> dict[str, Any]:
     }
 
 
-def _read(of: type[CallEvent] | type[Call], data: dict[str, Any]) -> dict[str, Any]:
-    known = _names(of)
+def _read(of: type[Any], data: dict[str, Any]) -> dict[str, Any]:
+    known = _NAMES[of]
     return {
         name: datetime.fromisoformat(value) if name == "at" or name.endswith("_at") else value
         for name, value in data.items()
