@@ -25,17 +25,13 @@ def audit(hub: RunningHub, *more: str) -> tuple[int, dict[str, Any]]:
     return ran.status, json.loads(ran.out)
 
 
-def all_delivered(hub: RunningHub) -> None:
-    hub.wait_for(lambda conn: not conn.exec_driver_sql("SELECT 1 FROM lead WHERE status <> 'delivered'").first())
-
-
 def test_what_a_person_broke_in_the_crm_is_found_with_the_lead_it_concerns(hub: RunningHub) -> None:
     names = ("gone", "double", "lonely", "orphan", "fine")
     ids = {
         name: hub.send(name=name, phone=f"+7 916 123-45-0{number}", utm_source="yandex")
         for number, name in enumerate(names)
     }
-    all_delivered(hub)
+    hub.wait_until_delivered()
     assert audit(hub)[0] == 0
     deals: dict[str, dict[str, Any]] = hub.sandbox.layers["amocrm"].vendor.deals  # type: ignore[attr-defined]
     by_name = {name: next(one for one in deals.values() if name in one["name"]) for name in names}
@@ -67,7 +63,7 @@ def test_leads_of_all_three_crms_are_read_back_in_bulk(hub: RunningHub) -> None:
     for number in range(12):
         hub.send(name=f"Лид {number}", phone=f"+7 916 222-00-{number:02}", utm_medium="cpc")
         hub.send("landing", name=f"Лид {number}", phone=f"+7 916 333-00-{number:02}")
-    all_delivered(hub)
+    hub.wait_until_delivered()
     before = {name: len(layer.requests) for name, layer in hub.sandbox.layers.items()}
     status, answer = audit(hub)
     assert status == 0
@@ -82,7 +78,7 @@ def test_leads_of_all_three_crms_are_read_back_in_bulk(hub: RunningHub) -> None:
 
 def test_a_crm_that_refuses_is_told_and_the_others_are_read_all_the_same(hub: RunningHub) -> None:
     hub.send(name="Иван", phone="+7 916 123-45-67", utm_medium="cpc")
-    all_delivered(hub)
+    hub.wait_until_delivered()
     hub.fault("401", "hubspot")
     status, answer = audit(hub)
     assert status == 1
@@ -98,9 +94,9 @@ def test_a_crm_that_refuses_is_told_and_the_others_are_read_all_the_same(hub: Ru
 def test_the_ledger_says_where_each_lead_is(hub: RunningHub) -> None:
     first = hub.send(name="Иван", phone="+7 916 123-45-67", lead_uid="one")
     assert hub.send(name="Иван", phone="+7 916 123-45-67", lead_uid="one") == first
-    all_delivered(hub)
+    hub.wait_until_delivered()
     again = hub.send(name="Иван", phone="+7 916 123-45-67", comment="ещё раз")
-    all_delivered(hub)
+    hub.wait_until_delivered()
     spam = hub.send("landing", name="Бот", phone="+7 916 123-45-99", leadhub_hp="x")
     lost = hub.send("nowhere", name="Анна", phone="+7 916 123-45-68")
     gone = hub.send("landing", name="Тест", phone="+7 916 123-45-98", leadhub_hp="x")

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import Connection
 
 from jobs.intake.imports import UnreadableTable, read_table
 from tests.cli.hubless import CONFIG, folder_with_database
@@ -101,14 +100,10 @@ def test_a_lead_that_a_form_sent_is_known_by_its_uid(tmp_path: Path) -> None:
         rows = "".join(f"Person {number},+7921555{number:04}\n" for number in range(30))
         _, answer = imported(tmp_path, "--source", "site", content=f"name,phone\n{rows}".encode())
         assert (answer["added"], answer["connections"]) == (30, {"sales": 30})
-        hub.wait_for(_all_delivered)
+        hub.wait_until_delivered()
         deals = hub.sandbox.layers["amocrm"].vendor.deals  # type: ignore[attr-defined]
         assert len(deals) == 31
         assert lead_id
-
-
-def _all_delivered(conn: Connection) -> bool:
-    return conn.exec_driver_sql("SELECT 1 FROM lead WHERE status <> 'delivered'").first() is None
 
 
 def test_without_a_route_it_is_said_aloud(tmp_path: Path) -> None:

@@ -4,15 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection
-
 from tests.cli.inside import inside
 from tests.support.databases import new_postgres
 from tests.support.running_hub import running_hub
-
-
-def delivered(conn: Connection) -> bool:
-    return conn.exec_driver_sql("SELECT 1 FROM lead WHERE status <> 'delivered'").first() is None
 
 
 def test_status_leads_audit_and_import_work_on_postgresql_too(postgres_server: str, tmp_path: Path) -> None:
@@ -26,13 +20,13 @@ def test_status_leads_audit_and_import_work_on_postgresql_too(postgres_server: s
         spam = hub.send(name="Bot", phone="+7 916 123-45-68", leadhub_hp="x")
         assert asked("status")["pending"] >= 1
         assert asked("leads", "retry", spam)["changed"] == [spam]
-        hub.wait_for(delivered)
+        hub.wait_until_delivered()
         assert [one["id"] for one in asked("leads", "list", "--search", "anna")] == [first]
         assert asked("leads", "show", first)["timeline"][0]["event"] == "received"
         (tmp_path / "leads.csv").write_text("name;phone\nОльга;+79215550101\n")
         assert asked("leads", "import", str(tmp_path / "leads.csv"))["added"] == 1
         assert asked("leads", "import", str(tmp_path / "leads.csv"))["repeated"] == 1
-        hub.wait_for(delivered)
+        hub.wait_until_delivered()
         answer = asked("audit", "--ledger")
         assert (answer["fine"], answer["checked"]) == (True, 4)
         assert [one["received"] for one in answer["ledger"] if one["source"] == "site"] == [3]

@@ -110,6 +110,11 @@ class RunningHub:
     def mend(self) -> None:
         self.sandbox.clear_faults()
 
+    def wait_until_delivered(self) -> None:
+        """Until every lead that was accepted is in its CRMs, also one that waits in the spool for a busy database."""
+        query = "SELECT 1 FROM lead WHERE status <> 'delivered'"
+        self.wait_for(lambda conn: not self.hub.spool.waiting and conn.exec_driver_sql(query).first() is None)
+
     def wait_for(self, work: Callable[[Connection], bool], timeout_s: float = 40.0) -> None:
         """Until a statement about the database is true."""
 
