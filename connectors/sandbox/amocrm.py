@@ -42,7 +42,7 @@ class AmocrmSandbox(Routes):
         filters: bool = False,
         admin: bool = True,
         client_id: str = "sandbox-client",
-        client_secret: str = "sandbox-secret",  # noqa: S107 - the same
+        client_secret: str = "sandbox-secret",  # noqa: S107 - nothing secret is behind it
         redirect_uri: str = "http://127.0.0.1:8080/oauth",
         access_life_s: float = ACCESS_LIFE_S,
         host: str = "sandbox.amocrm.ru",

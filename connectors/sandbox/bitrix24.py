@@ -51,7 +51,7 @@ class Bitrix24Sandbox:
         operating_limit_s: float | None = 480.0,
         call_cost_s: float = 0.01,
         client_id: str = "local.sandbox",
-        client_secret: str = "sandbox-secret",  # noqa: S107  # the same
+        client_secret: str = "sandbox-secret",  # noqa: S107  # nothing secret is behind it
         access_ttl_s: float = 3600.0,
     ) -> None:
         self.clock = clock

@@ -54,7 +54,7 @@ class HubSpotSandbox:
         search_rate: Rate | None = SEARCH,
         search_lag_s: float = 5.0,
         client_id: str = "sandbox-client",
-        client_secret: str = "sandbox-secret",  # noqa: S107 - the same
+        client_secret: str = "sandbox-secret",  # noqa: S107 - nothing secret is behind it
         code: str = "sandbox-code",
         token_life_s: float = 1800.0,
     ) -> None:

@@ -408,8 +408,7 @@ async def test_a_person_can_be_sent_to_the_record(crm: Connected, kind: Kind) ->
 
 
 async def test_a_task_is_marked_as_done_and_what_people_did_meanwhile_is_let_be(crm: Connected) -> None:
-    if not isinstance(crm.target, CompletesTasks):
-        pytest.skip(f"{crm.connector.name} does not claim to mark tasks as done")
+    assert isinstance(crm.target, CompletesTasks)  # the task to call back is closed in every CRM
     draft, _, _ = await draft_of(crm, "task")
     task_id = await crm.target.create(draft)
     rows = getattr(crm.box, crm.vendor.rows["task"])
