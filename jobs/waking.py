@@ -1,8 +1,8 @@
 """Waiting: for a wake-up or the next due time, and for a database that is away."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Final, NoReturn, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from typing import Any, Final, NoReturn, TypeVar
 
 from leads.clock import Clock
 from store.db import StoreUnavailable
@@ -29,6 +29,16 @@ async def in_rounds(wake: asyncio.Event, once: Callable[[], Awaitable[float]]) -
         wait_s = await once()
         if wait_s > 0:
             await woken(wake, wait_s)
+
+
+async def together(works: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """All of them at once; when one fails, or we are cancelled, the others end as well."""
+    tasks = [asyncio.ensure_future(work) for work in works]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
 
 
 async def stored(write: Callable[[], Awaitable[Result]], clock: Clock) -> Result:

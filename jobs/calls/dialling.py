@@ -19,7 +19,7 @@ from jobs.checkpoints import Checkpoint, passed
 from jobs.intake.service import Source
 from jobs.metadata import MetadataCache
 from jobs.pace import NORMAL, Pace
-from jobs.waking import in_rounds, stored
+from jobs.waking import in_rounds, stored, together
 from leads.clock import Clock
 from leads.ids import new_id
 from leads.phones import phones
@@ -161,12 +161,7 @@ class DialRuns:
             return self.pace.until(due, now)
         claimed = await self.db.write(dialled.claim, held=held, source=name, now=now, limit=AT_ONCE)
         await self.checkpoint("dial claimed")
-        tries = [asyncio.ensure_future(self._dial(held, one)) for one in claimed]
-        try:
-            await asyncio.gather(*tries)
-        finally:
-            for one in tries:
-                one.cancel()
+        await together(self._dial(held, one) for one in claimed)
         return 0.0
 
     async def _dial(self, held: Held, wanted: Wanted) -> None:

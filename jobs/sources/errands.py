@@ -25,7 +25,7 @@ from jobs.checkpoints import Checkpoint, passed
 from jobs.intake.events import Taken
 from jobs.intake.service import IntakeService, Source
 from jobs.pace import NORMAL, Pace
-from jobs.waking import in_rounds
+from jobs.waking import in_rounds, together
 from leads import retry
 from leads.clock import Clock
 from leads.retry import DeadLetter, Outcome, RetryAt
@@ -89,12 +89,7 @@ class ErrandRuns:
             return self.pace.until(due, now)
         limit = AT_ONCE if self._failures == 0 else 1
         claimed = await self.db.write(errands.claim, held=held, source=name, now=now, limit=limit)
-        tries = [asyncio.ensure_future(self._try(held, one)) for one in claimed]
-        try:
-            await asyncio.gather(*tries)
-        finally:
-            for one in tries:
-                one.cancel()
+        await together(self._try(held, one) for one in claimed)
         return 0.0
 
     async def _try(self, held: Held, one: Claimed) -> None:
