@@ -80,7 +80,7 @@ def register(app: typer.Typer) -> None:
         if row is None or row.sync not in settings.syncs:
             raise CannotRun(f"there is no pass {pass_id}", "leadhub sync status --json names the last ones")
         result = _run(settings, row.sync, Wish(undo=pass_id))
-        _tell_results(settings, [(row.sync, result)], row.sync, as_json=as_json)
+        _tell_results(settings, [(row.sync, result)], row.sync, as_json=as_json, wrote=True)
 
     conflicts = typer.Typer(no_args_is_help=True, help="What a person decides: conflicts, unclear matches, trouble.")
 
@@ -175,7 +175,10 @@ def _run(settings: "Settings", name: str, wish: "Wish") -> "PassResult":
     return result
 
 
-def _tell_results(settings: "Settings", results: "list[tuple[str, PassResult]]", name: str, *, as_json: bool) -> None:
+def _tell_results(
+    settings: "Settings", results: "list[tuple[str, PassResult]]", name: str, *, as_json: bool, wrote: bool = False
+) -> None:
+    """`wrote`: also if the sync is a shadow."""
     from cli.sync_progress import result_lines
     from cli.words import Words, console
 
@@ -186,7 +189,8 @@ def _tell_results(settings: "Settings", results: "list[tuple[str, PassResult]]",
         words, out = Words.of(settings), console()
         for sync, result in results:
             chosen = settings.syncs[sync]
-            for line in result_lines(words, sync, result, {"left": chosen.left, "right": chosen.right}):
+            sides = {"left": chosen.left, "right": chosen.right}
+            for line in result_lines(words, sync, result, sides, shadow=chosen.shadow and not wrote):
                 out.print(line)
     if any(result.state != "done" for _, result in results):
         raise not_fine()

@@ -16,6 +16,15 @@ if TYPE_CHECKING:
 
 SAMPLES = 10
 WRITES = ("create", "update", "link", "archive", "delete", "tag")
+VERBS = {
+    "create": "создать",
+    "update": "изменить",
+    "link": "связать",
+    "unlink": "отвязать",
+    "archive": "в архив",
+    "delete": "удалить",
+    "tag": "пометить",
+}
 COLUMNS = ("sync", "op", "side", "record_id", "of", "field", "before", "after")
 
 
@@ -117,10 +126,10 @@ def _show(settings: "Settings", plan: Mapping[str, Any]) -> None:
     if issues:
         nothing = words("nothing to write, some of it waits for a person", "писать нечего, есть что решить человеку")
     out.print(head.append(total if plan["writes"] else nothing, style="not bold"))
-    for text in counted(words, plan["counts"], sides):
+    for text in counted(words, plan["counts"], sides, would=True):
         out.print(Text(f"  {text}"))
     if plan["brake"]:
-        out.print(Text(f"  {plan['brake']}: leadhub sync run {plan['sync']} --yes", style="yellow"))
+        out.print(Text(f"  {words.cause(plan['brake'])}: leadhub sync run {plan['sync']} --yes", style="yellow"))
     for change in plan["changes"]:
         out.print(Text(f"    {_line(words, change, sides)}"))
     if plan["writes"] > len(plan["changes"]):
@@ -139,4 +148,4 @@ def _line(words: Words, change: Mapping[str, Any], sides: Mapping[str, str]) -> 
         f"{name}: {_cell(change['before'].get(name)) or '—'} → {_cell(value) or '—'}"
         for name, value in change["after"].items()
     )
-    return f"{change['op']} {where}  {fields}"
+    return f"{words(change['op'], VERBS[change['op']])} {where}  {fields}"

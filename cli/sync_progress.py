@@ -84,19 +84,24 @@ class Shown:
         )
 
 
-def counted(words: Words, counts: Mapping[str, int], settings_sides: Mapping[str, str]) -> "Iterator[str]":
-    """`made in "hs": 3`, one for each thing that happened."""
+def counted(
+    words: Words, counts: Mapping[str, int], settings_sides: Mapping[str, str], *, would: bool = False
+) -> "Iterator[str]":
+    """`made in "hs": 3`, one for each thing that happened; `would`: had it been done."""
+    before = words("would be ", "было бы ") if would else ""
     for op, names in OPS.items():
         for side, connection in settings_sides.items():
             if count := counts.get(f"{op}_{side}", 0):
-                yield f"{words(*names)} {words('in', 'в')} {words.crm(connection)}: {words.number(count)}"
+                yield f"{before}{words(*names)} {words('in', 'в')} {words.crm(connection)}: {words.number(count)}"
     for name, names in OTHERS.items():
         if count := counts.get(name, 0):
             yield f"{words(*names)}: {words.number(count)}"
 
 
-def result_lines(words: Words, sync: str, result: "PassResult", sides: Mapping[str, str]) -> "Iterator[Text]":
-    """`sides`: side -> connection."""
+def result_lines(
+    words: Words, sync: str, result: "PassResult", sides: Mapping[str, str], *, shadow: bool = False
+) -> "Iterator[Text]":
+    """`sides`: side -> connection. `shadow`: nothing of it was written."""
     from rich.text import Text
 
     states = {
@@ -108,8 +113,10 @@ def result_lines(words: Words, sync: str, result: "PassResult", sides: Mapping[s
     english, russian, style = states[result.state]
     head = Text(f"{sync}: ", style="bold")
     yield head.append(f"{words(english, russian)}   {words('pass', 'проход')} {result.id}", style=f"not bold {style}")
-    for text in counted(words, result.counts, sides):
+    for text in counted(words, result.counts, sides, would=shadow):
         yield Text(f"  {text}")
+    if shadow and result.state == "done":
+        yield Text(words("  shadow: true, nothing was written", "  shadow: true, ничего не записано"))
     if result.error:
         yield Text(f"  {words.cause(result.error)}", style=style)
     if result.state == "braked":

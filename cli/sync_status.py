@@ -126,6 +126,9 @@ def _show(settings: "Settings", one: "SyncStatus", passes: Sequence[Mapping[str,
     if one.last_pass:
         error = f"  {words.cause(one.last_pass['error'])}" if one.last_pass["error"] else ""
         out.print(f"  {words('last pass', 'последний проход')} {one.last_pass['pass_id']}{error}")
+    if one.would:
+        did = ", ".join(counted(words, one.would, sides))
+        out.print(f"  {words('would be', 'было бы')} {did}: leadhub sync plan {one.name}")
     now = SystemClock().now()
     for done in [done for done in passes if done["written"] and not done["shadow"]][:PASSES_SHOWN]:
         at = words.time(datetime.fromisoformat(done["started_at"]), now)

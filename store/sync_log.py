@@ -126,17 +126,6 @@ def writes_of(
     return conn.execute(query.where(_W.id > after).order_by(_W.id)).all()
 
 
-def drop_writes(conn: Connection, sync: str, state: str, ids: Collection[tuple[str, str]] | None = None) -> None:
-    """Of a state, all of the sync or those of some (side, record id)."""
-    if ids is None:
-        conn.execute(delete(t_sync_write).where(_W.sync == sync, _W.state == state))
-        return
-    for side in ("left", "right"):
-        for some in chunks([id for one, id in ids if one == side]):
-            where = (_W.sync == sync, _W.state == state, _W.side == side, _W.record_id.in_(some))
-            conn.execute(delete(t_sync_write).where(*where))
-
-
 def tidy(conn: Connection, sync: str, now: datetime, *, keep: timedelta, limit: int = 2000) -> int:
     """Removes old writes and the passes that have none left; returns how many writes."""
     old = select(_W.id).where(_W.sync == sync, _W.at < now - keep, _W.state.notin_(("sent", "shadow"))).limit(limit)

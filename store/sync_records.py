@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, case, delete, func, insert, select, update
 
 from store.leases import Held, assert_held
 from store.sync_keys import chunks, drop_keys, keep_keys, keys_of, wake_ambiguous
 from store.sync_tables import t_sync_key, t_sync_record
 
 _R = t_sync_record.c
-APART = "apart"
+APART, PLANNED, GOING = "apart", "planned", "going"
+"""Somebody said that it is nobody's double; a shadow would write something for it, or remove its partner."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +127,7 @@ def _dirty_of(conn: Connection, sync: str, side: str, limit: int, after: Mapping
 
 
 def any_known(conn: Connection, sync: str, side: str) -> bool:
-    query = select(_R.record_id).where(_R.sync == sync, _R.side == side).limit(1)
-    return conn.execute(query).first() is not None
+    return conn.execute(select(_R.record_id).where(_R.sync == sync, _R.side == side).limit(1)).first() is not None
 
 
 def count_dirty(conn: Connection, sync: str) -> int:
@@ -136,8 +136,8 @@ def count_dirty(conn: Connection, sync: str) -> int:
 
 def count_unsure(conn: Connection, sync: str) -> int:
     """Records with a partner that are to be read anew: they may be gone."""
-    where = (_R.sync == sync, _R.dirty > 0, _R.pair_id != "", _R.content.is_(None))
-    return conn.execute(select(func.count()).where(*where)).scalar_one()
+    unsure = (_R.dirty > 0, _R.pair_id != "", _R.content.is_(None))
+    return conn.execute(select(func.count()).where(_R.sync == sync, *unsure)).scalar_one()
 
 
 def counts(conn: Connection, sync: str) -> dict[str, dict[str, int]]:
@@ -198,7 +198,7 @@ _SETTLED = (
     update(t_sync_record)
     .where(_R.sync == bindparam("b_sync"), _R.side == bindparam("b_side"), _R.record_id == bindparam("b_id"))
     .values(
-        status=bindparam("b_status"),
+        status=case((_R.status == APART, APART), else_=bindparam("b_status")),  # until it has a partner
         state=func.coalesce(bindparam("b_state", type_=_R.state.type), _R.state),
         mark=func.coalesce(bindparam("b_mark", type_=_R.mark.type), _R.mark),
         stale=func.coalesce(bindparam("b_stale", type_=_R.stale.type), _R.stale),

@@ -55,6 +55,7 @@ class Sync(shapes.Shape):
     last_pass: Pass | None
     shadow: bool
     asked: bool = Field(description="a person wants a pass, and none has begun")
+    would: dict[str, int] = Field(description="what the brake held back, or a shadow would have done, as `counts`")
     due: int = Field(description="records to be looked at or written")
     creating: int = Field(description="records being made")
     records: dict[str, dict[str, int]]

@@ -61,7 +61,7 @@ async def intend_missing(run: Run, rows: Sequence[Row[Any]]) -> Making:
     new, held, issues = _drafts(run, rows)
     new = await _not_there(run, new) if len(new) <= LOOK_FIRST and run.mode == "write" else new
     links = await links_for_new(run, [one.row for one in new])
-    batch = Batch()
+    batch = Batch(made_of=[(row.side, row.record_id) for row in rows])
     for one in new:
         one.links = links[one.row.side, one.row.record_id]
         key, after = one.pair.key, pack(one.draft.values)
@@ -191,7 +191,7 @@ def live_keys(sync: Sync, side: Side, values: Mapping[str, Any]) -> list[Key]:
 def _settle(conn: Connection, gathered: Gathered, run: Run, one: New, job: Job) -> None:
     sync, row, result = run.sync, one.row, job.result
     if result is None:  # only planned
-        gathered.settled.append(Settled(row.side, row.record_id, row.version, status="planned"))
+        gathered.settled.append(Settled(row.side, row.record_id, row.version, status=sync_records.PLANNED))
         run.counts[f"create_{one.to}"] += 1
         return
     if job.unknown:
@@ -251,7 +251,7 @@ def finish(
     # Links that could not be made together with the record are made in the next sweep.
     version = row.version if links.complete else -1
     gathered.settled.append(Settled(row.side, row.record_id, version, links=links.source))
-    if row.status == "refused":
+    if row.status in ("refused", sync_records.APART):
         subject = f"{row.side}:{row.record_id}"
         sync_log.close_issues(conn, sync.name, run.clock.now(), "made", kind="refused", subject=subject)
     partnered(gathered, sync, left, right)

@@ -12,7 +12,7 @@ from jobs.sync.deciding import unchanged
 from jobs.sync.model import Sync
 from jobs.sync.run import Run
 from leads.merge import OTHER, Side
-from store import sync_keys, sync_log, sync_pairs, sync_records
+from store import sync_keys, sync_log, sync_pairs, sync_records, sync_shadow
 from store.leases import assert_held
 from store.sync_log import Issue
 from store.sync_pairs import Pair
@@ -49,6 +49,9 @@ async def settle_departures(run: Run, departed: list[Departed]) -> Removals:
 
     def work(conn: Connection) -> Removals:
         assert_held(conn, run.held)
+        if run.mode == "shadow":
+            changed = [one.row.pair_id for one in departed if one.row.pair_id and one.row.status != sync_records.GOING]
+            sync_shadow.drop_noted(conn, run.sync.name, changed, [(one.side, one.row.record_id) for one in departed])
         return _settle(conn, run.sync, departed, ids, now)
 
     return await run.db.write(work)
@@ -70,10 +73,11 @@ def _settle(conn: Connection, sync: Sync, departed: list[Departed], ids: list[st
         if pair.state == "creating":
             continue  # what is being made of it is looked up first
         partner = rows.get(pair.id, {}).get(OTHER[one.side])
-        survivor = one.survivor or _heir(conn, sync, one)
+        both = partner is None or partner.state == "gone" or (OTHER[one.side], partner.record_id) in also
+        survivor = one.survivor or ("" if both else _heir(conn, sync, one))
         if survivor and _follow(conn, sync, pair, one, survivor, partner, issue_id, now):
             continue
-        if partner is None or partner.state == "gone" or (OTHER[one.side], partner.record_id) in also:
+        if partner is None or both:
             _end(conn, sync, pair, row, now)
         elif sync.settings.deletions == "ignore" or not sync.goes(OTHER[one.side]) or pair.state == "parted":
             part(conn, sync, pair, row, partner)

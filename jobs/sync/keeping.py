@@ -141,7 +141,9 @@ def _judge(run: Run, one: Kept) -> None:
 
 
 async def _carry_out(run: Run, quiet: Sequence[Kept], judged: Sequence[Kept]) -> None:
-    batch = Batch()
+    every = [*quiet, *judged]
+    ends = [(side, one.end(side).row.record_id) for one in every for side in SIDES]
+    batch = Batch(pairs=[one.pair.id for one in every], made_of=ends)
     jobs: dict[str, list[Job]] = {}
     for one in judged:
         if one.decision.writes and not one.stopped:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Literal
 
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection
 
 from connectors.errors import ConnectorError
 from jobs.checkpoints import Checkpoint, passed
@@ -19,11 +19,9 @@ from jobs.sync.run import BATCH, Mode, Run, Stopped, both
 from jobs.sync.scratch import SCRATCH, scratch
 from leads.clock import Clock
 from leads.ids import new_id
-from leads.merge import OTHER, Side
-from store import cursors, sync_log, sync_pairs, sync_records
+from store import cursors, sync_log, sync_pairs, sync_records, sync_shadow
 from store.db import Database
 from store.leases import Held, assert_held
-from store.sync_pairs import Pair
 
 REMOVALS: Final = ("archive", "delete", "tag")
 HARM: Final = ("update", *REMOVALS)
@@ -244,10 +242,11 @@ async def plan(
     *,
     full: bool,
     progress: Progress | None = None,
+    batch: int = BATCH,
 ) -> Any:
     """What a pass would do, done in a copy; `look` sees it before the copy is gone. Raises ConnectorError."""
     async with scratch(db, sync.name, [one.sync for one in sync.siblings]) as copied:
-        run = Run(sync, copied, clock, SCRATCH, new_id(clock), "plan", yes=True, hub=db)
+        run = Run(sync, copied, clock, SCRATCH, new_id(clock), "plan", yes=True, hub=db, batch=batch)
         run.behind_leads()
 
         async def told() -> None:
@@ -256,6 +255,7 @@ async def plan(
 
         run.progress = told
         await set_clocks(run)
+        await resume(run)  # reads only
         await _leave_shadow(run, db)
         await both(lambda side: poll(run, side))
         if full:
@@ -266,26 +266,12 @@ async def plan(
 
 async def _leave_shadow(run: Run, noted: Database | None = None) -> None:
     """What a shadow only noted is due now that the sync writes. `noted`: where that is kept, if `run` is on a copy."""
-    name, after = run.sync.name, ""
-    while rows := await (noted or run.db).read(sync_log.unsettled, name, state="shadow", after=after):
-        after = rows[-1].id
+    name = run.sync.name
+    if not await (noted or run.db).read(sync_shadow.noted, name):
+        return
 
-        def work(conn: Connection, rows: Any = rows) -> None:
-            assert_held(conn, run.held)
-            pairs = sync_pairs.by_ids(conn, [row.pair_id for row in rows if row.pair_id])
-            for row in rows:
-                sync_records.mark_dirty(conn, name, *_owed(row, pairs))
-                if noted is None:
-                    sync_log.settle_write(conn, row.id, "planned")
+    def work(conn: Connection) -> None:
+        assert_held(conn, run.held)
+        sync_shadow.begin_in_earnest(conn, name)
 
-        await run.db.write(work)
-
-
-def _owed(row: Row[Any], pairs: Mapping[str, Pair]) -> tuple[Side, list[str]]:
-    """The record that a noted write came from: what was to be copied, or what was found to be gone."""
-    other: Side = OTHER[row.side]
-    if row.op == "create":
-        return other, [row.before["of"]] if "of" in row.before else []
-    if row.op in REMOVALS and row.pair_id in pairs:
-        return other, [pairs[row.pair_id].on(other)]
-    return row.side, [row.record_id]
+    await run.db.write(work)

@@ -1,7 +1,7 @@
 """What the policy does with partners of records that are gone: archive, tag or delete, with a cap."""
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import Connection, Row
 
@@ -15,9 +15,8 @@ from store import sync_log, sync_pairs, sync_records
 from store.leases import assert_held
 from store.sync_log import Intent, Issue
 from store.sync_pairs import Pair
-from store.sync_records import Settled
+from store.sync_records import GOING, Settled
 
-PLANNED: Final = "planned"
 Due = tuple[Pair, Side, Row[Any], Departed]
 
 
@@ -70,12 +69,12 @@ async def _as_agreed(run: Run, due: Sequence[Due]) -> tuple[list[Due], list[Due]
 def _noted(run: Run, one: Due) -> bool:
     """Without writing, the record is heard of again and again, as it stays in the index."""
     pair, _, _, departed = one
-    return run.mode != "write" and (pair.id in run.removed or (run.mode == "shadow" and departed.row.status == PLANNED))
+    return run.mode != "write" and (pair.id in run.removed or (run.mode == "shadow" and departed.row.status == GOING))
 
 
 def _planned(one: Due) -> Settled:
     row = one[3].row
-    return Settled(row.side, row.record_id, row.version, status=PLANNED)
+    return Settled(row.side, row.record_id, row.version, status=GOING)
 
 
 def _leave(conn: Connection, run: Run, one: Due, why: str) -> None:

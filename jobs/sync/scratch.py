@@ -12,7 +12,7 @@ from sqlmodel import SQLModel
 from store.db import Database, GroupCommitDatabase, InlineDatabase
 from store.engines import make_engine
 from store.leases import Held
-from store.sync_tables import t_sync_issue, t_sync_key, t_sync_pair, t_sync_record
+from store.sync_tables import t_sync_issue, t_sync_key, t_sync_pair, t_sync_record, t_sync_write
 from store.tables import t_cursor, t_lease
 
 ROWS_AT_ONCE = 500
@@ -40,6 +40,7 @@ def _copy(conn: Connection, url: str, sync: str, siblings: Collection[str]) -> N
             SQLModel.metadata.create_all(out)
             for table in (t_sync_record, t_sync_key, t_sync_issue):
                 _stream(conn, out, table, table.c.sync == sync)
+            _stream(conn, out, t_sync_write, (t_sync_write.c.sync == sync) & (t_sync_write.c.state == "sent"))
             _stream(conn, out, t_sync_pair, t_sync_pair.c.sync.in_([sync, *siblings]))
             _stream(conn, out, t_cursor, t_cursor.c.name.startswith(f"sync:{sync}:", autoescape=True))
             held = {"name": SCRATCH.name, "owner": SCRATCH.owner, "fence": SCRATCH.fence, "hub": ""}

@@ -16,7 +16,7 @@ from leads.merge import Agreed, Form, Side, mark
 from store import sync_log
 from store.sync_gathered import Gathered
 from store.sync_log import Issue
-from store.sync_records import Settled
+from store.sync_records import PLANNED, Settled
 
 FLIP_WINDOW_S: Final = 3600.0
 FLIPS_KEPT: Final = 20
@@ -46,7 +46,7 @@ def settle_pair(
     _tell(conn, run, one, known)
     if run.mode != "write" and one.decision.writes:
         _count(run, one)
-        gathered.settled += clean(one, "planned")
+        gathered.settled += clean(one, PLANNED)
         return
     base, again = _new_base(run, one, jobs)
     changes: dict[str, Any] = {"base": base}

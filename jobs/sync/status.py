@@ -11,7 +11,7 @@ from jobs.config.syncs import SyncSettings
 from jobs.sync.packing import plain
 from jobs.sync.passes import looked_at
 from jobs.sync.service import lease_of
-from store import leases, sync_log, sync_pairs, sync_records
+from store import leases, sync_log, sync_pairs, sync_records, sync_shadow
 
 SHOWN = 1000
 """Issues of one sync that are listed."""
@@ -25,7 +25,8 @@ class SyncStatus:
 
     `lag_s`: since both sides were looked at.
 
-    `asked`: a person wants a pass, and none has begun. `would`: what the brake held back, by what and side.
+    `asked`: a person wants a pass, and none has begun. `would`: by what and side, what the brake held back, or
+    what a shadow would have done by now.
     """
 
     name: str
@@ -40,9 +41,12 @@ class SyncStatus:
     issues: tuple[Mapping[str, Any], ...] = ()
     counted: Mapping[str, int] = field(default_factory=dict)
     asked: bool = False
+    noted: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def would(self) -> Mapping[str, int]:
+        if self.settings.shadow:
+            return self.noted
         if self.state != "waits" or self.last_pass is None:
             return {}
         counts = self.last_pass["counts"].items()
@@ -67,6 +71,7 @@ class SyncStatus:
             "last_pass": self.last_pass,
             "shadow": self.settings.shadow,
             "asked": self.asked,
+            "would": self.would,
             "due": self.due,
             "creating": self.creating,
             "records": self.records,
@@ -94,6 +99,7 @@ def status(conn: Connection, name: str, settings: SyncSettings, now: datetime, *
         issues=tuple(issue_json(row) for row in sync_log.issues(conn, name, limit=issues)) if issues else (),
         counted=sync_log.count_issues(conn, name),
         asked=sync_log.asked(conn, name) is not None,
+        noted=sync_shadow.noted(conn, name) if settings.shadow else {},
     )
 
 

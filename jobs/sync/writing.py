@@ -14,7 +14,7 @@ from jobs.opening import patiently
 from jobs.sync.model import blame
 from jobs.sync.run import Run
 from leads.merge import Side
-from store import sync_log
+from store import sync_log, sync_shadow
 from store.leases import assert_held
 from store.sync_log import Intent, Outcome
 
@@ -51,6 +51,9 @@ class Batch:
     """Writes that go together: their intents in one transaction with `also`, then the calls, op by op."""
 
     jobs: list[Job] = field(default_factory=list)
+    pairs: Sequence[str] = ()
+    made_of: Sequence[tuple[str, str]] = ()
+    """What is decided anew, so that what a shadow noted of it does not count any more: pairs; (side, record)."""
     also: Callable[[Connection], None] = lambda conn: None
 
     def of(self, op: str, side: Side) -> list[Job]:
@@ -68,7 +71,7 @@ async def write(run: Run, batch: Batch) -> None:
 
 async def intend(run: Run, batch: Batch) -> None:
     """Stores what is about to be sent."""
-    if not batch.jobs:
+    if not (batch.jobs or (run.mode == "shadow" and (batch.pairs or batch.made_of))):
         return
     now = run.clock.now()
     state = STATES.get(run.mode, "sent")
@@ -76,8 +79,7 @@ async def intend(run: Run, batch: Batch) -> None:
     def work(conn: Connection) -> None:
         assert_held(conn, run.held)
         if run.mode == "shadow":
-            again = [(job.side, job.intent.record_id) for job in batch.jobs]
-            sync_log.drop_writes(conn, run.sync.name, "shadow", again)
+            sync_shadow.drop_noted(conn, run.sync.name, batch.pairs, batch.made_of)
         sync_log.intend(conn, [job.intent for job in batch.jobs], now, state)
         if run.mode == "write":
             batch.also(conn)

@@ -166,3 +166,19 @@ def test_a_crm_that_refuses_the_token_ends_the_command_with_the_reason(scene: Sc
     for command in ("plan", "run"):
         ran = scene.sync(command, "contacts")
         assert (ran.status, "token" in ran.out + ran.err) in ((1, True), (2, True))
+
+
+def test_a_shadow_tells_in_all_passes_together_what_it_would_have_done(scene: Scene) -> None:
+    scene.configure(shadow="true")
+    for number in range(2):
+        scene.left.put("contact", first_name=f"N{number}", phones=(f"+7916000000{number}",))
+        ran = scene.sync("run", "contacts")
+        assert (ran.status, "nothing was written" in ran.out) == (0, True)
+        assert re.search(r'would be made in .*"hs": 1', ran.out)
+    assert re.search(r'would be made in .*"hs": 2: leadhub sync plan contacts', scene.sync("status").out)
+    assert scene.json("status", "contacts")[1]["would"] == {"create_right": 2}
+    assert re.search(r'would be made in .*"hs": 2', scene.sync("plan", "contacts").out)
+    assert scene.right.writes == []
+    scene.configure()
+    assert scene.json("run", "contacts")[1]["counts"]["create_right"] == 2
+    assert "would" not in scene.sync("status").out

@@ -149,7 +149,8 @@ class Histories(RuleBasedStateMachine):
         sync, before = self._sync(which), self._writes()
         if self._do(self.stage.db.read(sync_pairs.counts, sync.name)).get("creating"):
             return  # what was lost is only looked up by a run
-        said = self._do(plan(sync, self.stage.db, self.stage.clock, _counts, full=True))
+        stage = self.stage
+        said = self._do(plan(sync, stage.db, stage.clock, _counts, full=True, batch=stage.batch))
         assert self._writes() == before
         did = self._pass(sync, full=True).counts
         writes = [f"{op}_{side}" for op in WRITES for side in ("left", "right")]

@@ -450,18 +450,3 @@ async def test_one_way_a_link_that_somebody_took_out_of_the_copy_stays_out(stage
     stage.left.connect("contact", contact, "company", company)
     await stage.run(contacts, full=True)
     assert stage.right.records["contact", copy].links["company"] == [there]
-
-
-async def test_a_shadow_writes_nothing_says_what_it_would_and_begins_in_earnest_later(stage: Stage) -> None:
-    shadow = stage.sync(shadow=True)
-    left = stage.left.put("contact", first_name="Анна", phones=(PHONE,))
-    stage.left.put("contact", first_name="Борис", phones=(OTHER_PHONE,))
-    stage.right.put("contact", phones=(PHONE,))
-    result = await stage.run(shadow)
-    assert (result.counts["create_right"], result.counts["update_right"]) == (1, 1)
-    stage.left.edit("contact", left, last_name="Петрова")
-    await stage.run(shadow)
-    assert (stage.left.writes, stage.right.writes) == ([], [])
-    await stage.run(stage.sync())
-    assert sorted(stage.values(stage.right, "contact", "first_name")) == ["Анна", "Борис"]
-    await stage.quiet(stage.sync())

@@ -6,10 +6,12 @@ from dataclasses import replace
 
 import pytest
 
+from jobs.checkpoints import passed
 from jobs.sync.model import Sync
 from jobs.sync.passes import plan
 from jobs.sync.run import Run
 from store import sync_log
+from tests.support.memory_crm import Died
 from tests.support.sync_stage import Stage
 
 PHONE, OTHER_PHONE = "+79161234567", "+79031112233"
@@ -99,3 +101,29 @@ async def test_a_partner_stays_where_the_crm_cannot_do_what_the_policy_says_and_
     await stage.run(sync, full=True)
     (issue,) = await stage.db.read(lambda conn: sync_log.issues(conn, sync.name))
     assert issue.data["why"] == "right cannot archive by its API; deletions: tag would work"
+
+
+async def test_a_plan_knows_the_removal_whose_outcome_a_killed_pass_did_not_store(stage: Stage) -> None:
+    sync = stage.sync(deletions="archive")
+    stage.left.put("contact", first_name="Анна", phones=(PHONE,))
+    gone = stage.right.put("contact", first_name="Анна", phones=(PHONE,))
+    await stage.run(sync)
+    stage.right.remove("contact", gone)
+    stage.left.put("contact", first_name="Борис", phones=(PHONE,), emails=("b@example.ru",))
+    stage.right.put("contact", first_name="Борис", phones=(OTHER_PHONE,), emails=("b@example.ru",))
+
+    async def die(name: str) -> None:
+        if name == "written":
+            raise Died
+
+    stage.checkpoint = die
+    with pytest.raises(Died):
+        await stage.run(sync, full=True)
+    stage.checkpoint = passed
+    counts, _ = await _planned(stage, sync)
+    done = (await stage.run(sync, full=True)).counts
+    writes = ("update_left", "update_right", "create_left", "create_right")
+    assert {name: counts[name] for name in writes} == {name: done.get(name, 0) for name in writes}
+    assert done["matched"] == counts["matched"] == 1
+    assert stage.values(stage.right, "contact", "first_name") == ["Борис"]
+    await stage.quiet(sync)
