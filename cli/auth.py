@@ -33,10 +33,12 @@ def register(app: typer.Typer) -> None:
 
 def known_connection(settings: "Settings", name: str) -> None:
     """Raises CannotRun for a name that is not in the configuration."""
-    from jobs.config.errors import choices
+    from cli.words import Words
 
     if name not in settings.connections:
-        raise CannotRun(f'connection "{name}" is not defined', choices(name, settings.connections, "defined"))
+        words = Words.of(settings)
+        none = words(f'connection "{name}" is not defined', f"подключения «{name}» нет")
+        raise CannotRun(none, words.near(name, settings.connections))
 
 
 def _auth(settings: "Settings", name: str, given: str) -> None:

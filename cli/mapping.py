@@ -35,14 +35,24 @@ def register(app: typer.Typer) -> None:
         as_json: JsonOption = False,
     ) -> None:
         """What a lead becomes by a mapping, each value with the line it came from; nothing is written to a CRM."""
+        from cli.words import Words
+
+        settings = load_settings(config)
+        words = Words.of(settings)
         if bool(lead) == (file is not None):
-            raise CannotRun("which lead?", "--lead ID of one that came in, or --file with the fields of a form")
+            how = words(
+                "--lead ID of one that came in, or --file with the fields of a form",
+                "--lead ID пришедшего или --file с полями формы",
+            )
+            raise CannotRun(words("which lead?", "какой лид?"), how)
         if name.startswith("sync/"):
             raise CannotRun(
-                "this tries mappings of enquiries",
-                "for those of syncs: examples in mappings/tests with `leadhub mapping test`, or `leadhub sync plan`",
+                words("this tries mappings of enquiries", "здесь пробуют маппинги заявок"),
+                words(
+                    "for those of syncs: examples in mappings/tests and `leadhub mapping test`, or `leadhub sync plan`",
+                    "для синхронизаций: примеры в mappings/tests и `leadhub mapping test` или `leadhub sync plan`",
+                ),
             )
-        settings = load_settings(config)
         _try(settings, name, _facts(settings, lead, file, source), as_json=as_json)
 
     @group.command()
@@ -62,10 +72,13 @@ def register(app: typer.Typer) -> None:
         as_json: JsonOption = False,
     ) -> None:
         """List a CRM's fields: what a mapping may name them by, their types and values."""
+        from cli.words import Words
+
         settings = load_settings(config)
         known_connection(settings, connection)
         if object_ and object_ not in OBJECTS:
-            raise CannotRun(f'there is no object "{object_}"', f"objects: {', '.join(OBJECTS)}")
+            words = Words.of(settings)
+            raise CannotRun(words(f'there is no object "{object_}"', f"«{object_}» нет"), words.near(object_, OBJECTS))
         _fields(settings, connection, (object_,) if object_ else OBJECTS, as_json=as_json)
 
 
@@ -73,13 +86,14 @@ def register(app: typer.Typer) -> None:
 
 
 def _facts(settings: "Settings", lead: str, file: Path | None, source: str) -> "Facts":
+    from cli.words import Words
     from jobs.mapping_trials import facts_from_fields, facts_of_stored, read_fields, source_named
     from leads.clock import SystemClock
 
     now = SystemClock().now()
     if file is not None:
         if not file.is_file():
-            raise CannotRun(f"{file}: no such file")
+            raise CannotRun(f"{file}: {Words.of(settings)('no such file', 'такого файла нет')}")
         try:
             return facts_from_fields(settings, read_fields(file), source_named(settings, source), now)
         except ValueError as error:
@@ -91,7 +105,7 @@ def _facts(settings: "Settings", lead: str, file: Path | None, source: str) -> "
 
     found = with_database(settings, read)
     if found is None:
-        warn(f"leadhub: there is no lead {lead}")
+        warn(f"leadhub: {Words.of(settings)(f'there is no lead {lead}', f'лида {lead} нет')}")
         raise not_fine()
     return found
 

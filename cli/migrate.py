@@ -42,7 +42,7 @@ def register(app: typer.Typer) -> None:
         try:
             move = plan_move(settings, source, target, sample or 0)
         except CannotSync as error:
-            raise CannotRun(str(error)) from error
+            raise CannotRun(error.said(settings.hub.locale)) from error
         if not yes and not _agreed(settings, move, as_json=as_json):
             raise not_fine()
         report = _in_crms(settings, move, _moved(settings))
@@ -77,7 +77,10 @@ async def _planned(ready: "Ready") -> dict[str, Any]:
 
 
 def _moved(settings: "Settings") -> "Callable[[Ready], Awaitable[dict[str, Any]]]":
+    from cli.migrate_report import NAMES
+    from cli.opened import check_live
     from cli.sync_progress import Shown
+    from cli.words import Words
     from jobs.migrate.comparing import survey
     from jobs.migrate.history import move_histories
     from jobs.migrate.leads import move_leads
@@ -97,7 +100,8 @@ def _moved(settings: "Settings") -> "Callable[[Ready], Awaitable[dict[str, Any]]
                 one.end()
         refused = passes[0].result
         if refused.state == "failed" and not any(name.startswith("create") for name in refused.counts):
-            raise CannotRun(f"{passes[0].step.object}: {refused.error}", "leadhub check --live says more")
+            words = Words.of(settings)
+            raise CannotRun(f"{words(*NAMES[passes[0].step.object])}: {words.cause(refused.error)}", check_live(words))
         moved = all(one.result.state == "done" for one in passes)
         histories = await move_histories(ready) if moved else []
         leads = await move_leads(ready) if moved else None
@@ -111,7 +115,8 @@ def _in_crms(
     settings: "Settings", move: "Move", work: "Callable[[Ready], Awaitable[dict[str, Any]]]"
 ) -> dict[str, Any]:
     """What `work` makes of both CRMs, opened. Raises CannotRun."""
-    from cli.opened import crm_failed, with_database
+    from cli.opened import check_live, crm_failed, with_database
+    from cli.words import Words
     from connectors.errors import ConnectorError
     from jobs.migrate.opening import opened_move
     from jobs.sync.opening import CannotSync
@@ -122,12 +127,14 @@ def _in_crms(
         async with opened_move(move, db, SystemClock()) as ready:
             return await work(ready)
 
+    words = Words.of(settings)
     try:
         return with_database(settings, opened, make=True)
     except MappingError as error:
-        raise CannotRun(str(error), "the dictionary of the move is in mappings/sync/") from error
+        where = words("the dictionary of the move is in mappings/sync/", "словарь переезда лежит в mappings/sync/")
+        raise CannotRun(str(error), where) from error
     except CannotSync as error:
-        raise CannotRun(str(error), "leadhub check --live says more") from error
+        raise CannotRun(error.said(settings.hub.locale), check_live(words)) from error
     except ConnectorError as error:
         raise crm_failed(settings, error) from error
 

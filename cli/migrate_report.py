@@ -76,9 +76,10 @@ def plan_lines(words: Words, plan: Mapping[str, Any]) -> Iterator[Text]:
     for money in plan["objects"]["deal"]["sums"]:
         yield Text(f"    {words('sum', 'сумма')} {_money(words, money['old'], money['currency'])}")
     yield from _dictionary(words, plan["dictionary"], plan["objects"])
-    for one in plan["objects"].values():
-        yield from _unmapped(words, one)
-        yield from _left_behind(words, one)
+    for name, one in plan["objects"].items():
+        about = f"{words(*NAMES[name])}: "
+        yield from _unmapped(words, one, about)
+        yield from _left_behind(words, one, about)
     yield from _not_moved(words, plan)
 
 
@@ -228,16 +229,19 @@ def _sum(words: Words, money: Mapping[str, Any]) -> Iterator[Text]:
     yield Text(f"    {words('sum', 'сумма')}: {told[0]} / {told[1]}{note}", style=style)
 
 
-def _unmapped(words: Words, one: Mapping[str, Any]) -> Iterator[Text]:
+def _unmapped(words: Words, one: Mapping[str, Any], about: str = "") -> Iterator[Text]:
+    """`about`: of which records, where no line above says it."""
+    told = words("no counterpart", "нет пары")
     for row in one["unmapped"][:SHOWN]:
         what = f"{row['field']}: {row['value']}" if row["value"] else row["field"]
-        yield Text(f"    {words('no counterpart', 'нет пары')}: {what}: {words.number(row['records'])}", style="yellow")
+        yield Text(f"    {about}{told}: {what}: {words.number(row['records'])}", style="yellow")
 
 
-def _left_behind(words: Words, one: Mapping[str, Any]) -> Iterator[Text]:
+def _left_behind(words: Words, one: Mapping[str, Any], about: str = "") -> Iterator[Text]:
     if one["left_behind"]:
+        what = words("not in the dictionary, stays behind", "нет в словаре, остаётся")
         told = ", ".join(f"{row['field']} ({row['records']})" for row in one["left_behind"])
-        yield Text(f"    {words('not in the dictionary, stays behind', 'нет в словаре, остаётся')}: {told}")
+        yield Text(f"    {about}{what}: {told}")
 
 
 def _not_moved(words: Words, report: Mapping[str, Any]) -> Iterator[Text]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from cli.frame import CannotRun, using_database
 
 if TYPE_CHECKING:
+    from cli.words import Words
     from connectors.errors import ConnectorError
     from jobs.config.loading import Settings
     from store.db import Database
@@ -56,9 +57,15 @@ def interruptible(told: Callable[[], None]) -> Iterator[Callable[[], bool]]:
 
 def crm_failed(settings: "Settings", error: "ConnectorError", before: str = "") -> CannotRun:
     """What a command that needs several CRMs raises when one of them fails."""
+    from cli.words import Words
     from jobs.trouble import trouble
 
-    return CannotRun(before + trouble(error, settings.hub.locale).text, "leadhub check --live says which and why")
+    hint = check_live(Words.of(settings))
+    return CannotRun(before + trouble(error, settings.hub.locale).text, hint)
+
+
+def check_live(words: "Words") -> str:
+    return words("leadhub check --live says more", "подробнее: leadhub check --live")
 
 
 async def _opened(url: str, work: "Callable[[Database], Awaitable[Answer]]") -> Answer:

@@ -68,6 +68,7 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Restore the values that a pass overwrote, where nobody has changed them since."""
         from cli.opened import with_database
+        from cli.words import Words
         from jobs.sync.passes import Wish
         from store import sync_log
 
@@ -78,7 +79,9 @@ def register(app: typer.Typer) -> None:
 
         row = with_database(settings, find)
         if row is None or row.sync not in settings.syncs:
-            raise CannotRun(f"there is no pass {pass_id}", "leadhub sync status --json names the last ones")
+            words = Words.of(settings)
+            last = words("leadhub sync status names the last ones", "последние называет leadhub sync status")
+            raise CannotRun(words(f"there is no pass {pass_id}", f"прохода {pass_id} нет"), last)
         result = _run(settings, row.sync, Wish(undo=pass_id))
         _tell_results(settings, [(row.sync, result)], row.sync, as_json=as_json, wrote=True)
 
@@ -109,12 +112,16 @@ def register(app: typer.Typer) -> None:
         config: ConfigOption = None,
     ) -> None:
         """Decide one of them; the next pass acts on it."""
+        from cli.words import Words
+
         flags = {"left": left, "right": right, "pair": pair is not None, "apart": apart, "resume": resume}
         flags |= {"again": again, "done": done}
         chosen = [choice for choice, given in flags.items() if given]
+        settings = load_settings(config)
         if len(chosen) != 1:
-            raise CannotRun("say how: one of " + ", ".join(f"--{choice}" for choice in flags))
-        _resolve(load_settings(config), issue_id, chosen[0], pair or ())
+            say_how = Words.of(settings)("say how: one of ", "скажите, как: одно из ")
+            raise CannotRun(say_how + ", ".join(f"--{choice}" for choice in flags))
+        _resolve(settings, issue_id, chosen[0], pair or ())
 
     group.add_typer(conflicts, name="conflicts")
     app.add_typer(group, name="sync")
@@ -122,17 +129,20 @@ def register(app: typer.Typer) -> None:
 
 def _named(settings: "Settings", name: str) -> list[str]:
     """The one that is named, or all. Raises CannotRun."""
-    from mappings.problems import allowed
+    from cli.words import Words
 
+    words = Words.of(settings)
     if not settings.syncs:
-        raise CannotRun("there is no sync in the configuration", "see `syncs` in docs/config.md")
+        none = words("there is no sync in the configuration", "в конфигурации нет ни одной синхронизации")
+        raise CannotRun(none, words("see `syncs` in docs/config.md", "см. `syncs` в docs/config.md"))
     if name and name not in settings.syncs:
-        raise CannotRun(f'there is no sync "{name}"', allowed(name, list(settings.syncs), "there are"))
+        none = words(f'there is no sync "{name}"', f"синхронизации «{name}» нет")
+        raise CannotRun(none, words.near(name, settings.syncs))
     return [name] if name else list(settings.syncs)
 
 
 def _run(settings: "Settings", name: str, wish: "Wish") -> "PassResult":
-    from cli.opened import actor, crm_failed, interruptible, with_database
+    from cli.opened import actor, check_live, crm_failed, interruptible, with_database
     from cli.sync_progress import Shown
     from cli.words import Words
     from connectors.errors import ConnectorError
@@ -165,8 +175,10 @@ def _run(settings: "Settings", name: str, wish: "Wish") -> "PassResult":
         look = f"leadhub sync status {name}"
         warn(words(f"the hub goes on with it: {look}", f"хаб продолжит сам: {look}"))
         raise typer.Exit(130) from None
-    except (CannotSync, MappingError) as error:
-        raise CannotRun(f"{name}: {error}", "leadhub check --live says more") from error
+    except CannotSync as error:
+        raise CannotRun(f"{name}: {error.said(settings.hub.locale)}", check_live(words)) from error
+    except MappingError as error:
+        raise CannotRun(f"{name}: {error}", check_live(words)) from error
     except ConnectorError as error:
         raise crm_failed(settings, error, f"{name}: ") from error
     if result.state == "stopped":
@@ -213,7 +225,7 @@ def _resolve(settings: "Settings", issue_id: str, choice: str, ids: tuple[str, .
     from leads.clock import SystemClock
     from store import sync_log
 
-    clock, who = SystemClock(), actor()
+    clock, who, words = SystemClock(), actor(), Words.of(settings)
 
     async def work(db: "Database") -> bool:
         issue = await db.read(sync_log.issue, issue_id)
@@ -224,7 +236,8 @@ def _resolve(settings: "Settings", issue_id: str, choice: str, ids: tuple[str, .
 
     try:
         if not with_database(settings, work):
-            raise CannotRun(f"there is no open issue {issue_id}", "leadhub sync conflicts list")
+            none = words(f"there is no open issue {issue_id}", f"открытого вопроса {issue_id} нет")
+            raise CannotRun(none, "leadhub sync conflicts list")
     except CannotResolve as error:
-        raise CannotRun(str(error)) from error
-    say(Words.of(settings)("decided; the next pass acts on it", "решено; подействует со следующего прохода"))
+        raise CannotRun(error.said(settings.hub.locale)) from error
+    say(words("decided; the next pass acts on it", "решено; подействует со следующего прохода"))

@@ -42,7 +42,7 @@ def show_plans(settings: "Settings", names: Sequence[str], name: str, *, full: b
 
 
 def _plan(settings: "Settings", name: str, *, full: bool, whole: bool) -> dict[str, Any]:
-    from cli.opened import crm_failed, with_database
+    from cli.opened import check_live, crm_failed, with_database
     from cli.sync_progress import Shown
     from connectors.errors import ConnectorError
     from jobs.sync.beside import opened_sync
@@ -89,8 +89,10 @@ def _plan(settings: "Settings", name: str, *, full: bool, whole: bool) -> dict[s
 
     try:
         return with_database(settings, work, make=True)
-    except (CannotSync, MappingError) as error:
-        raise CannotRun(f"{name}: {error}", "leadhub check --live says more") from error
+    except CannotSync as error:
+        raise CannotRun(f"{name}: {error.said(settings.hub.locale)}", check_live(Words.of(settings))) from error
+    except MappingError as error:
+        raise CannotRun(f"{name}: {error}", check_live(Words.of(settings))) from error
     except ConnectorError as error:
         raise crm_failed(settings, error, f"{name}: ") from error
 

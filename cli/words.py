@@ -1,7 +1,7 @@
 """What a command says in the hub's language: Russian or English side by side, numbers and times for people."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from html import unescape
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from jobs.alerts.parts import cause_text
 from jobs.alerts.words import Style
+from mappings.problems import allowed, nearest
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -83,6 +84,14 @@ class Words:
         quoted = self(f'"{connection}"', f"«{connection}»")
         vendor = self.vendors.get(connection)
         return f"{vendor} {quoted}" if vendor else quoted
+
+    def near(self, name: str, known: Iterable[str]) -> str:
+        """What there is instead of `name`, and which of it may be meant."""
+        there = list(known)
+        if self.style.locale != "ru":
+            return allowed(name, there, "there are")
+        meant = nearest(name, there)
+        return f"есть: {', '.join(there) or 'ничего'}." + (f" Может быть, «{meant}»?" if meant else "")
 
     def cause(self, text: str) -> str:
         """The text of an error in words."""

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from mappings.nodes import Leaf, Node, Place, Table, merge, read
-from mappings.problems import MappingError, allowed
+from mappings.problems import MappingError, Problem, allowed, nearest
 from mappings.schema import LeadMapping, Reader
 from mappings.texts import Locale
 
@@ -39,17 +39,29 @@ def parse_mapping(
     raw: bytes, file: str, *, name: str = "", folder: Path | None = None, locale: Locale = "en"
 ) -> LeadMapping:
     """A mapping from the text of a file; `file` is how messages call it."""
-    tree = whole_tree(raw, file, folder, locale)
     reader = Reader()
+    tree = whole_tree(raw, file, folder, locale, problems=reader.problems)
     mapping = reader.mapping(name or Path(file).stem, tree)
     if reader.problems:
         raise MappingError(sorted(reader.problems, key=lambda problem: (problem.file != file, problem.line)))
     return mapping
 
 
-def whole_tree(raw: bytes, file: str, folder: Path | None = None, locale: Locale = "en", under: str = "") -> Table:
-    """A file with everything that it extends. Raises MappingError."""
-    return _Layers(folder, locale, under).over(read(raw, file), (file,))
+def whole_tree(
+    raw: bytes,
+    file: str,
+    folder: Path | None = None,
+    locale: Locale = "en",
+    under: str = "",
+    *,
+    problems: list[Problem],
+) -> Table:
+    """A file with everything that it extends; what is wrong with that goes into `problems`.
+
+    Where a file extends what is not there, it is laid over what was probably meant, so that its other mistakes are
+    found too. Raises MappingError when nothing can be made of it.
+    """
+    return _Layers(folder, locale, under, problems).over(read(raw, file), (file,))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +69,7 @@ class _Layers:
     folder: Path | None
     locale: Locale
     under: str
+    problems: list[Problem]
 
     @property
     def main(self) -> str:
@@ -68,28 +81,42 @@ class _Layers:
         extends = tree.items.get("extends")
         if extends is None:
             return _table(merge(Table(tree.place, {}, {}), tree, self.main))
-        if not (isinstance(extends, Leaf) and extends.text):
-            raise MappingError([extends.place.problem("is the name of one mapping")])
-        wanted = extends.text.replace("{locale}", self.locale)
-        found = find_file(wanted, self.folder, self.under, but_not=seen)
-        if found is None:
-            if find_file(wanted, self.folder, self.under) is not None:
-                way = f"the way: {' > '.join(seen)}"
-                raise MappingError([extends.place.problem(f'"{wanted}" extends itself', way)])
-            hint = self._turned(wanted) or allowed(wanted, mapping_names(self.folder, self.under), "there are")
-            raise MappingError([extends.place.problem(f'there is no mapping "{wanted}"', hint)])
-        path, shown = found
+        path, shown = self._extended(extends, seen)
         base = self.over(read(path.read_bytes(), shown), (*seen, shown))
         rest = {key: node for key, node in tree.items.items() if key != "extends"}
-        return _table(merge(base, Table(tree.place, rest, tree.keys), self.main))
+        return _table(merge(base, Table(tree.place, rest, tree.keys), self.main, self.problems))
+
+    def _extended(self, extends: Node, seen: tuple[str, ...]) -> tuple[Path, str]:
+        """The file beneath, or the one that was meant. Raises MappingError when there is none."""
+        if not (isinstance(extends, Leaf) and extends.text):
+            return self._instead("", seen, extends.place.problem("is the name of one mapping"))
+        wanted = extends.text.replace("{locale}", self.locale)
+        if found := find_file(wanted, self.folder, self.under, but_not=seen):
+            return found
+        if find_file(wanted, self.folder, self.under) is not None:
+            way = f"the way: {' > '.join(seen)}"
+            raise MappingError([extends.place.problem(f'"{wanted}" extends itself', way)])
+        names, turned = mapping_names(self.folder, self.under), self._turned(wanted)
+        hint = allowed(wanted, names, "there are")
+        if turned:
+            left = wanted.split("-")[1]
+            hint = f'there is "{turned}": extend that one; in such a file left is {left}, whatever left of the sync is'
+        problem = extends.place.problem(f'there is no mapping "{wanted}"', hint)
+        return self._instead(turned or nearest(wanted, names), seen, problem)
+
+    def _instead(self, meant: str, seen: tuple[str, ...], problem: Problem) -> tuple[Path, str]:
+        """`meant`, else the shipped mapping of the file's own name."""
+        for name in (meant, Path(seen[0]).stem):
+            if found := find_file(name, self.folder, self.under, but_not=seen):
+                self.problems.append(problem)
+                return found
+        raise MappingError([problem])
 
     def _turned(self, wanted: str) -> str:
-        """Where there is one for the two CRMs the other way round, what to do; else ""."""
+        """The one for the two CRMs the other way round, if there is one; else ""."""
         parts = wanted.split("-")
         turned = "-".join((parts[1], parts[0], *parts[2:])) if self.under == SYNC and len(parts) > 2 else ""
-        if not turned or find_file(turned, self.folder, self.under) is None:
-            return ""
-        return f'there is "{turned}": extend that one; in such a file left is {parts[1]}, whatever left of the sync is'
+        return turned if find_file(turned, self.folder, self.under) is not None else ""
 
 
 def find_file(

@@ -1,13 +1,13 @@
 """A YAML file as a tree in which every part knows its file, line and column."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 from ruamel.yaml.nodes import Node as YamlNode
 
-from mappings.problems import MappingError, Problem, YamlPath, render_path
+from mappings.problems import MappingError, Problem, YamlPath, allowed, render_path
 from mappings.yaml_text import compose
 
 PART_CAP: Final = 50_000
@@ -118,10 +118,11 @@ def read(raw: bytes, file: str) -> Table:
     return tree.root
 
 
-def merge(base: Node, over: Node, main: str = "value") -> Node:
+def merge(base: Node, over: Node, main: str = "value", idle: list[Problem] | None = None) -> Node:
     """`over` on top of `base`: sections part by part, everything else as a whole; a part set to null is removed.
 
-    A section on top of a single value adds to it: that value is its part `main`.
+    A section on top of a single value adds to it: that value is its part `main`. Each null that removes nothing is
+    added to `idle`: it is misspelt, or believed to do something.
     """
     if not isinstance(over, Table):
         return over
@@ -132,11 +133,27 @@ def merge(base: Node, over: Node, main: str = "value") -> Node:
     items, keys = dict(base.items), dict(base.keys)
     for key, node in over.items.items():
         keys[key] = over.keys[key]
-        items[key] = merge(items[key], node, main) if key in items else node
-    removed = [key for key, node in items.items() if isinstance(node, Leaf) and node.kind == "null"]
+        if key in items:
+            items[key] = merge(items[key], node, main, idle)
+        else:
+            items[key] = node
+            if idle is not None and _is_null(node):
+                idle.append(_removes_nothing(over, key, base.items))
+            elif idle is not None and isinstance(node, Table) and key == "fields":
+                idle += [_removes_nothing(node, name, ()) for name, part in node.items.items() if _is_null(part)]
+    removed = [key for key, node in items.items() if _is_null(node)]
     for key in removed:
         del items[key], keys[key]
     return Table(over.place, items, keys)
+
+
+def _is_null(node: Node) -> bool:
+    return isinstance(node, Leaf) and node.kind == "null"
+
+
+def _removes_nothing(table: Table, key: str, there: Iterable[str]) -> Problem:
+    what = "takes nothing out: what this file extends has no such part"
+    return table.keys[key].problem(what, allowed(key, there, "there are"))
 
 
 class _Builder:

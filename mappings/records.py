@@ -22,7 +22,7 @@ from mappings.compare import Comparable, site
 from mappings.engine import FieldProblem
 from mappings.load import SYNC, find_file, mapping_names, whole_tree
 from mappings.nodes import Place
-from mappings.pairs import End, FieldPair, NotCarried, Side, other
+from mappings.pairs import SIDES, End, FieldPair, NotCarried, Side, other
 from mappings.problems import MappingError, Problem, allowed
 from mappings.record_schema import RecordReader
 
@@ -124,6 +124,7 @@ class RecordMapping:
         """
         binder = _Binder(left, right)
         pairs = tuple(bound for pair in self.pairs if (bound := binder.pair(pair)))
+        binder.no_field_twice(pairs)
         if binder.problems:
             raise MappingError(binder.problems)
         names = {pair.name for pair in pairs}
@@ -162,6 +163,18 @@ class _Binder:
         if message:
             self.problems.append(pair.place.problem(message, hint))
         return bound
+
+    def no_field_twice(self, pairs: Iterable[FieldPair]) -> None:
+        """One field by two of its names would go to and fro between the pairs that write it."""
+        seen: dict[tuple[Side, str], FieldPair] = {}
+        for pair in pairs:
+            for side in SIDES:
+                end = pair.end(side)
+                first = seen.setdefault((side, end.key), pair) if pair.goes(side) else pair
+                if first is not pair:
+                    message = f'the {side} field "{end.label}" is already written by {first.place.path}'
+                    hint = f'there it is called "{first.end(side).label}"; null removes a pair of the extended mapping'
+                    self.problems.append(pair.place.problem(message, hint))
 
     def _end(self, pair: FieldPair, side: Side) -> End | None:
         end, account = pair.end(side), self._accounts[0 if side == "left" else 1]
@@ -217,7 +230,7 @@ def load_record_mapping(
 def parse_record_mapping(raw: bytes, file: str, *, name: str = "", folder: Path | None = None) -> RecordMapping:
     """A mapping from the text of a file; `file` is how messages call it. Raises MappingError."""
     reader = RecordReader()
-    parts = reader.parts(whole_tree(raw, file, folder, under=SYNC))
+    parts = reader.parts(whole_tree(raw, file, folder, under=SYNC, problems=reader.problems))
     if reader.problems:
         raise MappingError(sorted(reader.problems, key=lambda one: (one.file != file, one.line)))
     return RecordMapping(name or Path(file).stem, **parts)

@@ -140,7 +140,7 @@ class SyncsPage:
         try:
             issue = await hub.db.write(decide_issue, hub.clock, issue_id, chosen, actor, ids, seen)
         except CannotResolve as error:
-            return visit.to("/syncs", "done.sync_not", why=visit.words.known("sync_not", str(error)))
+            return visit.to("/syncs", "done.sync_not", why=error.said(visit.words.locale))
         if issue is None:
             return visit.to("/syncs", "done.sync_over")
         hub.wake([lease_of(issue.sync)])

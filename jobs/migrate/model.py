@@ -11,7 +11,7 @@ from jobs.config.loading import Settings
 from jobs.config.syncs import SyncSettings
 from jobs.sync.opening import CannotSync
 from leads.merge import Side
-from mappings.problems import allowed
+from mappings.problems import allowed, nearest
 
 OBJECTS: Final[tuple[RecordObject, ...]] = ("company", "contact", "deal")
 
@@ -55,12 +55,18 @@ def plan_move(settings: Settings, source: str, target: str, sample: int = 0) -> 
     """Raises CannotSync, in words for people."""
     for name in (source, target):
         if name not in settings.connections:
-            raise CannotSync(f'connection "{name}" is not defined; {allowed(name, settings.connections, "defined")}')
+            defined = ", ".join(settings.connections)
+            near = f" Может быть, {meant}?" if (meant := nearest(name, settings.connections)) else ""
+            raise CannotSync(
+                f'connection "{name}" is not defined; {allowed(name, settings.connections, "defined")}',
+                f"подключения «{name}» нет; есть: {defined}.{near}",
+            )
         connector = CONNECTORS[settings.connections[name].type]
         if connector.records is None:
-            raise CannotSync(f'records of {connector.title} "{name}" cannot be read')
+            title = connector.title
+            raise CannotSync(f'records of {title} "{name}" cannot be read', f"записи {title} «{name}» прочитать нельзя")
     if source == target:
-        raise CannotSync(f'"{source}" is both the old and the new CRM')
+        raise CannotSync(f'"{source}" is both the old and the new CRM', f"«{source}» — и прежняя, и новая CRM")
     syncs: dict[str, SyncSettings] = {}
     steps = []
     for about in OBJECTS:
@@ -80,7 +86,10 @@ def _step(
     there = [name for name, one in syncs.items() if one.object == about and {one.left, one.right} == ends]
     if len(there) > 1:
         names = ", ".join(there)
-        raise CannotSync(f"several syncs keep the same {about} records of {source} and {target}: {names}; leave one")
+        raise CannotSync(
+            f"several syncs keep the same {about} records of {source} and {target}: {names}; leave one",
+            f"записи {about} из {source} и {target} ведут сразу несколько синхронизаций: {names}; оставьте одну",
+        )
     if not there:
         name = dictionary_name(source, target, about)
         raw = {"left": source, "right": target, "object": about, "direction": "left_to_right", "mapping": name}
@@ -91,7 +100,9 @@ def _step(
     if chosen.direction != way:
         raise CannotSync(
             f'the sync "{name}" also writes {about} records into "{source}", and a move leaves the old CRM as it is; '
-            f"for the move set direction: {way} in it"
+            f"for the move set direction: {way} in it",
+            f"синхронизация «{name}» пишет записи {about} и в «{source}», а переезд прежнюю CRM не трогает; "
+            f"на время переезда укажите в ней direction: {way}",
         )
     changes = {"create": True, "deletions": "ignore", "shadow": False}
     return Step(about, name, side, own=False), chosen.model_copy(update=changes)

@@ -46,6 +46,7 @@ async def _move(ready: Ready, step: Step, told: Told) -> PassResult:
     result = await under_lease(step.sync, ready.db, ready.clock, work, LEASE_WAIT_S)
     if result is None:
         raise CannotSync(
-            f'another process is at "{step.sync}": wait for it, or stop `leadhub serve` while the move goes on'
+            f'another process is at "{step.sync}": wait for it, or stop `leadhub serve` while the move goes on',
+            f"«{step.sync}» занята другим процессом: дождитесь его или остановите `leadhub serve` на время переезда",
         )
     return result

@@ -41,7 +41,8 @@ def decide_issue(
     if issue is None:
         return None
     if seen and seen != sight_of(issue):
-        raise CannotResolve("it has changed meanwhile")
+        now = "значения за это время изменились, посмотрите ещё раз"
+        raise CannotResolve("the values have changed meanwhile, look again", now)
     resolve(conn, clock, issue, choice, actor, ids)
     return issue
 

@@ -11,12 +11,13 @@ from connectors.records import RecordField, RecordObject, RecordPipelines, Recor
 from jobs.accounts import account_of
 from jobs.config.loading import Settings
 from jobs.config.syncs import SyncSettings
+from jobs.refusals import Refusal
 from jobs.sync.model import End, Sibling, Sync, blame, conditions_of
 from mappings.accounts import Account, AccountField
 from mappings.records import load_record_mapping
 
 
-class CannotSync(Exception):
+class CannotSync(Refusal):
     """Says for people why this sync cannot run, and what would help."""
 
 
@@ -31,7 +32,8 @@ class Opened:
 
     def port(self) -> RecordPort:
         if self.connector.records is None:
-            raise CannotSync(f"records of {self.connector.title} cannot be synced")
+            title = self.connector.title
+            raise CannotSync(f"records of {title} cannot be synced", f"записи {title} синхронизировать нельзя")
         return self.connector.records(self.target)
 
     async def metadata(self) -> Metadata:
@@ -77,7 +79,8 @@ def siblings_of(syncs: Mapping[str, SyncSettings], name: str) -> tuple[Sibling, 
 async def _end(settings: Settings, chosen: SyncSettings, opened: Opened) -> End:
     port = opened.port()
     if chosen.object not in port.capabilities.objects:
-        raise CannotSync(f'{opened.connector.title} "{opened.name}" has no {chosen.object} records to sync')
+        crm, name, about = opened.connector.title, opened.name, chosen.object
+        raise CannotSync(f'{crm} "{name}" has no {about} records to sync', f"в {crm} «{name}» нет записей {about}")
     title = f'{opened.connector.title} "{opened.name}"'
     try:
         account = await account_for(settings, chosen.object, opened, port)

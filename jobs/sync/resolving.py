@@ -5,6 +5,7 @@ from typing import Any, Final, Literal
 
 from sqlalchemy import Connection, Row
 
+from jobs.refusals import Refusal
 from leads.clock import Clock
 from leads.ids import new_id
 from leads.merge import Agreed
@@ -27,7 +28,7 @@ MAY: Final = {
 }
 
 
-class CannotResolve(Exception):
+class CannotResolve(Refusal):
     """Says for people why not, and what is possible."""
 
 
@@ -37,9 +38,10 @@ def resolve(
     """`ids`: with pair, the left and the right record. Takes effect with the next pass. Raises CannotResolve."""
     allowed = MAY.get(issue.kind, ("done",))
     if issue.state != "open":
-        raise CannotResolve("it is resolved already")
+        raise CannotResolve("it is decided already", "это уже решено")
     if choice not in allowed:
-        raise CannotResolve(f"{issue.kind}: possible are {', '.join(f'--{one}' for one in allowed)}")
+        ways = ", ".join(f"--{one}" for one in allowed)
+        raise CannotResolve(f"{issue.kind}: possible are {ways}", f"здесь возможно: {ways}")
     match choice:
         case "left" | "right":
             _prefer(conn, issue, choice)
@@ -63,7 +65,7 @@ def _prefer(conn: Connection, issue: Row[Any], side: str) -> None:
     pair = sync_pairs.by_ids(conn, [issue.pair_id]).get(issue.pair_id)
     marks = issue.data.get("marks")
     if pair is None or marks is None:
-        raise CannotResolve("the pair is not there any more")
+        raise CannotResolve("the pair is not there any more", "этой пары больше нет")
     left, right = (tuple(one) if isinstance(one, list) else one for one in marks)
     chosen = Agreed(DECIDED, right) if side == "left" else Agreed(left, DECIDED)
     sync_pairs.change(conn, pair.id, base={**(pair.base or {}), issue.field: chosen})
@@ -77,13 +79,17 @@ def _look_again(conn: Connection, issue: Row[Any]) -> None:
 
 def _pair(conn: Connection, clock: Clock, issue: Row[Any], ids: Sequence[str]) -> None:
     if len(ids) != 2 or ids[0] not in issue.left_ids or ids[1] not in issue.right_ids:
+        left, right = ", ".join(issue.left_ids), ", ".join(issue.right_ids)
         raise CannotResolve(
-            f"name one record of each side: left {', '.join(issue.left_ids)}; right {', '.join(issue.right_ids)}"
+            f"name one record of each side: left {left}; right {right}",
+            f"назовите по одной записи каждой стороны: слева {left}; справа {right}",
         )
     for side, id in zip(("left", "right"), ids, strict=True):
         row = sync_records.rows(conn, issue.sync, side, [id]).get(id)
         if row is None or row.state != "alive" or row.pair_id:
-            raise CannotResolve(f"{side} {id} is gone or has a partner already")
+            where = "слева" if side == "left" else "справа"
+            told = f"записи {id} {where} больше нет, или у неё уже есть пара"
+            raise CannotResolve(f"{side} {id} is gone or has a partner already", told)
     pair_id = new_id(clock)
     sync_pairs.add(conn, [Pair(pair_id, issue.sync, left_id=ids[0], right_id=ids[1])], clock.now())
     for side, some, id in (("left", issue.left_ids, ids[0]), ("right", issue.right_ids, ids[1])):

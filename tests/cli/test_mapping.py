@@ -142,7 +142,7 @@ def test_it_needs_one_lead_and_a_mapping_that_exists(folder: Path) -> None:
     ran = inside("mapping", "try", "amocrm-lead", "--file", file, folder=folder)
     assert (ran.status, 'Did you mean "amocrm-leads"?' in ran.err) == (2, True)
     nowhere = inside("mapping", "try", "amocrm-leads", "--file", "nowhere.yaml", folder=folder)
-    assert (nowhere.status, "no such file" in nowhere.err) == (2, True)
+    assert (nowhere.status, "такого файла нет" in nowhere.err) == (2, True)
 
 
 # --- with a hub and its sandbox CRMs ---------------------------------------------------------------
@@ -182,4 +182,4 @@ def test_fields_of_each_crm_are_listed_with_stages_and_users(hub: RunningHub, co
 
 def test_fields_of_what_is_not_there_are_not_listed(hub: RunningHub) -> None:
     assert 'Did you mean "sales"?' in inside("fields", "sale", folder=hub.folder).err
-    assert "objects: contact, company, deal" in inside("fields", "sales", "tasks", folder=hub.folder).err
+    assert "there are: contact, company, deal" in inside("fields", "sales", "tasks", folder=hub.folder).err

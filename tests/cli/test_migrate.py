@@ -171,3 +171,15 @@ def test_who_is_who_is_asked_with_the_command_that_decides_it(scene: Scene) -> N
     assert decided.status == 0, decided.err
     assert scene.migrate("--yes").status == 0
     assert scene.there("contacts") == PEOPLE + 2
+
+
+def test_a_plan_says_of_which_records_something_has_no_counterpart_and_refuses_in_the_language_of_the_hub(
+    scene: Scene,
+) -> None:
+    scene.old.edit("contacts", next(iter(scene.old.contacts)), {"responsible_user_id": 1010102})
+    scene.configure("ru")
+    plan = scene.migrate().out
+    assert "    контакты: нет в словаре" in plan or "    контакты: нет пары" in plan, plan
+    ran = scene.migrate(ends=("amo", "hss"))
+    assert (ran.status, ran.err) == (2, "leadhub: подключения «hss» нет; есть: amo, hs. Может быть, hs?\n")
+    assert scene.migrate(ends=("hs", "hs")).err == "leadhub: «hs» — и прежняя, и новая CRM\n"

@@ -182,3 +182,23 @@ def test_a_shadow_tells_in_all_passes_together_what_it_would_have_done(scene: Sc
     scene.configure()
     assert scene.json("run", "contacts")[1]["counts"]["create_right"] == 2
     assert "would" not in scene.sync("status").out
+
+
+def test_refusals_are_in_the_language_of_the_hub(scene: Scene) -> None:
+    scene.configure(locale="ru")
+    one = scene.left.put("contact", first_name="Анна", phones=(PHONE,))
+    scene.left.put("contact", first_name="Игорь", phones=(PHONE,))
+    scene.right.put("contact", first_name="Анна", phones=(PHONE,))
+    scene.sync("run", "contacts")
+    (issue,) = scene.json("conflicts", "list")[1]
+    resolve = ("conflicts", "resolve", issue["id"])
+    for arguments, said in {
+        ("plan", "contact"): "синхронизации «contact» нет\n    есть: contacts. Может быть, «contacts»?",
+        ("undo", "--pass", "nothing"): "прохода nothing нет\n    последние называет leadhub sync status",
+        ("conflicts", "resolve", "nothing", "--left"): "открытого вопроса nothing нет\n    leadhub sync conflicts list",
+        resolve: "скажите, как: одно из --left, --right, --pair, --apart, --resume, --again, --done",
+        (*resolve, "--left"): "здесь возможно: --pair, --apart",
+        (*resolve, "--pair", one, "7"): "назовите по одной записи каждой стороны: слева 1, 2; справа 1",
+    }.items():
+        ran = scene.sync(*arguments)
+        assert (ran.status, ran.err.rstrip()) == (2, f"leadhub: {said}")

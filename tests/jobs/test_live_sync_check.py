@@ -83,6 +83,7 @@ fields:
     right: lifecyclestage
     when: left["Тип клента"] == 'Новый'
     map: {директор: customer, бухгалтер: buyer}
+  position: null
 """
     checked = await world.check(mapping, ", left_when: left.citti == 'Казань'")
     assert [one.render().split("\n")[0] for one in checked["people"].problems] == [

@@ -181,6 +181,15 @@ def test_the_turned_mapping_does_the_same_from_the_other_side() -> None:
     assert turned.pair("score").direction == "right_to_left"
 
 
+def test_two_pairs_that_write_one_field_by_two_of_its_names_are_told() -> None:
+    with pytest.raises(MappingError) as caught:
+        bound('object: contact\nfields:\n  city: {left: "Город", right: city}\n  town: {left: "901", right: kind}\n')
+    assert str(caught.value) == (
+        'm.yaml:4:3  fields.town: the left field "901" is already written by fields.city\n'
+        '    there it is called "Город"; null removes a pair of the extended mapping'
+    )
+
+
 def test_a_field_that_an_account_lacks_is_told_with_line_and_nearest_name() -> None:
     with pytest.raises(MappingError) as caught:
         bound('object: contact\nfields:\n  "Городд": city\n  "Баллы": score\n')
