@@ -82,6 +82,7 @@ def _moved(settings: "Settings") -> "Callable[[Ready], Awaitable[dict[str, Any]]
     from cli.sync_progress import Shown
     from cli.words import Words
     from jobs.migrate.comparing import survey
+    from jobs.migrate.comparing_history import compare_histories
     from jobs.migrate.history import move_histories
     from jobs.migrate.leads import move_leads
     from jobs.migrate.moving import move_all
@@ -106,6 +107,7 @@ def _moved(settings: "Settings") -> "Callable[[Ready], Awaitable[dict[str, Any]]
         histories = await move_histories(ready) if moved else []
         leads = await move_leads(ready) if moved else None
         tallies = await survey(ready, both=True)
+        await compare_histories(ready, histories)
         return report_json(ready, passes, tallies, await issues_of(ready), histories, leads)
 
     return work

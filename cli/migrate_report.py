@@ -40,26 +40,28 @@ WHAT = {
     "files": ("files", "файлы"),
     "contents of files": ("contents of files", "содержимое файлов"),
 }
-AS_NOTES = (
-    "Notes, tasks, calls, messages and links of files go along as one note of history on each record; open tasks "
-    "also as tasks, where the dictionary says for whom and they have a due date.",
-    "Примечания, задачи, звонки, сообщения и ссылки на файлы переходят одним примечанием с историей у каждой записи; "
-    "открытые задачи ещё и задачами, если у них есть срок, а в словаре — кому они достанутся.",
+HISTORY_MOVES = (
+    "Notes, tasks and calls go along as notes, tasks and calls; messages, letters, meetings, links of files and what "
+    "the new CRM cannot hold as its own go into one note of history on each record.",
+    "Примечания, задачи и звонки переходят примечаниями, задачами и звонками; сообщения, письма, встречи, ссылки "
+    "на файлы и то, чего новая CRM отдельно не хранит, — одним примечанием с историей у каждой записи.",
 )
 HISTORY = {
     "before": ("written before", "записаны раньше"),
     "changed": ("changed since in the old CRM, not written again", "изменились в прежней CRM, повторно не пишутся"),
     "cut": ("cut short", "сокращены"),
     "unknown": ("outcome unknown, the next run looks", "исход неизвестен, выяснит следующий запуск"),
-    "tasks": ("open tasks made", "открытых задач создано"),
-    "tasks_left": ("open tasks in the notes alone", "открытых задач только в примечаниях"),
-    "refused": ("refused by the new CRM", "новая CRM не приняла"),
+    "declined": ("not taken as its own, in the note of history", "отдельно не приняты, стоят в примечании с историей"),
+    "tasks_left": ("open tasks in the note of history alone", "открытых задач только в примечании с историей"),
+    "refused": ("notes of history refused by the new CRM", "примечаний с историей новая CRM не приняла"),
 }
+KINDS = {"note": "notes", "task": "tasks", "call": "calls", "message": "messages", "letter": "letters"}
+KINDS |= {"meeting": "meetings", "file": "files"}
 LEADS = {
     "before": ("moved before", "перенесены раньше"),
     "closed": ("closed ones, which stay", "закрытых, они остаются"),
     "unknown": HISTORY["unknown"],
-    "refused": HISTORY["refused"],
+    "refused": ("refused by the new CRM", "новая CRM не приняла"),
 }
 SHOWN = 10
 
@@ -193,13 +195,21 @@ def _object(words: Words, name: str, one: Mapping[str, Any]) -> Iterator[Text]:
 
 
 def _history(words: Words, name: str, one: Mapping[str, Any]) -> Iterator[Text]:
-    notes = words.count(one["written"], ("note", "notes"), ("примечание", "примечания", "примечаний"))
-    entries = words.count(one["entries"], ("entry", "entries"), ("запись", "записи", "записей"))
-    line = f"  {words('history', 'история')}, {words(*NAMES[name])}: {notes}, {entries}"
+    written = sum(one["made"].values()) + one["entries"]
+    entries = words.count(written, ("entry", "entries"), ("запись", "записи", "записей"))
+    line = f"  {words('history', 'история')}, {words(*NAMES[name])}: {words('written', 'записано')}: {entries}"
     for key, told in HISTORY.items():
         if one[key]:
             line += f", {words(*told)}: {words.number(one[key])}"
     yield Text(line, style="yellow" if one["refused"] or one["unknown"] else "")
+    for kind, sides in one["kinds"].items():
+        line = f"    {words(*WHAT[KINDS[kind]])}: {words.number(sides['old'])} / {words.number(sides['own'])}"
+        if sides["noted"]:
+            line += words(", in the note of history: ", ", в примечании с историей: ") + words.number(sides["noted"])
+        if sides["absent"]:
+            line += f", {words('not there', 'нет в новой CRM')}: {words.number(sides['absent'])}"
+            line += f"  ({', '.join(dict.fromkeys(sides['absent_ids']))})"
+        yield Text(line, style="yellow" if sides["absent"] else "")
     yield from _trouble(words, one)
 
 
@@ -245,8 +255,8 @@ def _left_behind(words: Words, one: Mapping[str, Any], about: str = "") -> Itera
 
 
 def _not_moved(words: Words, report: Mapping[str, Any]) -> Iterator[Text]:
-    if report["history_as_notes"]:
-        yield Text(words(*AS_NOTES))
+    if report["history_moves"]:
+        yield Text(words(*HISTORY_MOVES))
     left = [words(*WHAT[name]) for name in report["not_moved"] if name in WHAT]
     yield Text(
         words(

@@ -18,6 +18,7 @@ from mappings.accounts import AccountField, FieldType, Outcome
 from mappings.attributes import RecordObject
 
 if TYPE_CHECKING:
+    from connectors.activities import OpenActivities
     from connectors.histories import OpenHistories
     from connectors.records import Hooks, RecordPort
     from connectors.webhooks import Subscribe
@@ -75,13 +76,12 @@ class DealDraft:
 
 @dataclass(frozen=True, slots=True)
 class NoteDraft:
-    """Plain text with line breaks, for the vendor's form. `on`: the one record it is about, in place of the others."""
+    """Plain text with line breaks, for the vendor's form."""
 
     key: str
     text: str
     deal_id: str
     contact_id: str = ""
-    on: tuple[RecordObject, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +92,6 @@ class TaskDraft:
     deal_id: str
     contact_id: str = ""
     responsible: str = ""
-    on: tuple[RecordObject, str] | None = None
-    to_call: bool = True  # somebody, at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -367,8 +365,9 @@ class Connector:
     """What each kind of record has of `mappings.attributes`, with the vendor's limits."""
     records: "Callable[[Any], RecordPort] | None" = None
     histories: "OpenHistories | None" = None
-    """(the open Target) -> its records, for record sync, and what happened around them, for a move; both share its
-    client and limiter. None: cannot be synced, cannot be read."""
+    activities: "OpenActivities | None" = None
+    """(the open Target) -> its records, for record sync, what happened around them, for a move, and how that is
+    written; all share its client and limiter. None: cannot be synced, read, written."""
     hooks: "Hooks | None" = None
     """Reads the CRM's own webhooks, `POST /hooks/{connection}`. None: it has none that we understand."""
     hooks_proven_by: str = ""

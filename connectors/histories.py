@@ -22,9 +22,10 @@ Rows = TypeVar("Rows")
 class Entry:
     """One thing that happened. `at`: when it was made, None where the CRM does not say; users are the CRM's ids.
 
-    `text`: a note's or message's words, a task's with its result, a call's outcome, a file's name. `id`, `due_at`,
-    `done` and `responsible`: of a task. `direction`: of a call, message or letter, `phone`: the other side's number or
-    address. `seconds`: of a call. `link`: of a recording or file, "" where none is told.
+    `text`: a note's or message's words, a task's with its result, a call's outcome, a file's name. `due_at`, `done` and
+    `responsible`: of a task. `direction`: of a call, message or letter, `phone`: the other side's number or address.
+    `seconds`: of a call. `link`: of a recording or file, "" where none is told. `id`: one for each in the whole CRM,
+    the same each time; "" for what came along with another entry.
     """
 
     kind: EntryKind

@@ -16,6 +16,7 @@ CONNECTOR = Connector(
     attributes=ATTRIBUTES,
     records=AmocrmClient.records,
     histories=AmocrmClient.histories,
+    activities=AmocrmClient.activities,
     hooks=read_hook,
     hooks_proven_by="hook_token",
     subscribe=AmocrmClient.subscribe,

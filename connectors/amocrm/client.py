@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, assert_never
 
 from connectors.amocrm.account import AccountFields, list_fields, make_field
+from connectors.amocrm.activities import AmocrmActivities
 from connectors.amocrm.api import AmocrmApi, RefusedError
 from connectors.amocrm.audit import Audit
 from connectors.amocrm.auth import TokenEndpoint
@@ -111,10 +112,7 @@ class AmocrmClient:
         self._contacts = writer("create contact", "contacts", "/api/v4/contacts")
         self._companies = writer("create company", "companies", "/api/v4/companies")
         self._deals = writer("create deal", "leads", "/api/v4/leads")
-        self._notes = {
-            entity: writer("create note", "notes", f"/api/v4/{entity}/notes")
-            for entity in ("leads", "contacts", "companies")
-        }
+        self._notes = {one: writer("create note", "notes", f"/api/v4/{one}/notes") for one in ENTITY_OF.values()}
         self._tasks = writer("create task", "tasks", "/api/v4/tasks")
 
     # --- reading -------------------------------------------------------------------------
@@ -185,12 +183,11 @@ class AmocrmClient:
                 return await self._create_keyed(self._deals, "leads", draft)
             case CompanyDraft():
                 return await self._companies.create(company_body(draft))
-            case NoteDraft():
-                return await self._notes[noted_on(draft)[0]].create(note_body(draft))
+            case NoteDraft() | CallDraft():
+                body = note_body(draft) if isinstance(draft, NoteDraft) else call_body(draft)
+                return await self._notes[noted_on(draft)[0]].create(body)
             case TaskDraft():
                 return await self._tasks.create(task_body(draft))
-            case CallDraft():
-                return await self._notes["leads" if draft.deal_id else "contacts"].create(call_body(draft))
             case _:
                 assert_never(draft)
 
@@ -295,6 +292,9 @@ class AmocrmClient:
 
     def histories(self) -> AmocrmHistories:
         return AmocrmHistories(self._api)
+
+    def activities(self) -> AmocrmActivities:
+        return AmocrmActivities(self._api, self._notes, self._tasks)
 
     async def subscribe(self, address: str, make: bool) -> Subscribed:
         token = self._settings.hook_token

@@ -36,13 +36,13 @@ class AmocrmHistories:
     async def of(self, object: RecordObject, ids: Sequence[str]) -> dict[str, tuple[Entry, ...]]:
         entity, wanted = ENTITY[object], list(dict.fromkeys(ids))
         found: dict[str, list[Entry]] = defaultdict(list)
-        for parts, read, told in ((NOTES, self._notes, note_entry), (TASKS, self._tasks, task_entry)):
+        for parts, read, told in ((NOTES, self.notes, note_entry), (TASKS, self.tasks, task_entry)):
             if wanted and (by_id := await self.given.ask(parts, partial(read, entity, wanted))):
                 for id, some in by_id.items():
                     found[id] += [told(row) for row in some]
         return {id: tuple(entries) for id, entries in found.items() if entries}
 
-    async def _notes(self, entity: str, ids: list[str]) -> dict[str, list[Row]]:
+    async def notes(self, entity: str, ids: list[str]) -> dict[str, list[Row]]:
         if entity not in self._alone:
             try:
                 found = await self._these(f"/api/v4/{entity}/notes", "notes", [], entity, ids)
@@ -63,7 +63,7 @@ class AmocrmHistories:
             raise gone
         return alone
 
-    async def _tasks(self, entity: str, ids: list[str]) -> dict[str, list[Row]]:
+    async def tasks(self, entity: str, ids: list[str]) -> dict[str, list[Row]]:
         if self._all_tasks is None:
             found = await self._these("/api/v4/tasks", "tasks", [("filter[entity_type]", entity)], entity, ids)
             if found is not None:
@@ -95,11 +95,21 @@ class AmocrmHistories:
         return list(found.values())
 
 
+def note_id(row: Row) -> str:
+    """Notes and tasks may bear the same number."""
+    return f"note-{row['id']}"
+
+
+def task_id(row: Row) -> str:
+    return f"task-{row['id']}"
+
+
 def note_entry(row: Row) -> Entry:
     """A note of a kind without words of its own is told by the name of its kind rather than not at all."""
     kind, raw = str(row.get("note_type") or ""), row.get("params")
     params: Mapping[str, Any] = raw if isinstance(raw, dict) else {}
     at, author, text = moment(row.get("created_at")), _user(row.get("created_by")), _text(params.get("text"))
+    id = note_id(row)
     if kind in CALLS:
         return Entry(
             "call",
@@ -110,17 +120,18 @@ def note_entry(row: Row) -> Entry:
             phone=_text(params.get("phone")),
             seconds=_seconds(params.get("duration")),
             link=_text(params.get("link")),
+            id=id,
         )
     if kind in MESSAGES:
-        return Entry("message", at, author, text, direction=MESSAGES[kind], phone=_text(params.get("phone")))
+        return Entry("message", at, author, text, direction=MESSAGES[kind], phone=_text(params.get("phone")), id=id)
     name = next(
         (found for key in ("original_name", "file_name", "attachment") if (found := _text(params.get(key)))), ""
     )
     if kind == "attachment" or name:
         link = next((found for value in params.values() if (found := _text(value)) and _LINK.fullmatch(found)), "")
-        return Entry("file", at, author, " ".join(filter(None, [name if name != link else "", text])), link=link)
+        return Entry("file", at, author, " ".join(filter(None, [name if name != link else "", text])), link=link, id=id)
     service = _text(params.get("service"))
-    return Entry("note", at, author, ": ".join(filter(None, [service, text])) or f"[{kind}]")
+    return Entry("note", at, author, ": ".join(filter(None, [service, text])) or f"[{kind}]", id=id)
 
 
 def task_entry(row: Row) -> Entry:
@@ -134,7 +145,7 @@ def task_entry(row: Row) -> Entry:
         due_at=moment(row.get("complete_till")),
         done=bool(row.get("is_completed")),
         responsible=_user(row.get("responsible_user_id")),
-        id=_user(row.get("id")),
+        id=task_id(row),
     )
 
 

@@ -82,7 +82,7 @@ class Lookup:
         return await self._marked("find note", f"/api/v4/{entity}/{entity_id}/notes", "notes", NEWEST, matches)
 
     async def call(self, draft: CallDraft) -> str | None:
-        entity, entity_id = ("leads", draft.deal_id) if draft.deal_id else ("contacts", draft.contact_id)
+        entity, entity_id = noted_on(draft)
 
         def matches(row: Row) -> bool:
             params = row.get("params")

@@ -167,9 +167,9 @@ def deal_body(draft: DealDraft, fields: EntityFields) -> Body:
     json: dict[str, Any] = {"name": draft.title[:NAME_MAX] if keyed else marked_name(draft.title, draft.key)}
     if draft.price:
         json["price"] = whole_price(draft.price)
-    _put_number(json, "responsible_user_id", draft.responsible, "responsible")
-    _put_number(json, "pipeline_id", draft.pipeline, "pipeline")
-    _put_number(json, "status_id", draft.stage, "stage")
+    put_number(json, "responsible_user_id", draft.responsible, "responsible")
+    put_number(json, "pipeline_id", draft.pipeline, "pipeline")
+    put_number(json, "status_id", draft.stage, "stage")
     _put_custom(json, custom)
     embedded: dict[str, Any] = {}
     tags = list(dict.fromkeys(tag.strip() for tag in (*draft.tags, draft.source) if tag.strip()))
@@ -195,7 +195,7 @@ def contact_body(draft: ContactDraft, fields: EntityFields) -> Body:
     if not keyed and not draft.phones and not draft.emails:
         name = marked_name(name, draft.key)  # nothing else to look this contact up by
     json: dict[str, Any] = {"name": name[:NAME_MAX]}
-    _put_number(json, "responsible_user_id", draft.responsible, "responsible")
+    put_number(json, "responsible_user_id", draft.responsible, "responsible")
     _put_custom(json, custom)
     if draft.company_id:
         json["_embedded"] = {"companies": [{"id": number(draft.company_id, "company_id")}]}
@@ -206,16 +206,13 @@ def company_body(draft: CompanyDraft) -> Body:
     custom = _Custom(EntityFields())
     custom.add_all(draft.fields)
     json: dict[str, Any] = {"name": draft.name[:NAME_MAX]}
-    _put_number(json, "responsible_user_id", draft.responsible, "responsible")
+    put_number(json, "responsible_user_id", draft.responsible, "responsible")
     _put_custom(json, custom)
     return Body(json, tuple(custom.origins))
 
 
-def noted_on(draft: NoteDraft | TaskDraft) -> tuple[str, str]:
-    """(entity, id) that the note or task hangs on."""
-    if draft.on is not None:
-        about, entity_id = draft.on
-        return {"deal": "leads", "contact": "contacts", "company": "companies"}[about], entity_id
+def noted_on(draft: NoteDraft | TaskDraft | CallDraft) -> tuple[str, str]:
+    """(entity, id) that the note, task or call hangs on."""
     return ("leads", draft.deal_id) if draft.deal_id else ("contacts", draft.contact_id)
 
 
@@ -232,7 +229,7 @@ def call_body(draft: CallDraft) -> Body:
 
     `link` goes along empty, as the vendor's own client sends it; seconds of ringing have no field.
     """
-    entity, entity_id = ("leads", draft.deal_id) if draft.deal_id else ("contacts", draft.contact_id)
+    entity, entity_id = noted_on(draft)
     params: dict[str, Any] = {
         "uniq": draft.key,
         "duration": draft.talk_s,
@@ -249,8 +246,8 @@ def call_body(draft: CallDraft) -> Body:
         "params": params,
         "created_at": int(draft.started_at.timestamp()),
     }
-    _put_number(params, "call_responsible", draft.responsible, "responsible")
-    _put_number(json, "responsible_user_id", draft.responsible, "responsible")
+    put_number(params, "call_responsible", draft.responsible, "responsible")
+    put_number(json, "responsible_user_id", draft.responsible, "responsible")
     if draft.employee and not draft.responsible:
         params["call_responsible"] = draft.employee
     return Body(json, path=f"/api/v4/{entity}/{entity_id}/notes")
@@ -265,7 +262,7 @@ def task_body(draft: TaskDraft) -> Body:
         "entity_id": number(entity_id, "deal_id"),
         "entity_type": entity,
     }
-    _put_number(json, "responsible_user_id", draft.responsible, "responsible")
+    put_number(json, "responsible_user_id", draft.responsible, "responsible")
     return Body(json)
 
 
@@ -343,7 +340,7 @@ def number(text: str, attribute: str) -> int:
     return int(text)
 
 
-def _put_number(json: dict[str, Any], key: str, text: str, attribute: str) -> None:
+def put_number(json: dict[str, Any], key: str, text: str, attribute: str) -> None:
     if text:
         json[key] = number(text, attribute)
 

@@ -16,6 +16,7 @@ CONNECTOR = Connector(
     attributes=ATTRIBUTES,
     records=Bitrix24Client.records,
     histories=Bitrix24Client.histories,
+    activities=Bitrix24Client.activities,
     hooks=read_hook,
     hooks_proven_by="application_token",
     subscribe=Bitrix24Client.subscribe,

@@ -25,6 +25,7 @@ from connectors.base import (
     TaskDraft,
 )
 from connectors.bitrix24.account import Account
+from connectors.bitrix24.activities import Bitrix24Activities
 from connectors.bitrix24.answers import MethodMissingError, RefusedError
 from connectors.bitrix24.calls import Calls
 from connectors.bitrix24.contacts import Contacts
@@ -142,6 +143,9 @@ class Bitrix24Client:
 
     def histories(self) -> Bitrix24Histories:
         return Bitrix24Histories(self.portal)
+
+    def activities(self) -> Bitrix24Activities:
+        return Bitrix24Activities(self.portal)
 
     async def subscribe(self, address: str, make: bool) -> Subscribed:
         return await subscribe(self.portal, address, make=make)

@@ -74,17 +74,17 @@ class Bitrix24Histories:
 
     async def _all_if_unfiltered(self, one: _List, object: RecordObject) -> dict[tuple[str, str], list[Row]] | None:
         """A list that shows rows of a record that cannot be is not filtered: all of it is read, once."""
-        if not await self._pages(one, one.filter(object, NOBODY), most=1):
+        if not await pages(self._portal, one.method, one.filter(object, NOBODY), one.select, most=1):
             return None
         whole: dict[tuple[str, str], list[Row]] = defaultdict(list)
-        for row in await self._pages(one, {}):
+        for row in await pages(self._portal, one.method, {}, one.select):
             whole[_owner(one, row)].append(row)
         return whole
 
     async def _of_one(self, one: _List, object: RecordObject, id: str) -> list[Row]:
         """Without what only shows here and belongs to another record: it stands in that one's history."""
         try:
-            rows = await self._pages(one, one.filter(object, int(number(id))))
+            rows = await pages(self._portal, one.method, one.filter(object, int(number(id))), one.select)
         except PermanentError as error:
             if error.gone:
                 return []
@@ -96,19 +96,32 @@ class Bitrix24Histories:
             if all(not found or found == wanted for found, wanted in zip(_owner(one, row), own, strict=True))
         ]
 
-    async def _pages(self, one: _List, where: Mapping[str, Any], most: int = 100_000) -> list[Row]:
-        found: dict[str, Row] = {}
-        start: int | None = 0
-        for _ in range(most):
-            params = {"filter": dict(where), "select": list(one.select), "order": {"ID": "ASC"}, "start": start}
-            answer = await self._portal.call(one.method, params)
-            if not isinstance(answer.result, list):
-                raise RetryableError("the answer holds no list", one.method, 200)
-            found |= {text(row.get("ID")): row for row in answer.result if isinstance(row, dict)}
-            if answer.next is None or answer.next <= (start or 0):
-                break
-            start = answer.next
-        return list(found.values())
+
+async def pages(
+    portal: Portal, method: str, where: Mapping[str, Any], select: Sequence[str], most: int = 100_000
+) -> list[Row]:
+    """All rows of a list of comments or activities, the first `most` pages of them."""
+    found: dict[str, Row] = {}
+    start: int | None = 0
+    for _ in range(most):
+        params = {"filter": dict(where), "select": list(select), "order": {"ID": "ASC"}, "start": start}
+        answer = await portal.call(method, params)
+        if not isinstance(answer.result, list):
+            raise RetryableError("the answer holds no list", method, 200)
+        found |= {text(row.get("ID")): row for row in answer.result if isinstance(row, dict)}
+        if answer.next is None or answer.next <= (start or 0):
+            break
+        start = answer.next
+    return list(found.values())
+
+
+def comment_id(number: str) -> str:
+    """Comments and activities may bear the same number."""
+    return f"comment-{number}"
+
+
+def activity_id(number: str) -> str:
+    return f"activity-{number}"
 
 
 def comment_entries(row: Row) -> list[Entry]:
@@ -118,12 +131,13 @@ def comment_entries(row: Row) -> list[Entry]:
         Entry("file", at, author, text(file.get("name") or file.get("NAME")), link=_link(file))
         for file in _rows_in(row.get("FILES"))
     ]
-    return [*([Entry("note", at, author, words)] if words else []), *files]
+    return [*([Entry("note", at, author, words, id=comment_id(text(row.get("ID"))))] if words else []), *files]
 
 
 def activity_entries(row: Row) -> list[Entry]:
     """A call or meeting that is only planned is a task."""
-    kind, provider = text(row.get("TYPE_ID")), text(row.get("PROVIDER_ID")).upper()
+    id, kind = activity_id(text(row.get("ID"))), text(row.get("TYPE_ID"))
+    provider = text(row.get("PROVIDER_ID")).upper()
     started, done = when(row.get("START_TIME")), row.get("COMPLETED") in ("Y", True)
     at, author = when(row.get("CREATED")) or started, _user(row.get("AUTHOR_ID"))
     responsible, words = _user(row.get("RESPONSIBLE_ID")), _told(row)
@@ -132,24 +146,25 @@ def activity_entries(row: Row) -> list[Entry]:
     due = _time(row.get("DEADLINE")) or started
     planned = kind in (MEETING, CALL) and not done and provider != "VOXIMPLANT_CALL" and due is not None
     if planned or kind == TASK or provider in ("CRM_TODO", "CRM_TASKS_TASK", "TASKS"):
-        told = Entry(
-            "task", at, author, words, due, done, responsible, link=next(iter(files), ""), id=text(row.get("ID"))
-        )
+        told = Entry("task", at, author, words, due, done, responsible, link=next(iter(files), ""), id=id)
         return [told, *_files(files[1:], at, author)]
     if kind == CALL:
         seconds, link = _seconds(started, when(row.get("END_TIME"))), next(iter(files), "")
         who = responsible or author
         told = Entry(
-            "call", started or at, who, words, direction=direction, phone=_phone(row), seconds=seconds, link=link
+            "call", started or at, who, words, direction=direction, phone=_phone(row), seconds=seconds, link=link, id=id
         )
         return [told, *_files(files[1:], at, author)]
     if kind == LETTER or provider in ("CRM_SMS", "CRM_EMAIL"):
         sent: EntryKind = "message" if provider == "CRM_SMS" else "letter"
-        told = Entry(sent, at, author or responsible, words, direction=direction, phone=_phone(row))
+        told = Entry(sent, at, author or responsible, words, direction=direction, phone=_phone(row), id=id)
         return [told, *_files(files, at, author)]
     if kind == MEETING:
-        return [Entry("meeting", started or at, responsible or author, words), *_files(files, at, author)]
-    return [Entry("note", at, author or responsible, words or f"[{provider or kind}]"), *_files(files, at, author)]
+        return [Entry("meeting", started or at, responsible or author, words, id=id), *_files(files, at, author)]
+    return [
+        Entry("note", at, author or responsible, words or f"[{provider or kind}]", id=id),
+        *_files(files, at, author),
+    ]
 
 
 LISTS: Final = (

@@ -206,8 +206,6 @@ class Writer:
 
     def owner(self, draft: NoteDraft | TaskDraft | CallDraft) -> tuple[Entity, str]:
         """What the draft hangs on."""
-        if not isinstance(draft, CallDraft) and draft.on is not None:
-            return draft.on
         if draft.deal_id:
             return entity_of(draft.deal_id, self._account.usual)
         return "contact", draft.contact_id

@@ -52,6 +52,7 @@ CONNECTOR = Connector(
     attributes=ATTRIBUTES,
     records=HubSpotClient.records,
     histories=HubSpotClient.histories,
+    activities=HubSpotClient.activities,
     hooks=read_hook,
     hooks_proven_by="client_secret",
     subscribe=HubSpotClient.subscribe,

@@ -6,6 +6,7 @@ from typing import Any
 
 from connectors.base import ContactDraft, DealState, Draft, FoundDeal, Hint, Kind, Metadata, NeededField, Opening
 from connectors.hubspot.account import AccountReader
+from connectors.hubspot.activities import HubSpotActivities
 from connectors.hubspot.api import HubSpotApi
 from connectors.hubspot.audit import DealReader
 from connectors.hubspot.contacts import Contacts
@@ -107,6 +108,9 @@ class HubSpotClient:
 
     def histories(self) -> HubSpotHistories:
         return HubSpotHistories(self._api, self._objects, RecordLinks(self._api, self._links))
+
+    def activities(self) -> HubSpotActivities:
+        return HubSpotActivities(self._api, self._book, self._objects, self.histories())
 
     async def subscribe(self, address: str, make: bool) -> Subscribed:
         return subscribed(address)

@@ -174,8 +174,6 @@ class Creation:
         match draft:
             case ContactDraft():
                 return await first_of([self._lookups.by_phone(phone) for phone in draft.phones])
-            case NoteDraft(on=(about, record_id)) | TaskDraft(on=(about, record_id)) if about != "lead":
-                return await self._links.find_ours(draft, about, record_id)
             case NoteDraft() | TaskDraft():
                 return await self._links.find_ours(draft, "deal", draft.deal_id or (hint.deal_id if hint else ""))
             case CallDraft():

@@ -4,7 +4,7 @@ import asyncio
 import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final, Literal
 
@@ -32,7 +32,7 @@ class _Kind:
     type: str
     parts: tuple[Part, ...]
     names: tuple[str, ...]
-    told: Callable[[str, Properties], Entry]
+    told: Callable[[Properties], Entry]
 
 
 class HubSpotHistories:
@@ -49,16 +49,17 @@ class HubSpotHistories:
         return {id: tuple(entries) for id, entries in found.items() if entries}
 
     async def _entries(self, one: _Kind, object: RecordObject, ids: list[str]) -> dict[str, list[Entry]]:
-        linked = await self._linked(TYPES[_kind(object)], ids, one.type) if ids else {}
+        linked = await self.linked(object, ids, one.type) if ids else {}
         wanted = {id for some in linked.values() for id in some}
         rows = await self._objects.read_typed(one.type, wanted, (*ALL, *one.names))
         if wanted and not rows:
             raise PermanentError("linked and not to be read", f"read {one.type}", 404)
-        told = {id: one.told(id, properties_of(row)) for id, row in rows.items()}
+        told = {id: replace(one.told(properties_of(row)), id=entry_id(one.type, id)) for id, row in rows.items()}
         return {id: [told[each] for each in some if each in told] for id, some in linked.items()}
 
-    async def _linked(self, type_: str, ids: list[str], to: str) -> dict[str, list[str]]:
-        """Raises PermanentError where no record's links to that type can be read."""
+    async def linked(self, object: RecordObject, ids: list[str], to: str) -> dict[str, list[str]]:
+        """Id -> ids of what hangs on it of the type `to`. Raises PermanentError where none of the lists can be read."""
+        type_ = TYPES[_kind(object)]
         try:
             found = await self._links.batch(type_, ids, to)
         except PermanentError:
@@ -86,6 +87,11 @@ class HubSpotHistories:
                 return list(dict.fromkeys(linked))
 
 
+def entry_id(type_: str, id: str) -> str:
+    """Numbers are unique in one type only."""
+    return f"{type_}-{id}"
+
+
 def _kind(object: RecordObject) -> Literal["contact", "company", "deal"]:
     if object == "lead":
         raise PermanentError("HubSpot's leads are not read", "read history")
@@ -97,11 +103,11 @@ def _kind(object: RecordObject) -> Literal["contact", "company", "deal"]:
 ALL: Final = ("hs_timestamp", "hs_createdate", "hubspot_owner_id", "hs_attachment_ids")
 
 
-def note_entry(id: str, row: Properties) -> Entry:
+def note_entry(row: Properties) -> Entry:
     return _entry("note", row, _words(row.get("hs_note_body")))
 
 
-def task_entry(id: str, row: Properties) -> Entry:
+def task_entry(row: Properties) -> Entry:
     """`hs_timestamp` of a task is when it is due."""
     subject, body = row.get("hs_task_subject", "").strip(), _words(row.get("hs_task_body"))
     words = body if body.startswith(subject) else ": ".join(filter(None, [subject, body]))
@@ -112,11 +118,10 @@ def task_entry(id: str, row: Properties) -> Entry:
         due_at=when(row.get("hs_timestamp")),
         done=row.get("hs_task_status") == "COMPLETED",
         responsible=row.get("hubspot_owner_id", ""),
-        id=id,
     )
 
 
-def call_entry(id: str, row: Properties) -> Entry:
+def call_entry(row: Properties) -> Entry:
     incoming = row.get("hs_call_direction") == "INBOUND"
     status = row.get("hs_call_status", "")
     outcome = status.lower().replace("_", " ") if status not in ("", "COMPLETED") else ""
@@ -134,7 +139,7 @@ def call_entry(id: str, row: Properties) -> Entry:
     )
 
 
-def letter_entry(id: str, row: Properties) -> Entry:
+def letter_entry(row: Properties) -> Entry:
     body = row.get("hs_email_text", "").strip() or html_text(row.get("hs_email_html", "")).strip()
     incoming = row.get("hs_email_direction") in INCOMING
     words = "\n".join(filter(None, [row.get("hs_email_subject", "").strip(), _OUR_MARK.sub("", body)]))
@@ -142,12 +147,12 @@ def letter_entry(id: str, row: Properties) -> Entry:
     return _entry("letter", row, words, "in" if incoming else "out", address)
 
 
-def message_entry(id: str, row: Properties) -> Entry:
+def message_entry(row: Properties) -> Entry:
     channel = row.get("hs_communication_channel_type", "").replace("_", " ").capitalize()
     return _entry("message", row, ": ".join(filter(None, [channel, _words(row.get("hs_communication_body"))])))
 
 
-def meeting_entry(id: str, row: Properties) -> Entry:
+def meeting_entry(row: Properties) -> Entry:
     words = [
         row.get("hs_meeting_title", "").strip(),
         _words(row.get("hs_meeting_body")),

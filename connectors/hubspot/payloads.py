@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
+from connectors.activities import first_line
 from connectors.base import (
     CallDraft,
     CompanyDraft,
@@ -55,8 +56,6 @@ OPTIONAL = frozenset(
 
 CONTACT_TO_COMPANY, DEAL_TO_CONTACT, DEAL_TO_COMPANY = 279, 3, 341
 NOTE_TO_CONTACT, NOTE_TO_DEAL, TASK_TO_CONTACT, TASK_TO_DEAL = 202, 214, 204, 216
-NOTE_TO: Mapping[str, int] = {"deal": NOTE_TO_DEAL, "contact": NOTE_TO_CONTACT, "company": 190}
-TASK_TO: Mapping[str, int] = {"deal": TASK_TO_DEAL, "contact": TASK_TO_CONTACT, "company": 192}
 CALL_TO_CONTACT, CALL_TO_DEAL = 194, 206
 
 CALL_STATUS: Mapping[Disposition, str] = {
@@ -140,15 +139,11 @@ def create_body(draft: Draft, *, now: datetime, taken: Taken, marked: bool, defa
             properties = _deal(draft, taken, marked=marked, default=default)
             links = [(draft.contact_id, DEAL_TO_CONTACT), (draft.company_id, DEAL_TO_COMPANY)]
         case NoteDraft():
-            properties = {"hs_timestamp": iso(now), "hs_note_body": _html(draft.text, draft.key if marked else "")}
+            properties = {"hs_timestamp": iso(now), "hs_note_body": html_of(draft.text, draft.key if marked else "")}
             links = [(draft.deal_id, NOTE_TO_DEAL), (draft.contact_id, NOTE_TO_CONTACT)]
-            if draft.on is not None:
-                links = [(draft.on[1], NOTE_TO[draft.on[0]])]
         case TaskDraft():
             properties = _task(draft, marked=marked)
             links = [(draft.deal_id, TASK_TO_DEAL), (draft.contact_id, TASK_TO_CONTACT)]
-            if draft.on is not None:
-                links = [(draft.on[1], TASK_TO[draft.on[0]])]
         case CallDraft():
             properties = _call(draft, marked=marked)
             links = [(draft.deal_id, CALL_TO_DEAL), (draft.contact_id, CALL_TO_CONTACT)]
@@ -221,14 +216,14 @@ def _deal(draft: DealDraft, taken: Taken, *, marked: bool, default: tuple[str, s
 
 
 def _task(draft: TaskDraft, *, marked: bool) -> dict[str, str]:
-    subject = _first_line(draft.text) or draft.key
+    subject = first_line(draft.text) or draft.key
     return {
         "hs_timestamp": iso(draft.due_at),
         "hs_task_subject": subject[:MAX_SUBJECT],
-        "hs_task_body": _html(draft.text, draft.key if marked else ""),
+        "hs_task_body": html_of(draft.text, draft.key if marked else ""),
         "hs_task_status": "NOT_STARTED",
-        "hs_task_priority": "HIGH" if draft.to_call else "MEDIUM",
-        "hs_task_type": "CALL" if draft.to_call else "TODO",
+        "hs_task_priority": "HIGH",
+        "hs_task_type": "CALL",
         "hubspot_owner_id": draft.responsible,
     }
 
@@ -239,8 +234,8 @@ def _call(draft: CallDraft, *, marked: bool) -> dict[str, str]:
     lines = [draft.text, "" if playable else draft.recording_url]
     return {
         "hs_timestamp": iso(draft.started_at),
-        "hs_call_title": (_first_line(draft.text) or draft.phone)[:MAX_SUBJECT],
-        "hs_call_body": _html("\n".join(line for line in lines if line), draft.key if marked else ""),
+        "hs_call_title": (first_line(draft.text) or draft.phone)[:MAX_SUBJECT],
+        "hs_call_body": html_of("\n".join(line for line in lines if line), draft.key if marked else ""),
         "hs_call_direction": "INBOUND" if incoming else "OUTBOUND",
         "hs_call_status": CALL_STATUS[draft.disposition],
         "hs_call_disposition": CALL_DISPOSITION.get(draft.disposition, ""),
@@ -252,11 +247,7 @@ def _call(draft: CallDraft, *, marked: bool) -> dict[str, str]:
     }
 
 
-def _first_line(text: str) -> str:
-    return next((line.strip() for line in text.splitlines() if line.strip()), "")
-
-
-def _html(text: str, key: str) -> str:
+def html_of(text: str, key: str) -> str:
     """Plain text as HTML, cut so that it ends whole; with a key, our mark as the last line."""
     tail = f"<br>{mark(key)}" if key else ""
     lines = html.escape(text, quote=False).replace("\r\n", "\n").replace("\n", "<br>")

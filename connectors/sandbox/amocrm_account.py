@@ -13,6 +13,7 @@ from connectors.sandbox.amocrm_records import (
     Store,
     check_call,
     check_name,
+    making_of,
     merge_custom,
     new_record,
     read_custom,
@@ -310,10 +311,7 @@ class Account:
         if item.get("responsible_user_id") is not None:
             self._checked(entity, {"responsible_user_id": item["responsible_user_id"]})
             kept["responsible_user_id"] = item["responsible_user_id"]
-        if item.get("created_at") is not None:
-            if not isinstance(item["created_at"], int):
-                raise Invalid(("InvalidType", "created_at"))
-            kept["created_at"] = item["created_at"]
+        kept |= making_of(item)
         return lambda: self._attach("notes", self.notes, entity, owner, kept)
 
     def _make_task(self, item: Record) -> Callable[[], Record]:
@@ -331,10 +329,11 @@ class Account:
             "text": item["text"],
             "complete_till": int(item["complete_till"]),
             "task_type_id": item.get("task_type_id", 1),
-            "is_completed": False,
-            "result": [],
+            "is_completed": bool(item.get("is_completed", False)),
+            "result": item.get("result") or [],
             "duration": 0,
             "responsible_user_id": item.get("responsible_user_id") or data.USERS[0][0],
+            **making_of(item),
         }
         return lambda: self._attach("tasks", self.tasks, entity, owner, kept)
 
@@ -343,11 +342,11 @@ class Account:
         record = {
             "responsible_user_id": owner["responsible_user_id"],
             "created_at": now,
+            "created_by": data.USERS[0][0],
             **kept,
             "id": self._take_id(),
             "entity_id": owner["id"],
             "entity_type": entity,
-            "created_by": data.USERS[0][0],
             "updated_by": data.USERS[0][0],
             "updated_at": now,
             "group_id": 0,

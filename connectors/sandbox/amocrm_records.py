@@ -5,7 +5,7 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from typing import Any
 
-from connectors.sandbox.amocrm_data import ACCOUNT_ID, Record
+from connectors.sandbox.amocrm_data import ACCOUNT_ID, USERS, Record
 
 CHOICES = frozenset({"select", "radiobutton", "category", "multiselect"})
 DATES = frozenset({"date", "date_time", "birthday"})
@@ -201,6 +201,17 @@ def check_call(params: Any) -> None:
         raise Invalid(*(("InvalidType", f"params.{name}") for name in wrong))
     if given.get("call_status", CALL_STATUSES[0]) not in CALL_STATUSES:
         raise Invalid(("NotSupportedChoice", "params.call_status"))
+
+
+def making_of(item: Record) -> Record:
+    """When and by whom a note or task was made, where that is told; 0 is a robot."""
+    told: Record = {name: item[name] for name in ("created_at", "created_by") if item.get(name) is not None}
+    wrong = [name for name, value in told.items() if not isinstance(value, int) or isinstance(value, bool)]
+    if wrong:
+        raise Invalid(*(("InvalidType", name) for name in wrong))
+    if told.get("created_by", 0) not in (0, *(user[0] for user in USERS)):
+        raise Invalid(("NotSupportedChoice", "created_by"))
+    return told
 
 
 def check_name(item: Record) -> None:

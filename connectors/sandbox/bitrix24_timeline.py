@@ -37,7 +37,7 @@ class Timeline:
             "ENTITY_ID": owner,
             "ENTITY_TYPE": entity,
             "COMMENT": str(fields["COMMENT"]),
-            "AUTHOR_ID": self._records.caller,
+            "AUTHOR_ID": as_id(fields.get("AUTHOR_ID") or self._records.caller),
             "CREATED": self._records.now(),
         }
         return self._own("comment", self.comments, entity, owner, record)
@@ -71,12 +71,13 @@ class Timeline:
         owner = self._owner(entity, fields.get("OWNER_ID"))
         if not fields.get("SUBJECT"):
             raise Refused(400, "", "The field SUBJECT is not defined or empty")
-        if str(fields.get("TYPE_ID")) == "2" and len(fields.get("COMMUNICATIONS") or ()) != 1:
+        if str(fields.get("TYPE_ID")) == "2" and len(rows_of(fields.get("COMMUNICATIONS"))) != 1:
             raise Refused(400, "", "The only one communication is allowed for activity of specified type")
         names = ("OWNER_ID", "OWNER_TYPE_ID", "TYPE_ID", "SUBJECT", "DESCRIPTION", "DEADLINE", "START_TIME", "END_TIME")
         more = ("RESPONSIBLE_ID", "COMPLETED", "DIRECTION", "ORIGINATOR_ID", "ORIGIN_ID")
         record: dict[str, Any] = {name: str(fields[name]) if name in fields else None for name in (*names, *more)}
         record["RESPONSIBLE_ID"] = record["RESPONSIBLE_ID"] or self._records.caller
+        record["COMMUNICATIONS"] = [dict(one) for one in rows_of(fields.get("COMMUNICATIONS"))]
         return self._own("activity", self.activities, entity, owner, {**record, "CREATED": self._records.now()})
 
     def activity_update(self, params: Params) -> bool:
@@ -132,7 +133,7 @@ class Timeline:
     def _own(
         self, kind: str, records: dict[str, dict[str, Any]], entity: str, owner: str, record: dict[str, Any]
     ) -> int:
-        number = len(records) + 1
+        number = int(next(reversed(records), "0")) + 1
         records[str(number)] = {"ID": str(number), **record}
         self._owned.setdefault((kind, entity, owner), []).append(str(number))
         return number
@@ -170,6 +171,12 @@ def fields_of(params: Params) -> dict[str, Any]:
     if not isinstance(fields, dict):
         raise Refused(400, "", "Parameter 'fields' must be array.")
     return fields
+
+
+def rows_of(value: Any) -> list[dict[str, Any]]:
+    """Rows of a list or, as in a batch's query, of a map."""
+    rows = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return [row for row in rows if isinstance(row, dict)]
 
 
 def start_of(params: Params) -> int:

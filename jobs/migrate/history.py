@@ -1,220 +1,243 @@
-"""What happened around each moved record as one note in the new CRM, and its open tasks; each written once."""
+"""What happened around each moved record in the new CRM: notes, tasks and calls of its own, the rest in one note."""
 
-import hashlib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+import contextlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Final, Literal
+from typing import Any, Final
 
-from connectors.base import NoteDraft, TaskDraft
-from connectors.errors import ConnectorError, PermanentError
+from connectors.activities import Activities, Made
+from connectors.errors import AuthError, ConnectorError, PermanentError, UnknownOutcomeError
 from connectors.histories import Entry, Histories, is_refusal
 from connectors.records import RecordObject
+from jobs.migrate.entries import Entries, Piece, Sorted, own_of, state_of
 from jobs.migrate.model import Step
-from jobs.migrate.once import Besides, create, exclusively, keep, look_up
+from jobs.migrate.once import SHOWN, Besides, exclusively, keep, when_certain
 from jobs.migrate.opening import Ready
-from jobs.migrate.telling import ENTRY_CHARS, Teller, in_order
 from jobs.opening import patiently
-from jobs.sync.looking import gently
 from leads.merge import OTHER
 from store import cursors, sync_listing, sync_pairs
 from store.leases import Held
 
 AT_ONCE: Final = 50
+"""Records. What happened around so many is on its way at once."""
+NAMES_AT_ONCE: Final = 500
+
+
+@dataclass(slots=True)
+class Sides:
+    """Entries of one kind, as both CRMs show them. `old`: in the old one; of these in the new one `own`: as its own,
+    `noted`: in a note that gathers, `absent`: not, with the old records of some."""
+
+    old: int = 0
+    own: int = 0
+    noted: int = 0
+    absent: int = 0
+    absent_ids: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True, kw_only=True)
 class HistoryTally(Besides):
-    """Notes of one kind of record. `changed`: of those of an earlier run, whose history is another by now. `cut`: that
-    do not hold all of it. `tasks`: open ones made; `tasks_left`: open ones that stand in the note alone."""
+    """What this run wrote around one kind of record. `made`: notes, tasks and calls of their own; `written`: notes that
+    gather the rest, of `entries`; `cut`: of all these, those that do not hold all. `declined`: entries that the new CRM
+    refused as its own, so that they stand in the note. `changed`: written before, and different in the old CRM by now.
+    `tasks_left`: open tasks that stand in a note alone. `kinds`: kind of entry -> what both CRMs show."""
 
     object: RecordObject
+    made: dict[str, int] = field(default_factory=dict)
     written: int = 0
     entries: int = 0
     cut: int = 0
+    declined: int = 0
     changed: int = 0
-    tasks: int = 0
     tasks_left: int = 0
+    kinds: dict[str, Sides] = field(default_factory=dict)
 
-
-@dataclass(frozen=True, slots=True)
-class _Piece:
-    """A note or task that is to be written for one old record. `name`: where its state is kept. `sent_at`: when an
-    earlier try was sent, its outcome unknown."""
-
-    name: str
-    id: str
-    draft: NoteDraft | TaskDraft
-    digest: str
-    entries: int = 0
-    cut: bool = False
-    sent_at: datetime | None = None
+    def decline(self, id: str, error: ConnectorError) -> None:
+        self.declined += 1
+        if len(self.examples) < SHOWN:
+            self.examples.append({"id": id, "why": error.message})
 
 
 async def move_histories(ready: Ready) -> list[HistoryTally]:
-    """Empty where the old CRM's history cannot be read. A step whose sync somebody else holds says so as its error."""
-    histories = ready.histories
-    if histories is None:
+    """Empty where the old CRM's history cannot be read. A step whose sync somebody else holds says so as its error.
+
+    Deals first: what the old CRM shows on several records is written once, on the first of them.
+    """
+    histories, activities = ready.histories, ready.activities
+    if histories is None or activities is None:
         return []
-    done = []
-    for step in ready.move.steps:
+    done: list[HistoryTally] = []
+    for step in reversed(ready.move.steps):
         tally = HistoryTally(object=step.object)
-        await exclusively(ready, step.sync, _Histories(ready, step, histories, tally).work, tally)
-        done.append(tally)
+        await exclusively(ready, step.sync, _Histories(ready, step, histories, activities, tally).work, tally)
+        done.insert(0, tally)
         if tally.error:
             break
     return done
 
 
+async def some_moved(ready: Ready, step: Step, after: str) -> dict[str, str]:
+    """Of the next records in order of their ids: old id -> new one, "" for what has none."""
+    if ready.chosen is not None:
+        ids = sorted(id for id in ready.chosen.get(step.object, ()) if id > after)[:AT_ONCE]
+    else:
+        ids = await ready.db.read(sync_listing.some_paired, step.sync, step.source, AT_ONCE, after)
+    return await _partners(ready, step, ids)
+
+
+async def kept_states(ready: Ready, names: Iterable[str]) -> dict[str, dict[str, Any]]:
+    kept: dict[str, dict[str, Any]] = {}
+    wanted = list(dict.fromkeys(names))
+    for start in range(0, len(wanted), NAMES_AT_ONCE):
+        kept |= await ready.db.read(cursors.load_all, wanted[start : start + NAMES_AT_ONCE])
+    return kept
+
+
+async def _partners(ready: Ready, step: Step, ids: Sequence[str]) -> dict[str, str]:
+    pairs = await ready.db.read(sync_pairs.partners, step.sync, step.source, ids)
+    return {id: pairs[id].on(OTHER[step.source]) if id in pairs else "" for id in ids}
+
+
 class _Histories:
-    def __init__(self, ready: Ready, step: Step, histories: Histories, tally: HistoryTally) -> None:
+    def __init__(
+        self, ready: Ready, step: Step, histories: Histories, activities: Activities, tally: HistoryTally
+    ) -> None:
         self._ready, self._step, self._read, self._tally = ready, step, histories, tally
-        self._new = ready.target(step)
-        hub = ready.move.settings.hub
-        self._teller = Teller(ready.old_title, hub.locale, hub.zone, ready.old_users)
+        self._new = activities
+        self._entries = Entries(ready, step)
 
     async def work(self, held: Held) -> bool:
         after, unknown = "", []
         try:
-            while ids := await self._some(after):
-                unknown += await self._batch(held, ids)
-                after = ids[-1]
+            while some := await some_moved(self._ready, self._step, after):
+                unknown += await self._batch(held, some)
+                after = list(some)[-1]
             if unknown:  # looked up when the CRM shows whatever it is still working on
                 self._tally.unknown = 0
                 for start in range(0, len(unknown), AT_ONCE):
-                    await self._batch(held, unknown[start : start + AT_ONCE], again=True)
+                    ids = unknown[start : start + AT_ONCE]
+                    await self._batch(held, await _partners(self._ready, self._step, ids), again=True)
         except ConnectorError as error:
             self._tally.error = str(error)
         return True
 
-    async def _some(self, after: str) -> list[str]:
-        step, chosen = self._step, self._ready.chosen
-        if chosen is not None:
-            return sorted(id for id in chosen.get(step.object, ()) if id > after)[:AT_ONCE]
-        return await self._ready.db.read(sync_listing.some_paired, step.sync, step.source, AT_ONCE, after)
-
-    async def _batch(self, held: Held, ids: Sequence[str], *, again: bool = False) -> list[str]:
+    async def _batch(self, held: Held, some: Mapping[str, str], *, again: bool = False) -> list[str]:
         """Returns the records of which it is not known whether all was written."""
-        ready, step = self._ready, self._step
-        pairs = await ready.db.read(sync_pairs.partners, step.sync, step.source, ids)
-        moved = [id for id in ids if id in pairs and pairs[id].on(OTHER[step.source])]
-        found = await patiently(lambda: self._read.of(step.object, moved), ready.clock)
-        open_tasks = {one.id for some in found.values() for one in some if one.kind == "task" and not one.done}
-        names = [*(self._name("history", id) for id in moved), *(self._name("task", id) for id in open_tasks)]
-        kept = await ready.db.read(cursors.load_all, names)
-        pieces: list[_Piece] = []
-        for id in moved:
-            entries, partner = found.get(id, ()), pairs[id].on(OTHER[step.source])
-            state = kept.get(self._name("history", id), {})
-            if state.get("state") == "done":
-                if not again:
-                    self._tally.before += 1
-                    self._tally.changed += state.get("digest") != digest_of(entries)
-            elif entries or state.get("state") == "sent":
-                pieces.append(self._note(id, partner, entries, state))
-            pieces += self._tasks(id, partner, entries, kept, count=not again)
-        pieces = [
-            one
-            for one in pieces
-            if not await self._found(held, one) and (one.entries or isinstance(one.draft, TaskDraft))
+        ready = self._ready
+        moved = {id: partner for id, partner in some.items() if partner}
+        found = await patiently(lambda: self._read.of(self._step.object, list(moved)), ready.clock)
+        names = [self._entries.note_name(id) for id in moved]
+        names += [self._entries.name(one) for entries in found.values() for one in own_of(entries)]
+        kept = await kept_states(ready, names)
+        sorted_ = Sorted()
+        for id, partner in moved.items():
+            self._entries.sort(id, partner, found.get(id, ()), kept, sorted_)
+        if not again:
+            self._tally.before += sorted_.before
+            self._tally.changed += sorted_.changed
+        pieces = sorted_.pieces
+        unknown = await self._settle(held, pieces)
+        rest = {id: [*sorted_.rest.get(id, ()), *self._declined(pieces, id)] for id in moved}
+        if not again:
+            left = (one for entries in rest.values() for one in entries if one.kind == "task" and not one.done)
+            self._tally.tasks_left += sum(1 for _ in left)
+        notes = [
+            note
+            for id, partner in moved.items()
+            if (note := self._entries.note(id, partner, rest[id], kept.get(self._entries.note_name(id), {})))
         ]
-        if not pieces:
-            return []
-        sent_at = ready.clock.now()
-        await keep(self._ready, held, {one.name: _state("sent", one, at=sent_at) for one in pieces})
-        outcomes: dict[str, dict[str, Any]] = {}
-        unknown: list[str] = []
-        stopped: list[ConnectorError] = []
-        try:
-            works = [partial(self._write, one, outcomes, unknown, stopped) for one in pieces]
-            await gently(works, self._new.can.parallel)
-        finally:
-            await keep(self._ready, held, outcomes)
-        if stopped:
-            raise stopped[0]
+        unknown += await self._settle(held, notes)
         return list(dict.fromkeys(unknown))
 
-    def _note(self, id: str, partner: str, entries: Sequence[Entry], state: Mapping[str, Any]) -> _Piece:
-        about, name = self._step.object, self._name("history", id)
-        told = self._teller.note(about, id, entries)
-        draft = NoteDraft(f"history-{self._ready.move.name}-{about}-{id}", told.text, "", on=(about, partner))
-        return _Piece(name, id, draft, digest_of(entries), len(entries), told.left_out > 0, _sent_at(state))
+    @staticmethod
+    def _declined(pieces: Sequence[Piece], id: str) -> list[Entry]:
+        return [one.entry for one in pieces if one.id == id and one.declined and one.entry is not None]
 
-    def _tasks(
-        self, id: str, partner: str, entries: Sequence[Entry], kept: Mapping[str, Mapping[str, Any]], *, count: bool
-    ) -> Iterator[_Piece]:
-        """Of the open ones those that have a due date and somebody to do them."""
-        about = self._step.object
-        for one in entries:
-            if one.kind != "task" or one.done:
-                continue
-            name, whose = self._name("task", one.id), self._ready.user_for(self._step, one.responsible)
-            state = kept.get(name, {})
-            if state.get("state") == "done":
-                continue
-            if one.due_at is None or not whose or not one.id or not one.text:
-                self._tally.tasks_left += count
-                continue
-            key, on = f"task-{self._ready.move.name}-{about}-{one.id}", (about, partner)
-            draft = TaskDraft(key, one.text[:ENTRY_CHARS], one.due_at, "", responsible=whose, on=on, to_call=False)
-            yield _Piece(name, id, draft, digest_of([one]), sent_at=_sent_at(state))
-
-    async def _found(self, held: Held, one: _Piece) -> bool:
-        """Whether a try of which nothing is known has written it."""
-        there = await look_up(self._ready, one.draft, one.sent_at) if one.sent_at else None
-        if there is None:
-            return False
-        await keep(self._ready, held, {one.name: _state("done", one, id=there)})
-        self._count(one)
-        return True
-
-    async def _write(
-        self, one: _Piece, outcomes: dict[str, dict[str, Any]], unknown: list[str], stopped: list[ConnectorError]
-    ) -> None:
-        if stopped:
-            outcomes[one.name] = {"state": ""}
-            return
-        try:
-            made = await patiently(partial(create, self._ready, one.draft), self._ready.clock)
-        except ConnectorError as error:
-            if isinstance(one.draft, TaskDraft) and is_refusal(error):  # it stands in the note all the same
-                outcomes[one.name] = _state("refused", one)
-                self._tally.tasks_left += 1
-            elif isinstance(error, PermanentError):
-                outcomes[one.name] = _state("refused", one)
-                self._tally.refuse(one.id, error)
-            else:
-                outcomes[one.name] = {"state": ""}
-                stopped.append(error)
-        else:
-            if made is None:
+    async def _settle(self, held: Held, pieces: Sequence[Piece]) -> list[str]:
+        """Writes what is not there, as it is kept before and after. Returns the records of what may be there."""
+        await self._find(held, [one for one in pieces if one.sent_at is not None])
+        todo = [one for one in pieces if not one.there and one.again and (one.entry or one.telling)]
+        gone = [one for one in pieces if not one.there and not one.again]
+        for one in gone:  # what it was then can be one of its own, what it is now can not
+            one.declined = True
+        await keep(self._ready, held, {one.name: state_of("refused", one) for one in gone})
+        if not todo:
+            return []
+        sent_at = self._ready.clock.now()
+        await keep(self._ready, held, {one.name: state_of("sent", one, at=sent_at) for one in todo})
+        made = await self._write(todo)
+        states: dict[str, dict[str, Any]] = {}
+        unknown: list[str] = []
+        stopped: ConnectorError | None = None
+        for one in todo:
+            outcome = made[one.name]
+            if isinstance(outcome, str):
+                one.there = outcome
+                states[one.name] = state_of("done", one)
+                self._count(one)
+            elif isinstance(outcome, UnknownOutcomeError):
                 unknown.append(one.id)
                 self._tally.unknown += 1
-                return
-            outcomes[one.name] = _state("done", one, id=made)
-            self._count(one)
+            elif is_refusal(outcome):
+                one.declined = True
+                states[one.name] = state_of("refused", one)
+                self._refuse(one, outcome)
+            else:
+                states[one.name] = state_of("", one)
+                stopped = stopped or outcome
+        await keep(self._ready, held, states)
+        if stopped is not None:
+            raise stopped
+        return unknown
 
-    def _count(self, one: _Piece) -> None:
-        if isinstance(one.draft, TaskDraft):
-            self._tally.tasks += 1
+    async def _find(self, held: Held, pieces: Sequence[Piece]) -> None:
+        """Which of the tries of which nothing is known have written it."""
+        if not pieces:
             return
-        self._tally.written += 1
-        self._tally.entries += one.entries
+        sent_at = max(one.sent_at for one in pieces if one.sent_at is not None)
+        look = partial(self._new.find, [one.sent for one in pieces], sent_at)
+        found = await when_certain(self._ready, look, sent_at)
+        there = [one for one in pieces if one.activity.key in found]
+        for one in there:
+            one.there = found[one.activity.key]
+            one.telling = one.sent_telling
+            self._count(one)
+        await keep(self._ready, held, {one.name: state_of("done", one) for one in there})
+
+    async def _write(self, pieces: Sequence[Piece]) -> dict[str, Made]:
+        """What failed without having been written goes again, a few times."""
+        left, made = list(pieces), dict[str, Made]()
+
+        async def attempt() -> None:
+            answers = await self._new.write([one.activity for one in left])
+            made.update(zip((one.name for one in left), answers, strict=True))
+            left[:] = [one for one in left if _may_go_again(made[one.name])]
+            for one in left:
+                error = made[one.name]
+                assert isinstance(error, ConnectorError)
+                raise error
+
+        with contextlib.suppress(ConnectorError):  # it stands in `made`
+            await patiently(attempt, self._ready.clock)
+        return made
+
+    def _refuse(self, one: Piece, error: ConnectorError) -> None:
+        if one.entry is not None:
+            self._tally.decline(one.id, error)
+        else:
+            self._tally.refuse(one.id, PermanentError(error.message))
+
+    def _count(self, one: Piece) -> None:
         self._tally.cut += one.cut
-
-    def _name(self, what: Literal["history", "task"], id: str) -> str:
-        return f"migrate:{self._step.sync}:{what}:{id}"
-
-
-def digest_of(entries: Sequence[Entry]) -> str:
-    return hashlib.sha256(repr(in_order(entries)).encode("utf-8", "surrogatepass")).hexdigest()[:32]
+        if one.entry is not None:
+            self._tally.made[one.activity.kind] = self._tally.made.get(one.activity.kind, 0) + 1
+        else:
+            self._tally.written += 1
+            self._tally.entries += len(one.telling)
 
 
-def _sent_at(state: Mapping[str, Any]) -> datetime | None:
-    return datetime.fromisoformat(state["at"]) if state.get("state") == "sent" else None
-
-
-def _state(state: str, one: _Piece, *, at: datetime | None = None, id: str = "") -> dict[str, Any]:
-    found = {"state": state, "digest": one.digest, "id": id}
-    return found if at is None else {**found, "at": at.isoformat()}
+def _may_go_again(outcome: Made) -> bool:
+    return isinstance(outcome, ConnectorError) and not isinstance(
+        outcome, AuthError | PermanentError | UnknownOutcomeError
+    )

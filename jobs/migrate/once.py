@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection
 
@@ -18,6 +18,7 @@ from store import cursors
 from store.leases import Held, assert_held
 
 SHOWN: Final = 10
+Found = TypeVar("Found")
 
 
 @dataclass(slots=True)
@@ -60,17 +61,21 @@ async def keep(ready: Ready, held: Held, states: Mapping[str, dict[str, Any]]) -
 
 async def look_up(ready: Ready, draft: Draft, sent_at: datetime) -> str | None:
     """Id of what a try of then has written, None for nothing. Waits until a look-up proves something."""
+    there: str | None = await when_certain(ready, partial(ready.new_target.find_created, draft, Hint(sent_at)), sent_at)
+    return there
+
+
+async def when_certain(ready: Ready, look: Callable[[], Awaitable[Found]], sent_at: datetime) -> Found:
+    """What `look` finds of writes of then or before, once what it does not find will not come any more."""
     clock, wait_s = ready.clock, max(ready.look_again_s, default=0.0)
     passed = (clock.now() - sent_at).total_seconds()
     if 0 <= passed < wait_s:
         await clock.sleep(wait_s - passed)
-    look = partial(ready.new_target.find_created, draft, Hint(sent_at))
     try:
-        there: str | None = await patiently(look, clock)
+        return await patiently(look, clock)
     except TooEarlyError as error:
         await clock.sleep(error.wait_s)
-        there = await patiently(look, clock)
-    return there
+        return await patiently(look, clock)
 
 
 async def create(ready: Ready, draft: Draft) -> str | None:

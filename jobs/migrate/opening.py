@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from connectors.activities import Activities
 from connectors.base import Metadata, Target
 from connectors.errors import ConnectorError
 from connectors.histories import Histories
@@ -62,6 +63,9 @@ class Ready:
     old_port: RecordPort | None = None
     histories: Histories | None = None
     """Reads what happened around the old CRM's records; None: it cannot be read."""
+    activities: Activities | None = None
+    new_histories: Histories | None = None
+    """Write that into the new CRM, and read it there; None: it cannot be written."""
     old_title: str = ""
     old_users: Mapping[str, str] = field(default_factory=dict)
     new_target: Any = None
@@ -125,9 +129,12 @@ async def opened_move(
             ends[name] = House(name, connector, target, configured.settings, reader, known)
         ready = Ready(move, db, clock)
         old = ends[move.source]
-        if old.connector.histories is not None:
+        new = ends[move.target]
+        if old.connector.histories and new.connector.histories and new.connector.activities:
             ready.histories = old.connector.histories(old.target)
-        ready.old_title, ready.new_target = old.connector.title, ends[move.target].target
+            ready.activities = new.connector.activities(new.target)
+            ready.new_histories = new.connector.histories(new.target)
+        ready.old_title, ready.new_target = old.connector.title, new.target
         ready.old_users = {one.id: one.name for one in old.known.users}
         if move.sample:
             ready.chosen = await _sample(ready, old.port())

@@ -46,11 +46,12 @@ def report_json(
     finished = all(one.result.state == "done" for one in passes) and len(passes) == len(ready.move.steps)
     besides: list[Besides] = [*histories, *([leads] if leads else [])]
     finished = finished and all(one.finished for one in besides)
+    absent = sum(sides.absent for one in histories for sides in one.kinds.values())
     return {
         **_head(ready),
         "moved": True,
         "finished": finished,
-        "differences": sum(sum(one.found.values()) for one in tallies) + sum(one.refused for one in besides),
+        "differences": sum(sum(one.found.values()) for one in tallies) + absent + (leads.refused if leads else 0),
         "passes": [
             {
                 "object": one.step.object,
@@ -112,7 +113,7 @@ def _head(ready: Ready) -> dict[str, Any]:
         "not_moved": [*_not_moved(ready), *(["leads"] if ready.leads_stay else [])],
         "old_leads": ready.old_leads,
         "leads_left": ready.old_leads if ready.leads_stay else 0,
-        "history_as_notes": ready.histories is not None,
+        "history_moves": ready.histories is not None,
     }
 
 

@@ -85,6 +85,20 @@ class Teller:
         notices = [*([cut] if first else []), *([part] if any(shortened[first:]) else [])]
         return Told("\n".join([head, *notices, *whole[first:]]), first + sum(shortened[first:]))
 
+    def own(self, one: Entry, *, dated: bool, signed: bool, assigned: bool) -> str:
+        """The words of a note, task or call of its own, with what the new CRM does not keep of it: when and by whom it
+        was made, whose task it is."""
+        when = "" if dated or one.at is None else self._when(one.at)
+        told = [when, "" if signed else self._name(one.author)]
+        if one.kind != "task":
+            return "\n".join(filter(None, [" · ".join(filter(None, told)), one.text]))
+        told.append(self._whose(one) if not assigned else "")
+        more = ", ".join(filter(None, told))  # below: the first line is the title
+        return f"{one.text}\n({more})" if more else one.text
+
+    def _whose(self, one: Entry) -> str:
+        return f"{self._word(('of', 'ответственный'))} {self._name(one.responsible)}" if one.responsible else ""
+
     def _entry(self, one: Entry) -> str:
         what = self._word(KINDS[one.kind, one.direction])
         parts = [self._when(one.at), self._name(one.author), what]
@@ -95,8 +109,7 @@ class Teller:
         if one.kind == "task":
             state = self._word(("done", "выполнена") if one.done else ("open", "не выполнена"))
             due = f"{self._word(('due', 'срок'))} {self._when(one.due_at)}" if one.due_at else ""
-            whose = f"{self._word(('of', 'ответственный'))} {self._name(one.responsible)}" if one.responsible else ""
-            details.append(f"({', '.join(filter(None, [due, state, whose]))})")
+            details.append(f"({', '.join(filter(None, [due, state, self._whose(one)]))})")
         details.append(one.link)
         head = " · ".join(filter(None, parts))
         rest = " ".join(filter(None, details))

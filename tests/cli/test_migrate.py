@@ -68,7 +68,7 @@ def test_without_a_yes_the_plan_and_the_dictionary_are_made_and_nothing_is_moved
     assert ran.status == 1, ran.err
     assert "6 deals" in ran.out
     assert "leadhub migrate --from amo --to hs --yes" in ran.out
-    assert "go along as one note of history on each record" in ran.out
+    assert "Notes, tasks and calls go along as notes, tasks and calls" in ran.out
     assert "Not moved, stays in the old CRM: contents of files." in ran.out
     assert scene.there("deals") == 0
     file = scene.folder / "mappings" / "sync" / "migrate-amo-hs-deal.yaml"
@@ -97,18 +97,31 @@ def test_with_a_yes_all_is_moved_compared_and_a_second_run_changes_nothing(scene
     assert json.loads(kept.with_suffix(".json").read_text(encoding="utf-8"))["differences"] == 0
 
 
-def test_history_goes_along_as_a_note_and_is_counted(scene: Scene) -> None:
+def test_history_goes_along_and_both_sides_are_counted(scene: Scene) -> None:
     deal = next(iter(scene.old.deals))
     scene.old._make_note("leads", deal, {"note_type": "common", "params": {"text": "Замер в пятницу"}})()
+    scene.old._make_note("leads", deal, {"note_type": "sms_in", "params": {"text": "Жду", "phone": "+79160000001"}})()
     ran = scene.migrate("--yes", "--json")
     report = json.loads(ran.out)
     assert (ran.status, report["differences"]) == (0, 0), report
     told = report["history"]["deal"]
-    assert (told["written"], told["entries"], told["cut"], told["before"]) == (1, 1, 0, 0)
-    (note,) = scene.new.records.live["notes"].values()
-    assert "Замер в пятницу" in note["properties"]["hs_note_body"]
-    assert "history, deals: 0 notes, 0 entries, written before: 1" in scene.migrate("--yes").out
-    assert scene.there("notes") == 1
+    assert (told["made"], told["written"], told["entries"], told["before"]) == ({"note": 1}, 1, 1, 0)
+    sides = {"absent": 0, "absent_ids": []}
+    assert told["kinds"] == {
+        "note": {"old": 1, "own": 1, "noted": 0, **sides},
+        "message": {"old": 1, "own": 0, "noted": 1, **sides},
+    }
+    note, gathering = (one["properties"]["hs_note_body"] for one in scene.new.records.live["notes"].values())
+    assert note == "Замер в пятницу"
+    assert "incoming message: +79160000001 Жду" in gathering
+    out = scene.migrate("--yes").out
+    assert "history, deals: written: 0 entries, written before: 2" in out
+    assert "    notes: 1 / 1\n    messages: 1 / 0, in the note of history: 1" in out
+    assert scene.there("notes") == 2
+    scene.new.records.archive("notes", next(iter(scene.new.records.live["notes"])))
+    ran = scene.migrate("--yes")
+    assert (ran.status, "    notes: 1 / 0, not there: 1" in ran.out, "1 difference" in ran.out) == (1, True, True)
+    assert scene.there("notes") == 1, "what a person has removed is not made again"
 
 
 def test_what_differs_ends_with_status_1(scene: Scene) -> None:
