@@ -74,7 +74,8 @@ def see(
             keyed.append(one)
             arrived.new += 1
         elif not fresh and _is_old(row, one):
-            continue
+            if one.modified_at == row.modified_at and not row.dirty:  # or put back in the moment of our write: read
+                changed.append(_dirty(row, hint=""))
         elif row.mark == one.mark and row.state == "alive" and not row.hint and _same_links(row.links, one.links):
             if row.dirty and (row.content is None or fresh) and one.content is not None:
                 changed.append(_values(row, one, now, dirty=row.dirty, version=row.version))
@@ -225,8 +226,7 @@ _CLEANED = (
 
 def settle(conn: Connection, sync: str, done: Iterable[Settled]) -> None:
     """Not dirty any more, unless something new was heard of it meanwhile."""
-    done = list(done)
-    if not done:
+    if not (done := list(done)):
         return
     names = [{"b_sync": sync, "b_side": one.side, "b_id": one.record_id} for one in done]
     conn.execute(

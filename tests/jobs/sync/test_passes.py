@@ -450,3 +450,18 @@ async def test_one_way_a_link_that_somebody_took_out_of_the_copy_stays_out(stage
     stage.left.connect("contact", contact, "company", company)
     await stage.run(contacts, full=True)
     assert stage.right.records["contact", copy].links["company"] == [there]
+
+
+async def test_what_a_robot_puts_back_in_the_moment_of_our_write_is_seen(stage: Stage) -> None:
+    """A poll shows the same as a lagging index would: what was there before our write, with its time."""
+    sync = stage.sync()
+    left = stage.left.put("contact", first_name="Анна", phones=(PHONE,), position="директор")
+    right = stage.right.put("contact", first_name="Анна", phones=(PHONE,), position="директор")
+    await stage.run(sync)
+    stage.right.edit("contact", right, position="бухгалтер")
+    await stage.run(sync)
+    stage.left.edit("contact", left, position="директор")
+    assert stage.left.records["contact", left].modified_at == stage.clock.now()
+    await stage.run(sync)
+    assert stage.values(stage.right, "contact", "position") == ["директор"]
+    await stage.quiet(sync)
