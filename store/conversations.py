@@ -5,13 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, func, insert, or_, select, update
 
 from leads.clock import Clock
 from leads.ids import new_id
 from store.conversation_tables import t_conversation, t_conversation_note, t_note_duty
+from store.events import events_of
 from store.outbox import tell_due
-from store.tables import t_delivery, t_event, t_lead
+from store.prepared import Prepared, Rows
+from store.tables import t_delivery, t_lead
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,22 +24,32 @@ class Talk:
     source: str
     chat_id: str
     channel: str
-    lead_id: str
-    person_id: str
     started_at: datetime
-    unnoted_since: datetime | None
-    due_at: datetime | None
-    told: tuple[str, ...]
-    last_client_at: datetime | None
-    auto_replied_at: datetime | None
+    lead_id: str = ""
+    person_id: str = ""
+    unnoted_since: datetime | None = None
+    due_at: datetime | None = None
+    told: tuple[str, ...] = ()
+    last_client_at: datetime | None = None
+    auto_replied_at: datetime | None = None
+
+
+_LOCKED = select(t_conversation).with_for_update()
+_OF_CHAT = Prepared(
+    _LOCKED.where(t_conversation.c.source == bindparam("of_source"), t_conversation.c.chat_id == bindparam("of_chat"))
+)
+_BY_ID = Prepared(_LOCKED.where(t_conversation.c.id == bindparam("of_id")))
+_NEW = Prepared(insert(t_conversation))
+_CHANGED = Prepared(update(t_conversation).where(t_conversation.c.id == bindparam("of_id")))
+_PERSON_OF_LEAD = Prepared(select(t_lead.c.person_id).where(t_lead.c.id == bindparam("of_lead")))
 
 
 def find_talk(conn: Connection, source: str, chat_id: str) -> Talk | None:
-    return _talk(conn, (t_conversation.c.source == source) & (t_conversation.c.chat_id == chat_id))
+    return _talk(_OF_CHAT.first(conn, {"of_source": source, "of_chat": chat_id}))
 
 
 def lock_talk(conn: Connection, conversation_id: str) -> Talk | None:
-    return _talk(conn, t_conversation.c.id == conversation_id)
+    return _talk(_BY_ID.first(conn, {"of_id": conversation_id}))
 
 
 def open_talk(conn: Connection, source: str, chat_id: str, channel: str, clock: Clock) -> Talk:
@@ -46,22 +58,22 @@ def open_talk(conn: Connection, source: str, chat_id: str, channel: str, clock: 
     if found is not None:
         return found
     now = clock.now()
-    values = {
-        "id": new_id(clock),
-        "source": source,
-        "chat_id": chat_id,
-        "channel": channel,
-        "started_at": now,
-        "last_at": now,
-    }
-    conn.execute(insert(t_conversation).values(values))
-    made = find_talk(conn, source, chat_id)
-    assert made is not None
+    made = Talk(new_id(clock), source, chat_id, channel, started_at=now)
+    _NEW.run(
+        conn,
+        {
+            "id": made.id,
+            "source": source,
+            "chat_id": chat_id,
+            "channel": channel,
+            "started_at": now,
+            "last_at": now,
+        },
+    )
     return made
 
 
-def _talk(conn: Connection, which: Any) -> Talk | None:
-    row = conn.execute(select(t_conversation).where(which).with_for_update()).first()
+def _talk(row: Any) -> Talk | None:
     if row is None:
         return None
     return Talk(
@@ -69,9 +81,9 @@ def _talk(conn: Connection, which: Any) -> Talk | None:
         row.source,
         row.chat_id,
         row.channel,
+        row.started_at,
         row.lead_id,
         row.person_id,
-        row.started_at,
         row.unnoted_since,
         row.due_at,
         tuple(row.told),
@@ -80,36 +92,33 @@ def _talk(conn: Connection, which: Any) -> Talk | None:
     )
 
 
-def belongs_to(conn: Connection, talk: Talk, lead_id: str, told: Collection[str]) -> None:
-    """It became this lead, which itself tells of the messages `told`."""
-    person_id = conn.execute(select(t_lead.c.person_id).where(t_lead.c.id == lead_id)).scalar() or ""
-    values = {"lead_id": lead_id, "person_id": person_id, "told": sorted({*talk.told, *told})}
-    conn.execute(update(t_conversation).where(t_conversation.c.id == talk.id).values(values))
+def change(conn: Connection, talk: Talk, changes: Mapping[str, Any]) -> None:
+    """`changes`: column -> value; see the four below for those that go together."""
+    _CHANGED.run(conn, {"of_id": talk.id, **changes})
 
 
-def heard(conn: Connection, conversation_id: str, now: datetime, client_at: datetime | None) -> None:
-    """Something was said now; `client_at`: the vendor's time, if the client said it."""
-    values: dict[str, Any] = {"last_at": now}
-    if client_at is not None:
-        last = t_conversation.c.last_client_at
-        known = conn.execute(select(last).where(t_conversation.c.id == conversation_id)).scalar()
-        values["last_client_at"] = max(client_at, known or client_at)
-    conn.execute(update(t_conversation).where(t_conversation.c.id == conversation_id).values(values))
+def belongs_to(conn: Connection, talk: Talk, lead_id: str, told: Collection[str]) -> dict[str, Any]:
+    """The change: it became this lead, which itself tells of the messages `told`."""
+    person_id = _PERSON_OF_LEAD.scalar(conn, {"of_lead": lead_id}) or ""
+    return {"lead_id": lead_id, "person_id": person_id, "told": sorted({*talk.told, *told})}
 
 
-def note_later(conn: Connection, conversation_id: str, *, since: datetime, due_at: datetime | None) -> None:
-    """What was said is to be noted at `due_at`, None: when there is a deal; `since`: when the first of it came."""
-    values = {"unnoted_since": since, "due_at": due_at}
-    conn.execute(update(t_conversation).where(t_conversation.c.id == conversation_id).values(values))
+def heard(talk: Talk, now: datetime, client_at: datetime | None) -> dict[str, Any]:
+    """The change: something was said now; `client_at`: the vendor's time, if the client said it."""
+    if client_at is None:
+        return {"last_at": now}
+    return {"last_at": now, "last_client_at": max(client_at, talk.last_client_at or client_at)}
 
 
-def nothing_to_note(conn: Connection, conversation_id: str) -> None:
-    values = {"unnoted_since": None, "due_at": None}
-    conn.execute(update(t_conversation).where(t_conversation.c.id == conversation_id).values(values))
+def note_later(*, since: datetime, due_at: datetime | None) -> dict[str, Any]:
+    """The change: what was said is to be noted at `due_at`, None: when there is a deal; `since`: when the first of it
+    came."""
+    return {"unnoted_since": since, "due_at": due_at}
 
 
-def mark_auto_replied(conn: Connection, conversation_id: str, now: datetime) -> None:
-    conn.execute(update(t_conversation).where(t_conversation.c.id == conversation_id).values(auto_replied_at=now))
+def nothing_to_note() -> dict[str, Any]:
+    """The change: all of it is noted."""
+    return {"unnoted_since": None, "due_at": None}
 
 
 def due_talks(conn: Connection, now: datetime, *, limit: int) -> list[str]:
@@ -123,21 +132,27 @@ def said_before(conn: Connection, source: str, chat_id: str) -> list[Mapping[str
     return [row.data["message"] for row in messages_of(conn, source, chat_id)]
 
 
-def messages_of(conn: Connection, source: str, chat_id: str) -> list[Row[Any]]:
-    """Rows with `id`, `received_at` and `data`, in the order in which they came."""
-    query = select(t_event.c.id, t_event.c.received_at, t_event.c.data).where(
-        t_event.c.source == source, t_event.c.kind == "message", t_event.c.key == chat_id
-    )
-    return list(conn.execute(query.order_by(t_event.c.id)))
+def messages_of(conn: Connection, source: str, chat_id: str) -> Rows:
+    """As `store.events.events_of`."""
+    return events_of(conn, source, "message", chat_id)
 
 
 # --- notes ----------------------------------------------------------------------------------------------
 
 
+_TOLD = Prepared(
+    select(t_conversation_note.c.message_keys).where(t_conversation_note.c.conversation_id == bindparam("of_id"))
+)
+
+
+def keys_told(conn: Connection, subject: str) -> set[str]:
+    """Keys of what the notes of this conversation, or of a payment or call, tell already."""
+    return {key for keys in _TOLD.scalars(conn, {"of_id": subject}) for key in keys}
+
+
 def keys_noted(conn: Connection, talk: Talk) -> set[str]:
     """Keys of the messages that the lead or an earlier note tells of."""
-    query = select(t_conversation_note.c.message_keys).where(t_conversation_note.c.conversation_id == talk.id)
-    return {*talk.told, *(key for keys in conn.execute(query).scalars() for key in keys)}
+    return {*talk.told, *keys_told(conn, talk.id)}
 
 
 def receivers(conn: Connection, lead_id: str) -> list[str]:

@@ -9,15 +9,16 @@ writer are always current. Reads run beside it on their own connections and neve
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from sqlalchemy import Connection, Engine, event
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError
 
 from store.engines import POSTGRES_WRITERS, READERS, make_engine, unavailable
+from store.groups import Job, Writer, run_group
+from store.groups import StoreUnavailable as StoreUnavailable
 
 Result = TypeVar("Result")
 Item = TypeVar("Item")
@@ -29,12 +30,6 @@ FIRST, WORK, BEHIND = 0, 1, 2
 """Ranks of what is to be written: a sender waits for it, the hub waits for it, nobody does."""
 AT_ONCE = {FIRST: 512, WORK: 8, BEHIND: 1}
 """In one transaction: they save flushes to disk, and whoever comes next waits for all of them."""
-TRIES = 3
-"""Of a write that met another's with the same key."""
-
-
-class StoreUnavailable(Exception):
-    """The database cannot be read or written now; nothing of this transaction is in it."""
 
 
 class Database(Protocol):
@@ -69,18 +64,11 @@ class Database(Protocol):
         """Whether what this process id of PostgreSQL tells of was written through here."""
         ...
 
+    def is_awaited(self) -> bool:
+        """Asked by work behind: whether a sender waits for the writer that it holds, so that it had better end."""
+        ...
+
     async def close(self) -> None: ...
-
-
-@dataclass(slots=True)
-class _Job:
-    work: Callable[..., Any]
-    item: Any
-    batched: bool
-    future: "asyncio.Future[Any]"
-    rank: int
-    outcome: Any = None
-    failed: bool = False
 
 
 class GroupCommitDatabase:
@@ -124,7 +112,7 @@ class GroupCommitDatabase:
     async def _submit(self, work: Callable[..., Any], item: Any, rank: int, *, batched: bool) -> Any:
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         waiting = self._behind if rank == BEHIND else self._waiting
-        waiting.put(_Job(work, item, batched, future, rank))
+        waiting.put(Job(work, item, batched, future, rank))
         return await future
 
     async def read(self, work: Work[Given, Result], /, *args: Given.args, **named: Given.kwargs) -> Result:
@@ -137,6 +125,9 @@ class GroupCommitDatabase:
     def wrote(self, backend: int) -> bool:
         return backend in self._backends
 
+    def is_awaited(self) -> bool:
+        return self._behind.has_first()
+
     async def close(self) -> None:
         self._waiting.close()
         self._behind.close()
@@ -147,9 +138,11 @@ class GroupCommitDatabase:
         self._read_engine.dispose()
 
     def _write_loop(self, waiting: "_Waiting") -> None:
+        writer = Writer(self._write_engine)
         while group := waiting.take():
-            run_group(self._write_engine, group)
+            run_group(writer, group)
             _tell(group)
+        writer.close()
 
 
 class _Waiting:
@@ -157,16 +150,19 @@ class _Waiting:
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._jobs: dict[int, deque[_Job]] = {rank: deque() for rank in AT_ONCE}
+        self._jobs: dict[int, deque[Job]] = {rank: deque() for rank in AT_ONCE}
         self._last: dict[int, int] = dict.fromkeys(AT_ONCE, 0)
         """When a rank had its turn, in turns."""
         self._turns = 0
         self._closed = False
 
-    def put(self, job: _Job) -> None:
+    def put(self, job: Job) -> None:
         with self._changed:
             self._jobs[job.rank].append(job)
             self._changed.notify()
+
+    def has_first(self) -> bool:
+        return bool(self._jobs[FIRST])
 
     def close(self) -> None:
         """What waits is still handed out."""
@@ -174,7 +170,7 @@ class _Waiting:
             self._closed = True
             self._changed.notify_all()
 
-    def take(self) -> list[_Job]:
+    def take(self) -> list[Job]:
         """What shares the next transaction, all of one rank; nothing once all is done and closed."""
         with self._changed:
             while not (waiting := [rank for rank, jobs in self._jobs.items() if jobs]):
@@ -203,112 +199,9 @@ def run_read(engine: Engine, work: Callable[[Connection], Result]) -> Result:
         raise
 
 
-def run_group(engine: Engine, group: list[_Job]) -> None:
-    """One transaction for all; sets `outcome` and `failed` of each job. Never raises."""
-    units = _units(group)
-    if len(group) > 1 and _run_together(engine, units):
-        return
-    for _ in range(TRIES):
-        _run_apart(engine, group, units)
-        # Another process or thread stored the same in this moment: tried again it finds what the other stored.
-        if not (len(group) == 1 and isinstance(group[0].outcome, IntegrityError)):
-            return
-
-
-def _run_together(engine: Engine, units: list[list[_Job]]) -> bool:
-    """Without savepoints, which cost as much as a statement each. False when a job failed: then nothing was stored."""
-    try:
-        with engine.begin() as conn:
-            for unit in units:
-                try:
-                    _keep_results(unit, _results(conn, unit))
-                except Exception as exc:
-                    if unavailable(exc):
-                        raise
-                    raise _Abandon from exc
-    except _Abandon:
-        return False
-    except Exception as exc:
-        _fail_all((job for unit in units for job in unit), exc)
-    return True
-
-
-def _run_apart(engine: Engine, group: list[_Job], units: list[list[_Job]]) -> None:
-    """Each unit in a savepoint, so that one that fails takes no other along."""
-    try:
-        with engine.begin() as conn:
-            for unit in units:
-                _run_unit(conn, unit, alone=len(group) == 1)
-            if len(group) == 1 and group[0].failed:
-                raise _Abandon
-    except _Abandon:
-        pass
-    except Exception as exc:
-        _fail_all(group, exc)
-
-
-def _fail_all(jobs: Iterable[_Job], exc: Exception) -> None:
-    error = StoreUnavailable(str(getattr(exc, "orig", exc))) if isinstance(exc, DBAPIError) else exc
-    for job in jobs:
-        job.failed, job.outcome = True, error
-
-
-class _Abandon(Exception):
-    """Rolls back the transaction of a failed job."""
-
-
-def _units(group: list[_Job]) -> list[list[_Job]]:
-    """Jobs of one batched work stand together, at the place of the first of them."""
-    units: list[list[_Job]] = []
-    by_work: dict[Any, list[_Job]] = {}
-    for job in group:
-        if not job.batched:
-            units.append([job])
-        elif job.work in by_work:
-            by_work[job.work].append(job)
-        else:
-            by_work[job.work] = [job]
-            units.append(by_work[job.work])
-    return units
-
-
-def _run_unit(conn: Connection, unit: list[_Job], *, alone: bool, tries: int = TRIES) -> None:
-    savepoint = None if alone else conn.begin_nested()
-    try:
-        results = _results(conn, unit)
-    except Exception as exc:
-        if unavailable(exc):
-            raise
-        if savepoint is not None:
-            savepoint.rollback()
-        if len(unit) > 1:
-            for job in unit:
-                _run_unit(conn, [job], alone=False)
-            return
-        if isinstance(exc, IntegrityError) and savepoint is not None and tries > 1:
-            _run_unit(conn, unit, alone=False, tries=tries - 1)
-            return
-        unit[0].failed, unit[0].outcome = True, exc
-        return
-    if savepoint is not None:
-        savepoint.commit()
-    _keep_results(unit, results)
-
-
-def _results(conn: Connection, unit: list[_Job]) -> list[Any]:
-    work = unit[0].work
-    results: list[Any] = work(conn, [job.item for job in unit]) if unit[0].batched else [work(conn)]
-    return results
-
-
-def _keep_results(unit: list[_Job], results: list[Any]) -> None:
-    for job, result in zip(unit, results, strict=True):
-        job.failed, job.outcome = False, result
-
-
-def _tell(group: list[_Job]) -> None:
+def _tell(group: list[Job]) -> None:
     """Answers all waiters with one wake-up of each event loop."""
-    by_loop: dict[asyncio.AbstractEventLoop, list[_Job]] = {}
+    by_loop: dict[asyncio.AbstractEventLoop, list[Job]] = {}
     for job in group:
         by_loop.setdefault(job.future.get_loop(), []).append(job)
     for loop, jobs in by_loop.items():
@@ -318,7 +211,7 @@ def _tell(group: list[_Job]) -> None:
             continue
 
 
-def _settle(jobs: list[_Job]) -> None:
+def _settle(jobs: list[Job]) -> None:
     for job in jobs:
         if job.future.done():
             continue
@@ -335,6 +228,7 @@ class InlineDatabase:
         self.url = url
         self.is_sqlite = url.startswith("sqlite")
         self._engine = make_engine(url, writer=True)
+        self._writer = Writer(self._engine)
         self._read_engine = make_engine(url, writer=False)
 
     async def write(self, work: Work[Given, Result], /, *args: Given.args, **named: Given.kwargs) -> Result:
@@ -348,8 +242,8 @@ class InlineDatabase:
 
     async def _run(self, work: Callable[..., Any], item: Any, *, batched: bool) -> Any:
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        job = _Job(work, item, batched, future, WORK)
-        run_group(self._engine, [job])
+        job = Job(work, item, batched, future, WORK)
+        run_group(self._writer, [job])
         await asyncio.sleep(0)
         if job.failed:
             raise job.outcome
@@ -361,6 +255,10 @@ class InlineDatabase:
     def wrote(self, backend: int) -> bool:
         return False
 
+    def is_awaited(self) -> bool:
+        return False
+
     async def close(self) -> None:
+        self._writer.close()
         self._engine.dispose()
         self._read_engine.dispose()

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, bindparam, func, insert, select
 
 from leads.attribution import touch_to_json
 from leads.clock import Clock
@@ -13,6 +13,7 @@ from leads.records import Touch
 from store.conversation_tables import t_conversation_note, t_note_duty
 from store.note_duties import TAG
 from store.outbox import tell_due
+from store.prepared import Prepared, among
 from store.tables import t_call, t_delivery, t_identity, t_lead, t_touch
 
 
@@ -31,11 +32,31 @@ class Move(NamedTuple):
 NOWHERE = Move("", "")
 
 
+_OWNER = Prepared(
+    select(t_identity.c.person_id).where(
+        t_identity.c.kind == bindparam("of_kind"), t_identity.c.value == bindparam("of_value")
+    )
+)
+_NEWEST = select(t_lead.c.id, t_lead.c.person_id).order_by(t_lead.c.id.desc()).limit(1)
+_BY_KEY = Prepared(_NEWEST.where(among(t_lead.c.dedup_key, "keys")))
+_BY_ID = Prepared(_NEWEST.where(among(t_lead.c.id, "ids")))
+_BY_DEAL = Prepared(
+    _NEWEST.join(t_delivery, t_delivery.c.lead_id == t_lead.c.id).where(among(t_delivery.c.record_id, "ids"))
+)
+_DEALS = select(t_delivery.c.connection, t_delivery.c.lead_id).where(
+    t_delivery.c.lane == bindparam("of_person"), t_delivery.c.state != "discarded"
+)
+_DEALS = _DEALS.order_by(t_delivery.c.place)
+_DEALS_OF_PERSON, _DEALS_OF_LEAD = (
+    Prepared(_DEALS),
+    Prepared(_DEALS.where(t_delivery.c.lead_id == bindparam("of_lead"))),
+)
+
+
 def person_of_keys(conn: Connection, keys: Iterable[tuple[str, str]]) -> Known | None:
     """The owner of the first of these (kind, value) that somebody has."""
     for kind, value in keys:
-        query = select(t_identity.c.person_id).where(t_identity.c.kind == kind, t_identity.c.value == value)
-        if person_id := conn.execute(query).scalar():
+        if person_id := _OWNER.scalar(conn, {"of_kind": kind, "of_value": value}):
             return Known(person_id)
     return None
 
@@ -46,11 +67,8 @@ def lead_of_ids(conn: Connection, ids: Sequence[str], sources: Sequence[str]) ->
     if not wanted:
         return None
     keys = [f"u:{source}:{one}" for source in sources for one in wanted]
-    query = select(t_lead.c.id, t_lead.c.person_id).where(t_lead.c.dedup_key.in_(keys) | t_lead.c.id.in_(wanted))
-    row = conn.execute(query.order_by(t_lead.c.id.desc()).limit(1)).first()
-    if row is None:
-        deal = select(t_lead.c.id, t_lead.c.person_id).join(t_delivery, t_delivery.c.lead_id == t_lead.c.id)
-        row = conn.execute(deal.where(t_delivery.c.record_id.in_(wanted)).order_by(t_lead.c.id.desc()).limit(1)).first()
+    found = [*_BY_KEY.all(conn, {"keys": keys}), *_BY_ID.all(conn, {"ids": wanted})]
+    row = max(found, key=lambda one: one.id, default=None) or _BY_DEAL.first(conn, {"ids": wanted})
     return Known(row.person_id, row.id) if row else None
 
 
@@ -67,18 +85,11 @@ def lead_of_call(conn: Connection, call_id: str) -> Known | None:
 
 def deals_of(conn: Connection, known: Known) -> dict[str, str]:
     """Connection -> lead whose deal there is meant: the lead itself, else the person's newest that goes there."""
-    query = select(t_delivery.c.connection, t_delivery.c.lead_id).where(
-        t_delivery.c.lane == known.person_id, t_delivery.c.state != "discarded"
-    )
     if known.lead_id:
-        query = query.where(t_delivery.c.lead_id == known.lead_id)
-    return {row.connection: row.lead_id for row in conn.execute(query.order_by(t_delivery.c.place))}
-
-
-def told_before(conn: Connection, subject: str) -> set[str]:
-    """Keys of what the notes of this subject tell already."""
-    query = select(t_conversation_note.c.message_keys).where(t_conversation_note.c.conversation_id == subject)
-    return {key for keys in conn.execute(query).scalars() for key in keys}
+        rows = _DEALS_OF_LEAD.all(conn, {"of_person": known.person_id, "of_lead": known.lead_id})
+    else:
+        rows = _DEALS_OF_PERSON.all(conn, {"of_person": known.person_id})
+    return {row.connection: row.lead_id for row in rows}
 
 
 def tell(

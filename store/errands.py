@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from leads.clock import Clock
 from store.errand_tables import t_errand
@@ -13,6 +13,7 @@ from store.events import Arrival
 from store.leases import Held, LostLease, assert_held
 from store.operator import Done, record_action
 from store.outbox import tell_due
+from store.prepared import Prepared
 
 OWED = ("ready", "claimed", "dead")
 WAITING = ("ready", "claimed")
@@ -74,22 +75,23 @@ class OwedErrands:
     """Of the last that gave up."""
 
 
+_NEW = Prepared(insert(t_errand))
+_SAME = Prepared(
+    select(t_errand.c.id).where(
+        t_errand.c.source == bindparam("of_source"),
+        t_errand.c.kind == bindparam("of_kind"),
+        t_errand.c.key == bindparam("of_key"),
+    )
+)
+
+
 def owe(conn: Connection, errands: Sequence[Arrival]) -> tuple[str, ...]:
     """Stores errands whose events are new; returns the names of the workers to wake."""
     for one in errands:
-        conn.execute(
-            insert(t_errand).values(
-                id=one.id,
-                source=one.source,
-                kind=one.data["kind"],
-                key=one.key,
-                data=one.data.get("data", {}),
-                state="ready",
-                created_at=one.received_at,
-                due_at=one.received_at,
-                age_from=one.received_at,
-            )
-        )
+        at = one.received_at
+        said = {"id": one.id, "source": one.source, "kind": one.data["kind"], "key": one.key}
+        asked = {**said, "data": one.data.get("data", {}), "state": "ready"}
+        _NEW.run(conn, {**asked, "created_at": at, "due_at": at, "age_from": at})
     names = tuple({lease_of(one.source): None for one in errands})
     tell_due(conn, names)
     return names
@@ -99,22 +101,9 @@ def wait_locally(
     conn: Connection, errand_id: str, source: str, kind: str, key: str, data: dict[str, Any], now: datetime, why: str
 ) -> None:
     """Keeps what cannot be told on a deal yet; what waits already is left as it is. `kind` is one of LOCAL."""
-    same = (t_errand.c.source == source, t_errand.c.kind == kind, t_errand.c.key == key)
-    if conn.execute(select(t_errand.c.id).where(*same)).first() is None:
-        conn.execute(
-            insert(t_errand).values(
-                id=errand_id,
-                source=source,
-                kind=kind,
-                key=key,
-                data=data,
-                state="ready",
-                created_at=now,
-                due_at=now,
-                age_from=now,
-                last_error=why,
-            )
-        )
+    if _SAME.first(conn, {"of_source": source, "of_kind": kind, "of_key": key}) is None:
+        said = {"id": errand_id, "source": source, "kind": kind, "key": key, "data": data, "last_error": why}
+        _NEW.run(conn, {**said, "state": "ready", "created_at": now, "due_at": now, "age_from": now})
 
 
 def due_locally(conn: Connection, now: datetime, *, limit: int) -> list[Any]:

@@ -5,12 +5,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from leads.calls import Call, CallEvent, call_of, judged, waits_until
 from leads.clock import Clock
 from leads.ids import new_id
 from store.intake import RawRequest
+from store.prepared import Prepared, Rows, among
 from store.tables import t_call, t_event, t_raw_request
 
 
@@ -52,23 +53,24 @@ class KnownCall:
     is_new: bool = False
 
 
-# Built once: building a statement costs more than running it.
-_KNOWN = select(t_event.c.dedup_key).where(t_event.c.dedup_key.in_(bindparam("keys", expanding=True)))
-_NEW_EVENT = insert(t_event)
-_NEW_RAW = insert(t_raw_request)
+_KNOWN = Prepared(select(t_event.c.dedup_key).where(among(t_event.c.dedup_key, "keys")))
+_NEW_EVENT = Prepared(insert(t_event))
+_NEW_RAW = Prepared(insert(t_raw_request))
 
 
 def append(conn: Connection, arrivals: Sequence[Arrival], clock: Clock) -> list[Arrival]:
     """Stores what is new and returns it, each with its id: a repeat leaves no trace."""
-    known = set(conn.execute(_KNOWN, {"keys": list({one.dedup_key: None for one in arrivals})}).scalars())
+    if not arrivals:
+        return []
+    known = set(_KNOWN.scalars(conn, {"keys": [one.dedup_key for one in arrivals]}))
     fresh: list[Arrival] = []
     for one in arrivals:
         if one.dedup_key not in known:
             known.add(one.dedup_key)
             fresh.append(replace(one, id=new_id(clock)))
     if fresh:
-        conn.execute(_NEW_EVENT, [_event_row(one) for one in fresh])
-        conn.execute(_NEW_RAW, [_raw_row(one) for one in fresh])
+        _NEW_EVENT.run_many(conn, [_event_row(one) for one in fresh])
+        _NEW_RAW.run_many(conn, [_raw_row(one) for one in fresh])
     return fresh
 
 
@@ -96,8 +98,8 @@ def _raw_row(one: Arrival) -> dict[str, Any]:
     }
 
 
-_OF_SUBJECT = (
-    select(t_event.c.received_at, t_event.c.data)
+_OF_SUBJECT = Prepared(
+    select(t_event.c.id, t_event.c.received_at, t_event.c.data)
     .where(
         t_event.c.source == bindparam("of_source"),
         t_event.c.kind == bindparam("of_kind"),
@@ -107,19 +109,16 @@ _OF_SUBJECT = (
 )
 
 
-def events_of(conn: Connection, source: str, kind: str, key: str) -> list[Row[Any]]:
-    """Rows with `received_at` and `data`, in the order in which they came."""
-    return list(conn.execute(_OF_SUBJECT, {"of_source": source, "of_kind": kind, "of_key": key}))
+def events_of(conn: Connection, source: str, kind: str, key: str) -> Rows:
+    """Rows with `id`, `received_at` and `data`, in the order in which they came."""
+    return _OF_SUBJECT.all(conn, {"of_source": source, "of_kind": kind, "of_key": key})
 
 
-_STORED_CALL = select(t_call).where(t_call.c.source == bindparam("of_source"), t_call.c.key == bindparam("of_key"))
-_TOLD = ("changed_at", "waits_until", "client", "data")
-_NEW_CALL = insert(t_call)
-_CHANGED_CALL = (
-    update(t_call)
-    .where(t_call.c.id == bindparam("of_id"))
-    .values(**{name: bindparam(f"new_{name}", type_=t_call.c[name].type) for name in _TOLD})
+_STORED_CALL = Prepared(
+    select(t_call).where(t_call.c.source == bindparam("of_source"), t_call.c.key == bindparam("of_key"))
 )
+_NEW_CALL = Prepared(insert(t_call))
+_CHANGED_CALL = Prepared(update(t_call).where(t_call.c.id == bindparam("of_id")))
 
 
 def fold_calls(
@@ -145,16 +144,16 @@ def _fold(conn: Connection, source: str, key: str, clock: Clock, judge: bool) ->
         "client": call.client,
         "data": call.to_json(),
     }
-    stored = conn.execute(_STORED_CALL, {"of_source": source, "of_key": key}).first()
+    stored = _STORED_CALL.first(conn, {"of_source": source, "of_key": key})
     about: dict[str, Any] = {}
     for row in rows:
         about |= {name: value for name, value in row.data.get("about", {}).items() if value}
     if stored is None:
         call_id, received_at = new_id(clock), rows[0].received_at
         row_of = {"id": call_id, "source": source, "key": key, "received_at": received_at, **values}
-        conn.execute(_NEW_CALL, row_of)
+        _NEW_CALL.run(conn, row_of)
         return KnownCall(call_id, source, key, received_at, "", call, about, is_new=True)
-    conn.execute(_CHANGED_CALL, {"of_id": stored.id, **{f"new_{name}": value for name, value in values.items()}})
+    _CHANGED_CALL.run(conn, {"of_id": stored.id, **values})
     return KnownCall(stored.id, source, key, stored.received_at, stored.lead_id, call, about)
 
 
@@ -164,8 +163,5 @@ def calls_to_judge(conn: Connection, now: datetime, *, limit: int) -> list[tuple
     return [(row.source, row.key) for row in conn.execute(query.limit(limit))]
 
 
-_BECAME_LEAD = update(t_call).where(t_call.c.id == bindparam("of_id")).values(lead_id=bindparam("made"))
-
-
 def became_lead(conn: Connection, call_id: str, lead_id: str) -> None:
-    conn.execute(_BECAME_LEAD, {"of_id": call_id, "made": lead_id})
+    _CHANGED_CALL.run(conn, {"of_id": call_id, "lead_id": lead_id})

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select, upda
 from leads.clock import Clock
 from store.inbox_tables import t_inbox_request
 from store.operator import Done, record_action
+from store.prepared import Prepared
 
 ORDER_LOCK = 7_305_117
 """PostgreSQL's advisory lock of whoever works on the inbox: one at a time keeps the order."""
@@ -50,17 +51,21 @@ class Stuck:
     size_bytes: int
 
 
-# Built once: building a statement costs more than running it.
-_ADD = insert(t_inbox_request)
-_DUE = (
+_ADD = Prepared(insert(t_inbox_request))
+_BY_PLACE = (
     select(t_inbox_request)
     .where(t_inbox_request.c.due_at <= bindparam("now"))
     .order_by(t_inbox_request.c.place, t_inbox_request.c.id)
     .limit(bindparam("limit"))
 )
-_DUE_OF_SOURCE = _DUE.where(t_inbox_request.c.source == bindparam("of_source"), t_inbox_request.c.tries == 0)
-_DONE = delete(t_inbox_request).where(
-    t_inbox_request.c.place == bindparam("of_place"), t_inbox_request.c.id == bindparam("of_id")
+_DUE = Prepared(_BY_PLACE)
+_DUE_OF_SOURCE = Prepared(
+    _BY_PLACE.where(t_inbox_request.c.source == bindparam("of_source"), t_inbox_request.c.tries == 0)
+)
+_DONE = Prepared(
+    delete(t_inbox_request).where(
+        t_inbox_request.c.place == bindparam("of_place"), t_inbox_request.c.id == bindparam("of_id")
+    )
 )
 
 
@@ -77,7 +82,7 @@ def add(conn: Connection, items: Sequence[Pending]) -> list[None]:
         }
         for one in items
     ]
-    conn.execute(_ADD, rows)
+    _ADD.run_many(conn, rows)
     return [None] * len(items)
 
 
@@ -99,7 +104,7 @@ def due(conn: Connection, now: datetime, *, limit: int, source: str = "") -> lis
         query, values = _DUE_OF_SOURCE, {**values, "of_source": source}
     return [
         Pending(row.place, row.id, row.source, row.received_at, row.record, row.tries)
-        for row in conn.execute(query, values)
+        for row in query.all(conn, values)
     ]
 
 
@@ -111,7 +116,7 @@ def waits(conn: Connection, one: Pending) -> bool:
 
 def done(conn: Connection, pending: Sequence[Pending]) -> None:
     if pending:
-        conn.execute(_DONE, [{"of_place": one.place, "of_id": one.id} for one in pending])
+        _DONE.run_many(conn, [{"of_place": one.place, "of_id": one.id} for one in pending])
 
 
 def failed(conn: Connection, one: Pending, error: str, due_at: datetime) -> None:

@@ -3,25 +3,37 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, bindparam, case, func, select, update
 
+from store.prepared import Prepared, Rows, among
 from store.tables import t_delivery, t_person
 
 OPEN_STATES = ("ready", "waiting", "claimed")
-IN_LIMIT = 400
-"""Values in one `IN (…)`: far below the limits of both databases."""
 
-
-# Built once: building a statement costs more than running it.
-_PLACES = select(t_delivery.c.lane, t_delivery.c.connection, t_delivery.c.place, t_delivery.c.state).where(
-    t_delivery.c.lane.in_(bindparam("lanes", expanding=True))
+_IS_OPEN = case((t_delivery.c.state.in_(OPEN_STATES), 1), else_=0)
+_PLACES = Prepared(
+    select(
+        t_delivery.c.lane,
+        t_delivery.c.connection,
+        func.max(t_delivery.c.place).label("last"),
+        func.max(_IS_OPEN).label("open"),
+    )
+    .where(among(t_delivery.c.lane, "lanes"))
+    .group_by(t_delivery.c.lane, t_delivery.c.connection)
 )
-_LOCKED = (
-    select(t_person.c.merged_into)
-    .where(t_person.c.id.in_(bindparam("ids", expanding=True)))
-    .order_by(t_person.c.id)
-    .with_for_update()
+_LOCKED = Prepared(
+    select(t_person.c.merged_into).where(among(t_person.c.id, "ids")).order_by(t_person.c.id).with_for_update()
 )
+_OPEN_IN_LANE = Prepared(
+    select(t_delivery.c.id, t_delivery.c.state, t_delivery.c.created_at, t_delivery.c.priority)
+    .where(
+        t_delivery.c.lane == bindparam("of_lane"),
+        t_delivery.c.connection == bindparam("of_connection"),
+        t_delivery.c.state.in_(OPEN_STATES),
+    )
+    .order_by(t_delivery.c.place)
+)
+_CHANGED = Prepared(update(t_delivery).where(t_delivery.c.id == bindparam("of_id")))
 
 
 def lanes_of(conn: Connection, persons: set[str]) -> dict[tuple[str, str], tuple[int, bool]]:
@@ -35,13 +47,8 @@ def lanes_of(conn: Connection, persons: set[str]) -> dict[tuple[str, str], tuple
 
 def read_lanes(conn: Connection, persons: set[str]) -> dict[tuple[str, str], tuple[int, bool]]:
     """The same of persons that the caller has locked."""
-    lanes: dict[tuple[str, str], tuple[int, bool]] = {}
-    for chunk in _chunks(persons):
-        for row in conn.execute(_PLACES, {"lanes": chunk}):
-            place, busy = lanes.get((row.lane, row.connection), (0, False))
-            open_now = row.state in OPEN_STATES
-            lanes[row.lane, row.connection] = (max(place, row.place), busy or open_now)
-    return lanes
+    rows = _PLACES.all(conn, {"lanes": list(persons)}) if persons else []
+    return {(row.lane, row.connection): (row.last, bool(row.open)) for row in rows}
 
 
 def lock_persons(conn: Connection, persons: Iterable[str]) -> bool:
@@ -49,32 +56,29 @@ def lock_persons(conn: Connection, persons: Iterable[str]) -> bool:
 
     True: one of them has become another person since it was read whose he is.
     """
-    if conn.dialect.name != "postgresql":
+    if conn.dialect.name != "postgresql" or not (ids := sorted(persons)):
         return False
-    merged = False
-    for chunk in _chunks(sorted(persons)):
-        merged |= any(conn.execute(_LOCKED, {"ids": chunk}).scalars())
-    return merged
+    return any(_LOCKED.scalars(conn, {"ids": ids}))
 
 
 def line_up(conn: Connection, lane: str, connection: str, now: datetime) -> None:
     """Of what is open in a lane only the first may go, and only while nothing there is under way."""
-    query = select(t_delivery.c.id, t_delivery.c.state).where(
-        t_delivery.c.lane == lane, t_delivery.c.connection == connection, t_delivery.c.state.in_(OPEN_STATES)
-    )
-    rows = conn.execute(query.order_by(t_delivery.c.place)).all()
+    rows = open_in_lane(conn, lane, connection)
     free = not any(row.state == "claimed" for row in rows)
     waiting = [row for row in rows if row.state != "claimed"]
     if free and waiting:
         first = waiting.pop(0)
         if first.state == "waiting":
-            conn.execute(update(t_delivery).where(t_delivery.c.id == first.id).values(state="ready", due_at=now))
+            _CHANGED.run(conn, {"of_id": first.id, "state": "ready", "due_at": now})
     behind = [row.id for row in waiting if row.state == "ready"]
-    if behind:
-        conn.execute(update(t_delivery).where(t_delivery.c.id.in_(behind)).values(state="waiting"))
+    _CHANGED.run_many(conn, [{"of_id": one, "state": "waiting"} for one in behind])
 
 
-def _chunks(values: Iterable[str]) -> Iterable[list[str]]:
-    everything = list(values)
-    for start in range(0, len(everything), IN_LIMIT):
-        yield everything[start : start + IN_LIMIT]
+def open_in_lane(conn: Connection, lane: str, connection: str) -> Rows:
+    """Rows with `id`, `state`, `created_at` and `priority` of what is not settled yet, in order."""
+    return _OPEN_IN_LANE.all(conn, {"of_lane": lane, "of_connection": connection})
+
+
+def let_go(conn: Connection, delivery_id: str, now: datetime, priority: int) -> None:
+    """It may be claimed from now on."""
+    _CHANGED.run(conn, {"of_id": delivery_id, "state": "ready", "due_at": now, "priority": priority})

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import BindParameter, ColumnElement, Connection, bindparam, delete, exists, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from store.prepared import Prepared
 from store.tables import t_lease
 
 TTL_S = 12.0
@@ -28,22 +29,21 @@ class Held:
     fence: int
 
 
-_ROW = select(t_lease.c.owner, t_lease.c.fence, t_lease.c.expires_at).where(t_lease.c.name == bindparam("of_name"))
-_ROW_LOCKED = _ROW.with_for_update(read=True)
-_RENEWED = (
-    update(t_lease)
-    .where(
+_OF_NAME = select(t_lease.c.owner, t_lease.c.fence, t_lease.c.expires_at).where(t_lease.c.name == bindparam("of_name"))
+_ROW = Prepared(_OF_NAME)
+_ROW_LOCKED = Prepared(_OF_NAME.with_for_update(read=True))
+_OURS = Prepared(
+    update(t_lease).where(
         t_lease.c.name == bindparam("of_name"),
         t_lease.c.owner == bindparam("of_owner"),
         t_lease.c.fence == bindparam("of_fence"),
     )
-    .values(expires_at=bindparam("until", type_=t_lease.c.expires_at.type))
 )
 
 
 def take(conn: Connection, name: str, owner: str, now: datetime, *, ttl_s: float = TTL_S, hub: str = "") -> Held | None:
     """The lease, if it is free, has run out, or is ours already; None while another holds it."""
-    row = conn.execute(_ROW, {"of_name": name}).first()
+    row = _ROW.first(conn, {"of_name": name})
     expires = now + timedelta(seconds=ttl_s)
     if row is None:
         try:
@@ -68,16 +68,15 @@ def take(conn: Connection, name: str, owner: str, now: datetime, *, ttl_s: float
 def renew(conn: Connection, held: Held, now: datetime, *, ttl_s: float = TTL_S) -> None:
     """Raises LostLease when another has taken it."""
     until = now + timedelta(seconds=ttl_s)
-    wanted = {"of_name": held.name, "of_owner": held.owner, "of_fence": held.fence, "until": until}
-    renewed = conn.execute(_RENEWED, wanted)
-    if renewed.rowcount != 1:
+    ours = {"of_name": held.name, "of_owner": held.owner, "of_fence": held.fence}
+    if _OURS.run(conn, {**ours, "expires_at": until}) != 1:
         raise LostLease(held.name)
 
 
 def assert_held(conn: Connection, held: Held) -> None:
     """Raises LostLease unless `held` is the newest fence. On PostgreSQL no one can take it until we commit."""
     query = _ROW_LOCKED if conn.dialect.name == "postgresql" else _ROW
-    row = conn.execute(query, {"of_name": held.name}).first()
+    row = query.first(conn, {"of_name": held.name})
     if row is None or row.fence != held.fence or row.owner != held.owner:
         raise LostLease(held.name)
 
@@ -99,11 +98,8 @@ def is_held(name: BindParameter[Any], owner: BindParameter[Any], fence: BindPara
 
 def release(conn: Connection, held: Held, now: datetime) -> None:
     """Lets the next one take it at once; the fence stays."""
-    conn.execute(
-        update(t_lease)
-        .where(t_lease.c.name == held.name, t_lease.c.owner == held.owner, t_lease.c.fence == held.fence)
-        .values(expires_at=now - timedelta(seconds=1), owner="")
-    )
+    ours = {"of_name": held.name, "of_owner": held.owner, "of_fence": held.fence}
+    _OURS.run(conn, {**ours, "expires_at": now - timedelta(seconds=1), "owner": ""})
 
 
 def forget(conn: Connection, name: str) -> None:
@@ -113,5 +109,5 @@ def forget(conn: Connection, name: str) -> None:
 
 def held_by_another(conn: Connection, name: str, now: datetime, *, ttl_s: float = TTL_S) -> bool:
     """Whether somebody holds it now."""
-    row = conn.execute(_ROW, {"of_name": name}).first()
+    row = _ROW.first(conn, {"of_name": name})
     return row is not None and row.owner != "" and bool(now < row.expires_at <= now + timedelta(seconds=2 * ttl_s))

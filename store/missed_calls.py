@@ -12,6 +12,7 @@ from leads.calls import Call
 from store.call_tables import t_missed_call
 from store.events import KnownCall
 from store.follow_ups import owe_closing
+from store.prepared import Prepared
 from store.tables import t_call, t_lead
 
 LOOKED_BACK = timedelta(days=14)
@@ -32,12 +33,13 @@ class OpenMissed:
     route: str
 
 
-# Built once: building a statement costs more than running it.
-_PAST = select(t_call.c.id, t_call.c.received_at, t_call.c.data).where(
-    t_call.c.client == bindparam("of_client"), t_call.c.received_at > bindparam("since")
+_PAST = Prepared(
+    select(t_call.c.id, t_call.c.received_at, t_call.c.data).where(
+        t_call.c.client == bindparam("of_client"), t_call.c.received_at > bindparam("since")
+    )
 )
-_MISSED = select(t_missed_call).where(t_missed_call.c.client == bindparam("of_client"))
-_NEW = insert(t_missed_call)
+_MISSED = Prepared(select(t_missed_call).where(t_missed_call.c.client == bindparam("of_client")))
+_NEW = Prepared(insert(t_missed_call))
 
 
 def refresh(conn: Connection, calls: Iterable[KnownCall], now: datetime) -> list[str]:
@@ -56,20 +58,20 @@ def _matters(call: Call) -> bool:
 def refresh_client(conn: Connection, client: str, now: datetime) -> list[str]:
     """As `refresh`."""
     past: dict[str, PastCall] = {}
-    for row in conn.execute(_PAST, {"of_client": client, "since": now - LOOKED_BACK}):
+    for row in _PAST.all(conn, {"of_client": client, "since": now - LOOKED_BACK}):
         call = Call.from_json(row.data)
         past[row.id] = PastCall(row.id, call.started_at or row.received_at, call)
     wanted = {
         one.id: (one.at, one.closed.at if one.closed else None, _id(one.closed), _id(one.talked))
         for one in missed_of(past.values())
     }
-    stored = conn.execute(_MISSED, {"of_client": client})
+    stored = _MISSED.all(conn, {"of_client": client})
     known = {row.id: (row.missed_at, row.closed_at, row.closed_by, row.talked_by) for row in stored}
     due: list[str] = []
     for call_id, values in wanted.items():
         changed = dict(zip(("missed_at", "closed_at", "closed_by", "talked_by"), values, strict=True))
         if call_id not in known:
-            conn.execute(_NEW, {"id": call_id, "client": client, **changed})
+            _NEW.run(conn, {"id": call_id, "client": client, **changed})
         elif known[call_id] != values:
             conn.execute(update(t_missed_call).where(t_missed_call.c.id == call_id).values(changed))
         if (talked_by := values[-1]) and not (call_id in known and known[call_id][-1]):

@@ -10,7 +10,6 @@ from sqlalchemy import (
     ColumnElement,
     CompoundSelect,
     Connection,
-    Update,
     bindparam,
     case,
     exists,
@@ -24,9 +23,10 @@ from sqlalchemy import (
 
 from store import ties
 from store.delivery_records import AttemptRecord, Claimed, ClaimResult, Intent, PersonView, Settlement
-from store.intake import CHANNEL, lead_from_row
-from store.lanes import OPEN_STATES, line_up, lock_persons
+from store.intake import lead_from_row, notify
+from store.lanes import OPEN_STATES, let_go, line_up, lock_persons, open_in_lane
 from store.leases import Held, LostLease, assert_held, is_held, lock_held
+from store.prepared import Prepared, among, execute
 from store.tables import t_attempt, t_delivery, t_follow_up, t_lead, t_link, t_person, to_us
 
 FRESH, BACKLOG, BULK = 0, 1, 2
@@ -34,7 +34,6 @@ FRESH_S = 15.0
 """A lead not claimed within this long has become backlog: newer ones go first."""
 
 
-# Statements of the hot path are built once: building one costs more than running it.
 _READY = (
     t_delivery.c.connection == bindparam("of_connection"),
     t_delivery.c.state == literal_column("'ready'"),  # a literal, as in the partial index: so both planners see it
@@ -54,15 +53,15 @@ def _due(*priorities: int) -> CompoundSelect[Any]:
     return union_all(*(select(one.c.priority, one.c.id) for one in each))
 
 
-_DUE, _DUE_FRESH = _due(FRESH, BACKLOG, BULK), _due(FRESH)
-_AGED = (
+_DUE, _DUE_FRESH = Prepared(_due(FRESH, BACKLOG, BULK)), Prepared(_due(FRESH))
+_AGED = Prepared(
     update(t_delivery)
     .where(*_READY, t_delivery.c.priority == literal_column(str(FRESH)), t_delivery.c.due_at < bindparam("before"))
     .values(priority=BACKLOG)
 )
-_TAKE = (
+_TAKE = Prepared(
     update(t_delivery)
-    .where(t_delivery.c.id.in_(bindparam("ids", expanding=True)))
+    .where(among(t_delivery.c.id, "ids"))
     .values(
         state="claimed",
         fence=bindparam("new_fence"),
@@ -76,7 +75,8 @@ _NEXT_OF = {
     )
     for priority in (FRESH, BACKLOG, BULK)
 }
-_NEXT_DUE = union_all(*_NEXT_OF.values())
+_NEXT_DUE = Prepared(union_all(*_NEXT_OF.values()))
+_NEXT_FRESH = Prepared(_NEXT_OF[FRESH])
 
 
 def claim(
@@ -89,15 +89,15 @@ def claim(
     """
     assert_held(conn, held)
     if aging:
-        conn.execute(_AGED, {"of_connection": held.name, "before": now - timedelta(seconds=FRESH_S)})
+        _AGED.run(conn, {"of_connection": held.name, "before": now - timedelta(seconds=FRESH_S)})
     wanted = {"of_connection": held.name, "at": now, "at_most": limit}
-    due = sorted(conn.execute(_DUE_FRESH if fresh_only else _DUE, wanted), key=itemgetter(0))
+    due = sorted((_DUE_FRESH if fresh_only else _DUE).all(conn, wanted), key=itemgetter(0))
     ids: list[str] = [delivery_id for _, delivery_id in due[:limit]]
     if ids:
-        conn.execute(_TAKE, {"ids": ids, "new_fence": held.fence, "now": now})
+        _TAKE.run(conn, {"ids": ids, "new_fence": held.fence, "now": now})
     next_due = None
     if len(ids) < limit:  # else there is no time to wait anyway
-        dues = conn.execute(_NEXT_OF[FRESH] if fresh_only else _NEXT_DUE, {"of_connection": held.name}).scalars()
+        dues = (_NEXT_FRESH if fresh_only else _NEXT_DUE).scalars(conn, {"of_connection": held.name})
         next_due = min((due for due in dues if due is not None), default=None)
     return ClaimResult(load(conn, ids), next_due)
 
@@ -106,7 +106,7 @@ def load(conn: Connection, ids: list[str]) -> list[Claimed]:
     """These deliveries with all that is needed to write them, in the order of `ids`."""
     if not ids:
         return []
-    rows = conn.execute(_LOADED, {"ids": ids})
+    rows = _LOADED.all(conn, {"ids": ids})
     by_id = {row.d_id: _claimed(row, _last_delivered(conn, row)) for row in rows}
     return [by_id[delivery_id] for delivery_id in ids if delivery_id in by_id]
 
@@ -126,7 +126,7 @@ _DELIVERY_COLUMNS = (
 )
 
 
-_LOADED = (
+_LOADED = Prepared(
     select(
         *(t_delivery.c[name].label(f"d_{name}") for name in _DELIVERY_COLUMNS),
         t_person.c.name.label("person_name"),
@@ -142,9 +142,9 @@ _LOADED = (
         & (t_link.c.kind == "contact")
         & (t_link.c.our_id == t_delivery.c.lane),
     )
-    .where(t_delivery.c.id.in_(bindparam("ids", expanding=True)))
+    .where(among(t_delivery.c.id, "ids"))
 )
-_LAST_DELIVERED = (
+_LAST_DELIVERED = Prepared(
     select(t_delivery.c.record_id, t_delivery.c.created_at)
     .where(
         t_delivery.c.lane == bindparam("of_lane"),
@@ -160,7 +160,7 @@ def _last_delivered(conn: Connection, row: Any) -> tuple[str, datetime | None]:
     """Deal and time of the person's last lead delivered to the same connection."""
     if not row.person_contact:
         return "", None
-    found = conn.execute(_LAST_DELIVERED, {"of_lane": row.d_lane, "of_connection": row.d_connection}).first()
+    found = _LAST_DELIVERED.first(conn, {"of_lane": row.d_lane, "of_connection": row.d_connection})
     return (found.record_id, found.created_at) if found else ("", None)
 
 
@@ -190,8 +190,8 @@ def intend(conn: Connection, intents: Sequence[Intent]) -> list[None]:
 
 
 @cache
-def _changing(columns: tuple[str, ...], *, uncounted: bool = False, no_longer_fresh: bool = False) -> Update:
-    """Updates these columns of a claimed delivery. Built once for each choice: building takes longer than running."""
+def _changing(columns: tuple[str, ...], *, uncounted: bool = False, no_longer_fresh: bool = False) -> Prepared:
+    """Updates these columns of a claimed delivery."""
     values: dict[str, Any] = {name: bindparam(f"new_{name}", type_=t_delivery.c[name].type) for name in columns}
     if "arrived_at" in values:  # it arrived but once, whatever was still to be written beside it
         values["arrived_at"] = func.coalesce(t_delivery.c.arrived_at, values["arrived_at"])
@@ -199,7 +199,7 @@ def _changing(columns: tuple[str, ...], *, uncounted: bool = False, no_longer_fr
         values["attempts"] = t_delivery.c.attempts - 1
     if no_longer_fresh:
         values["priority"] = case((t_delivery.c.priority == FRESH, BACKLOG), else_=t_delivery.c.priority)
-    return (
+    return Prepared(
         update(t_delivery)
         .where(
             t_delivery.c.id == bindparam("of_id"),
@@ -217,7 +217,7 @@ def _update_claimed(conn: Connection, held: Held, delivery_id: str, values: dict
     """Returns the lane that it stands in. `more` as of `_changing`. Raises LostLease: it is not ours any more."""
     wanted = {f"new_{name}": value for name, value in values.items()}
     owner = {"of_id": delivery_id, "of_connection": held.name, "of_owner": held.owner, "of_fence": held.fence}
-    row = conn.execute(_changing(tuple(values), **more), {**wanted, **owner}).first()
+    row = _changing(tuple(values), **more).first(conn, {**wanted, **owner})
     if row is None:
         raise LostLease(held.name)
     return str(row.lane)
@@ -266,7 +266,7 @@ def _settle(conn: Connection, done: Settlement) -> bool:
         no_longer_fresh=again and done.count_attempt and done.attempt is not None,
     )
     if done.attempt is not None:
-        conn.execute(insert(t_attempt), _attempt_row(done, done.attempt))
+        _NEW_ATTEMPT.run(conn, _attempt_row(done, done.attempt))
     if lane != done.lane:  # its person turned out to be another while it was under way
         lock_persons(conn, (lane,))
         line_up(conn, lane, done.held.name, done.now)
@@ -292,6 +292,9 @@ def _settle(conn: Connection, done: Settlement) -> bool:
     return free_lane(conn, lane, done.held.name, done.now) or lane != done.lane
 
 
+_NEW_ATTEMPT = Prepared(insert(t_attempt))
+
+
 def _attempt_row(done: Settlement, attempt: AttemptRecord) -> dict[str, Any]:
     return {
         "id": attempt.id,
@@ -311,38 +314,26 @@ def remember_links(conn: Connection, connection: str, links: Iterable[tuple[str,
     """(kind, our id, vendor's id): a newer one replaces what was known (merged or deleted in the CRM)."""
     at = to_us(now)
     rows = [(connection, kind, our_id, vendor_id, at) for kind, our_id, vendor_id in links]
-    if rows:
-        conn.exec_driver_sql(_LINK_SQL if conn.dialect.paramstyle == "qmark" else _LINK_SQL.replace("?", "%s"), rows)
+    for row in rows:
+        execute(conn, _LINK_SQL if conn.dialect.paramstyle == "qmark" else _LINK_POSTGRES, row)
 
 
 _LINK_SQL = (
     "INSERT INTO link (connection, kind, our_id, vendor_id, created_at) VALUES (?, ?, ?, ?, ?) "
     "ON CONFLICT (connection, kind, our_id) DO UPDATE SET vendor_id = excluded.vendor_id"
 )
-
-
-_OPEN_IN_LANE = (
-    select(t_delivery.c.id, t_delivery.c.state, t_delivery.c.created_at, t_delivery.c.priority)
-    .where(
-        t_delivery.c.lane == bindparam("of_lane"),
-        t_delivery.c.connection == bindparam("of_connection"),
-        t_delivery.c.state.in_(OPEN_STATES),
-    )
-    .order_by(t_delivery.c.place)
-)
+_LINK_POSTGRES = _LINK_SQL.replace("?", "%s")
 
 
 def free_lane(conn: Connection, lane: str, connection: str, now: datetime) -> bool:
     """The oldest that waits in the lane may go, unless one is under way. Returns whether one may."""
-    rows = conn.execute(_OPEN_IN_LANE, {"of_lane": lane, "of_connection": connection}).all()
+    rows = open_in_lane(conn, lane, connection)
     if not rows or any(row.state != "waiting" for row in rows):
         return False
     first = rows[0]
     fresh = first.priority == FRESH and (now - first.created_at).total_seconds() <= FRESH_S
     priority = first.priority if fresh or first.priority == BULK else BACKLOG
-    conn.execute(
-        update(t_delivery).where(t_delivery.c.id == first.id).values(state="ready", due_at=now, priority=priority)
-    )
+    let_go(conn, first.id, now, priority)
     return True
 
 
@@ -352,7 +343,7 @@ def _some_delivery(*states: str) -> ColumnElement[bool]:
     return of_lead.where(t_delivery.c.state.in_(states)) if states else of_lead
 
 
-_STATUS_ANEW = (
+_STATUS_ANEW = Prepared(
     update(t_lead)
     .where(t_lead.c.id == bindparam("of_lead"), _some_delivery())
     .values(
@@ -370,10 +361,10 @@ _STATUS_ANEW = (
 
 def refresh_lead_status(conn: Connection, lead_id: str, now: datetime) -> None:
     """Sets a lead's status from its deliveries, if it has any."""
-    conn.execute(_STATUS_ANEW, {"of_lead": lead_id, "at": now})
+    _STATUS_ANEW.run(conn, {"of_lead": lead_id, "at": now})
 
 
 def tell_due(conn: Connection, connections: Iterable[str]) -> None:
     """Other processes hear of it when this is committed. SQLite needs no telling: they look at the file."""
     if conn.dialect.name == "postgresql" and (names := ",".join(sorted(set(connections)))):
-        conn.execute(select(func.pg_notify(CHANNEL, names)))
+        notify(conn, names)

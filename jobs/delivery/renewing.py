@@ -42,7 +42,7 @@ class Renewal:
             lead = replace(lead, lead_uid=f"chat:{talk.chat_id}:{said[0].message_id}")
             item = self.acceptance(talk.source, self.clock.now(), NO_REQUEST, lead, new_id(self.clock))
             (accepted,) = self.accept(conn, [item])
-            conversations.belongs_to(conn, talk, accepted.lead_id, [])
+            conversations.change(conn, talk, conversations.belongs_to(conn, talk, accepted.lead_id, []))
             lead_id, due = accepted.lead_id, accepted.connections
         else:
             lead_id = talk.lead_id

@@ -151,9 +151,9 @@ class EventIntake:
         woken |= dict.fromkeys(missed_calls.refresh(conn, calls, self._clock.now()))
         return tuple(woken)
 
-    def match_waiting(self, conn: Connection) -> tuple[bool, tuple[str, ...]]:
+    def match_waiting(self, conn: Connection, enough: Callable[[], bool]) -> tuple[bool, tuple[str, ...]]:
         """See DealNotes.match_waiting."""
-        return self._notes.match_waiting(conn)
+        return self._notes.match_waiting(conn, enough)
 
     def _take_leads(
         self, conn: Connection, source: str, received_at: datetime, raw: RawRequest, leads: Sequence[ParsedLead]

@@ -123,7 +123,7 @@ class EventInbox:
         until = self.clock.monotonic() + SLICE_S
         for one in pending:
             taken.append(self._take(conn, one))
-            if self.clock.monotonic() > until:
+            if self.clock.monotonic() > until or self.db.is_awaited():
                 break
         inbox.done(conn, pending := pending[: len(taken)])
         return pending, taken

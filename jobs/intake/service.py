@@ -295,7 +295,7 @@ class IntakeService:
         """Payments and insights whose deal was not known are looked at again. Raises StoreUnavailable."""
         more = True
         while more:
-            more, due = await self._db.write_behind(self._events.match_waiting)
+            more, due = await self._db.write_behind(self._events.match_waiting, self._db.is_awaited)
             self.wake(due)
 
     async def judge_calls(self) -> None:

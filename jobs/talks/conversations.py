@@ -88,34 +88,32 @@ class TalkKeeper:
         talk, message, now = said.talk, said.message, self._clock.now()
         client = message.author == "client"
         client_at = (message.at or said.received_at) if client and not message.change else None
-        conversations.heard(conn, talk.id, now, client_at)
+        changes = conversations.heard(talk, now, client_at)
         if talk.lead_id:
             self._remember(conn, talk, message)
-        event = event_of(message, said.received_at)
         if said.lead_id and not talk.lead_id:
-            conversations.belongs_to(conn, talk, said.lead_id, [event.key] if said.told else [])
+            told = [event_of(message, said.received_at).key] if said.told else []
+            changes |= conversations.belongs_to(conn, talk, said.lead_id, told)
         alone = said.told and talk.unnoted_since is None
         if message.author != "bot" and not alone:
-            self._note_later(conn, talk, said.lead_id or talk.lead_id, now)
+            changes |= self._note_later(talk, said.lead_id or talk.lead_id, now)
+        conversations.change(conn, talk, changes)
         if client_at is None or not said.lead_id or talk.auto_replied_at is not None:
             return False
         return self._answer(conn, said, client_at, now)
 
-    def _note_later(self, conn: Connection, talk: Talk, lead_id: str, now: datetime) -> None:
+    def _note_later(self, talk: Talk, lead_id: str, now: datetime) -> dict[str, Any]:
         rules = self._rules.get(talk.source, NO_RULES)
         since = min(talk.unnoted_since or now, now)
-        if lead_id:
-            conversations.note_later(
-                conn, talk.id, since=since, due_at=min(now + rules.quiet, since + rules.quiet_most)
-            )
-        else:  # nobody wrote to us yet: there is no deal to note it on
-            conversations.note_later(conn, talk.id, since=since, due_at=None)
+        if not lead_id:  # nobody wrote to us yet: there is no deal to note it on
+            return conversations.note_later(since=since, due_at=None)
+        return conversations.note_later(since=since, due_at=min(now + rules.quiet, since + rules.quiet_most))
 
     def _answer(self, conn: Connection, said: Said, client_at: datetime, now: datetime) -> bool:
         rules = self._rules.get(said.talk.source, NO_RULES)
         if rules.auto_reply is None or abs(now - client_at) > ANSWERED_WITHIN:
             return False
-        conversations.mark_auto_replied(conn, said.talk.id, now)
+        conversations.change(conn, said.talk, {"auto_replied_at": now})
         template = rules.auto_reply.text if open_at(rules.schedule, now) else rules.auto_reply.out_of_hours
         text = self._rendered(template, said, rules, now) if template else ""
         if text:

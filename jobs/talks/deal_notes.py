@@ -18,6 +18,7 @@ from jobs.talks.payment_text import insight_note, payment_note
 from leads.clock import Clock
 from leads.identity import EMAIL, EXTERNAL, MESSENGER, PHONE
 from store import deal_notes, errands, events
+from store.conversations import keys_told
 from store.deal_notes import Known, Move
 from store.errands import Settlement
 from store.events import Arrival
@@ -61,12 +62,19 @@ class DealNotes:
             due |= dict.fromkeys(found)
         return tuple(due)
 
-    def match_waiting(self, conn: Connection) -> tuple[bool, tuple[str, ...]]:
-        """What waited for its deal is looked at again: (whether more waits, connections where something became due)."""
+    def match_waiting(self, conn: Connection, enough: Callable[[], bool]) -> tuple[bool, tuple[str, ...]]:
+        """What waited for its deal is looked at again: (whether more waits, connections where something became due).
+
+        `enough` is asked after each whether the others had better wait for another transaction.
+        """
         due: dict[str, None] = {}
         now = self.clock.now()
         waiting = errands.due_locally(conn, now, limit=AT_ONCE)
+        looked_at = 0
         for row in waiting:
+            if looked_at and enough():
+                break
+            looked_at += 1
             told = self._tell_payment if row.kind == "payment" else self._tell_insight
             why, lead_id, names = told(conn, row.source, row.data, row.created_at, row.key)
             if not why:
@@ -77,7 +85,7 @@ class DealNotes:
                 later = min(FIRST_LOOK * 2 ** min(row.attempts, 10), LONGEST_LOOK)
                 errands.settle_locally(conn, row.id, Settlement("ready", now, now + later, last_error=why))
             due |= dict.fromkeys(names)
-        return len(waiting) == AT_ONCE, tuple(due)
+        return looked_at < len(waiting) or looked_at == AT_ONCE, tuple(due)
 
     # --- payments -----------------------------------------------------------------------------------------------
 
@@ -105,7 +113,7 @@ class DealNotes:
         """(why it must wait or "", lead, connections)."""
         payment = PAYMENT.validate_python(data)
         subject = f"payment:{source}:{payment.payment_id}"
-        told = deal_notes.told_before(conn, subject)
+        told = keys_told(conn, subject)
         if key in told:
             return "", "", ()
         known = self._payer(conn, source, payment)

@@ -70,7 +70,8 @@ class Gathering:
             return ()
         names = conversations.receivers(conn, talk.lead_id)
         if not names and conversations.is_unrouted(conn, talk.lead_id):
-            conversations.note_later(conn, talk.id, since=talk.unnoted_since, due_at=now + WITHOUT_DEAL)
+            later = conversations.note_later(since=talk.unnoted_since, due_at=now + WITHOUT_DEAL)
+            conversations.change(conn, talk, later)
             return ()
         stored = conversations.messages_of(conn, talk.source, talk.chat_id)
         events = [event_of(MESSAGE.validate_python(row.data["message"]), row.received_at) for row in stored]
@@ -91,7 +92,7 @@ class Gathering:
             noted |= note.keys
             if not note.more:
                 break
-        conversations.nothing_to_note(conn, talk.id)
+        conversations.change(conn, talk, conversations.nothing_to_note())
         return tuple(names) if made else ()
 
     def _link(self, source: str, attachment: Attachment) -> str:

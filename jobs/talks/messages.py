@@ -6,15 +6,14 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from connectors.events import ParsedLead, ParsedMessage
 from jobs.talks.conversations import Said, TalkKeeper
 from leads.clock import Clock
-from store import conversations, outgoing
+from store import conversations, deal_notes, outgoing
 from store.errands import lease_of
 from store.intake import Accepted
-from store.tables import t_identity
 
 TakeLeads = Callable[[Sequence[ParsedLead]], list[Accepted]]
 """Stores leads of the request at hand, in order."""
@@ -125,5 +124,5 @@ def _with_contact(conn: Connection, lead: ParsedLead, person_id: str) -> ParsedL
 
 def person_of(conn: Connection, kind: str, value: str) -> str:
     """The person of a match key, or ""."""
-    query = select(t_identity.c.person_id).where(t_identity.c.kind == kind, t_identity.c.value == value)
-    return conn.execute(query).scalar() or ""
+    found = deal_notes.person_of_keys(conn, [(kind, value)])
+    return found.person_id if found else ""

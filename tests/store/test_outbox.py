@@ -1,10 +1,11 @@
 """Accept, claim, intend, settle: order, fences and lanes, on both databases."""
 
+import sqlite3
 from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import Connection, Engine, event, select
+from sqlalchemy import Connection, Engine, select
 
 from leads.ids import new_id
 from store import leases, mending, operator, outbox, reading
@@ -264,13 +265,16 @@ def test_the_ready_queue_is_read_by_its_partial_index(engine: Engine, clock: Man
     held = own(engine, clock)
     accept(engine, clock, "+79160000001")
     statements: list[str] = []
-    event.listen(engine, "before_cursor_execute", lambda *args: statements.append(args[2]))
     with engine.begin() as conn:
+        driver = conn.connection.dbapi_connection
+        assert isinstance(driver, sqlite3.Connection)
+        driver.set_trace_callback(statements.append)
         outbox.claim(conn, held, clock.now(), limit=5)
+        driver.set_trace_callback(None)
         claims = [sql for sql in statements if sql.startswith("SELECT") and "'ready'" in sql]
         assert len(claims) == 2
         for sql in claims:
-            plan = conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", tuple("0" * sql.count("?"))).all()
+            plan = conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}").all()
             searches = [row[3] for row in plan if " delivery " in row[3]]
             assert len(searches) == 3, plan
             assert all("ix_delivery_ready" in search for search in searches), plan
