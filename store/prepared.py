@@ -31,7 +31,7 @@ class Prepared:
     like columns are what is written, as in `Connection.execute`; defaults of the table are filled in.
 
     `IN` takes lists that are known beforehand; for others there is `among`.
-    All raise DBAPIError as Core does, TypeError for parameters that the statement does not have.
+    All raise DBAPIError as Core does, TypeError for other parameters than the statement has.
     """
 
     __slots__ = ("_compiled", "_statement")
@@ -98,11 +98,11 @@ def execute(conn: Connection, sql: str, values: Bound) -> int:
     cursor = _cursor(conn)
     try:
         cursor.execute(sql, values)
+        changed: int = cursor.rowcount
     except conn.dialect.loaded_dbapi.Error as error:
         raise _told(conn, sql, error, cursor) from error
     finally:
         cursor.close()
-    changed: int = cursor.rowcount
     return changed
 
 
@@ -111,11 +111,11 @@ def execute_many(conn: Connection, sql: str, many: Sequence[Bound]) -> int:
     cursor = _cursor(conn)
     try:
         cursor.executemany(sql, many)
+        changed: int = cursor.rowcount
     except conn.dialect.loaded_dbapi.Error as error:
         raise _told(conn, sql, error, cursor) from error
     finally:
         cursor.close()
-    changed: int = cursor.rowcount
     return changed
 
 
@@ -176,8 +176,8 @@ def _compiled(statement: Any, dialect: Dialect, names: frozenset[str]) -> _Compi
     keys = None if statement.is_select else sorted(names & set(statement.table.columns.keys()))
     compiled: SQLCompiler = statement.compile(dialect=dialect, column_keys=keys)
     asked = {name for name, one in compiled.binds.items() if one.required}
-    if unknown := names - asked:
-        raise TypeError(f"{', '.join(sorted(unknown))}: not among the parameters {', '.join(sorted(asked))}")
+    if names != asked:
+        raise TypeError(f"given {', '.join(sorted(names))} for the parameters {', '.join(sorted(asked))}")
     # What is known already, each of a list of IN too, becomes a parameter that has its value.
     expanded = compiled.construct_expanded_state(dict.fromkeys(asked), escape_names=False)
     parents = {one: name for name, many in expanded.parameter_expansion.items() for one in many}
