@@ -8,7 +8,7 @@ from itertools import chain
 from typing import Any
 
 from pydantic_core import to_json
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, Dialect, update
 from sqlmodel import SQLModel
 
 from leads import attribution, identity
@@ -17,6 +17,7 @@ from leads.clock import Clock
 from leads.ids import new_id
 from leads.records import Lead
 from store import tables, ties
+from store.columns import table_of
 from store.lanes import lock_persons, read_lanes
 from store.prepared import execute, fetch
 from store.repeats import keep_differences
@@ -96,14 +97,17 @@ class _Rows:
     def insert(self, conn: Connection) -> None:
         """Many rows in one statement: each statement of SQLite lets the event loop's thread in between. Empty after it.
 
-        The numbers of rows are powers of two, so that there are few statements and each is prepared once.
+        PostgreSQL gets a list for each column, so that the statement is always the same; for SQLite the numbers of rows
+        are powers of two, so that there are few statements and each is prepared once.
         """
         for table, rows in self.by_table.items():
+            if conn.dialect.name == "postgresql":
+                execute(conn, _insert_lists(table, conn.dialect), [list(values) for values in zip(*rows, strict=True)])
+                continue
             at = 0
             while at < len(rows):
                 count = min(ROWS_AT_ONCE, 1 << (len(rows) - at).bit_length() - 1)
-                values = tuple(chain.from_iterable(rows[at : at + count]))
-                execute(conn, _insert_sql(table, count, conn.dialect.paramstyle), values)
+                execute(conn, _insert_rows(table, count), tuple(chain.from_iterable(rows[at : at + count])))
                 at += count
         self.by_table.clear()
 
@@ -125,11 +129,17 @@ COLUMNS: dict[type[SQLModel], tuple[str, ...]] = {
 
 
 @cache
-def _insert_sql(table: type[SQLModel], count: int, paramstyle: str) -> str:
+def _insert_rows(table: type[SQLModel], count: int) -> str:
     columns = COLUMNS[table]
-    mark = "?" if paramstyle == "qmark" else "%s"
-    row = f"({', '.join([mark] * len(columns))})"
+    row = f"({', '.join(['?'] * len(columns))})"
     return f"INSERT INTO {table.__tablename__} ({', '.join(columns)}) VALUES {', '.join([row] * count)}"  # noqa: S608  # our own names
+
+
+@cache
+def _insert_lists(table: type[SQLModel], dialect: Dialect) -> str:
+    columns = COLUMNS[table]
+    lists = [f"%s::{table_of(table).c[name].type.compile(dialect)}[]" for name in columns]
+    return f"INSERT INTO {table.__tablename__} ({', '.join(columns)}) SELECT * FROM unnest({', '.join(lists)})"  # noqa: S608  # our own names
 
 
 def _json(value: Any) -> str:
