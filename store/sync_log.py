@@ -116,6 +116,14 @@ def unsettled(
     return conn.execute(query).all()
 
 
+def updates_of(
+    conn: Connection, sync: str, side: str, record_id: str, since: datetime, limit: int = 100
+) -> Sequence[Row[Any]]:
+    """What a sync wrote into one record since then, newest first."""
+    where = (_W.sync == sync, _W.side == side, _W.record_id == record_id, _W.op == "update", _W.at > since)
+    return conn.execute(select(t_sync_write).where(*where).order_by(_W.id.desc()).limit(limit)).all()
+
+
 def writes_of(
     conn: Connection, pass_id: str, *, limit: int = 500, after: str = "", newest: bool = False
 ) -> Sequence[Row[Any]]:

@@ -43,6 +43,7 @@ CODES = frozenset(
         "over_removals",
         "cannot_remove",
         "partner_changed",
+        "other_sync",
     }
 )
 """Codes with words of their own, beside `http_500` to `http_599`. A detail may follow after a colon: `field:NAME`."""
@@ -59,6 +60,7 @@ _OF_SYNCS = (
     (re.compile(r"would remove (\d+) records, more than (\d+)"), "over_removals:{0} > {1}"),
     (re.compile(r"(.+) cannot (archive|delete|tag) by its API(?:; (.+) would work)?"), "cannot_remove:{0}: {1}"),
     (re.compile(r"changed on the other side since they agreed"), "partner_changed"),
+    (re.compile(r'the sync "(.+)" writes it, too'), "other_sync:{0}"),
 )
 """What syncs say of themselves, to the letter."""
 _HTTP_CODE = re.compile(r"http_5\d\d")

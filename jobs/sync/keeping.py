@@ -7,6 +7,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row
 
 from connectors.records import Change, LinkChange, Record
+from jobs.sync.circles import stop_circles
 from jobs.sync.deciding import LINK, decide, first_seen, unchanged
 from jobs.sync.kept import End, Kept, record_now
 from jobs.sync.linking import Raw, links_of, partner_id, tokens
@@ -43,6 +44,7 @@ async def keep_equal(
         rest = await _read_partners(run, side, rest, along or {})
     for one in rest:
         _judge(run, one)
+    await stop_circles(run, rest)
     await _carry_out(run, quiet, rest)
 
 

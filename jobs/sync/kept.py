@@ -36,6 +36,8 @@ class Kept:
     status: str = ""
     stopped: str = ""
     """The field that went to and fro too often."""
+    stopped_by: str = ""
+    """The sync that wrote it there each time, if one of ours did."""
 
     def end(self, side: Side) -> End:
         return self.left if side == "left" else self.right

@@ -63,6 +63,8 @@ class Sync:
     right: End
     siblings: tuple[Sibling, ...] = ()
     conditions: Mapping[Side, Condition] = field(default_factory=dict)
+    others: Mapping[Side, tuple[tuple[str, Side], ...]] = field(default_factory=dict)
+    """Side -> other syncs that write the same kind of record into its CRM, and on which side of theirs that is."""
     _keys: dict[Side, tuple[str, ...]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property

@@ -1,7 +1,7 @@
 """A sync made ready: both connections' records, the mapping bound to what the accounts have."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,6 +13,7 @@ from jobs.config.loading import Settings
 from jobs.config.syncs import SyncSettings
 from jobs.refusals import Refusal
 from jobs.sync.model import End, Sibling, Sync, blame, conditions_of
+from leads.merge import Side
 from mappings.accounts import Account, AccountField
 from mappings.records import load_record_mapping
 
@@ -63,6 +64,7 @@ async def open_sync(settings: Settings, name: str, opened: Mapping[str, Opened])
         ends[1],
         siblings_of(settings.syncs, name),
         conditions_of(chosen),
+        others_of(settings.syncs, name),
     )
 
 
@@ -74,6 +76,18 @@ def siblings_of(syncs: Mapping[str, SyncSettings], name: str) -> tuple[Sibling, 
         for other, one in syncs.items()
         if other != name and {one.left, one.right} == {own.left, own.right}
     )
+
+
+def others_of(syncs: Mapping[str, SyncSettings], name: str) -> dict[Side, tuple[tuple[str, Side], ...]]:
+    """See `Sync.others`."""
+    own = syncs[name]
+
+    def found(connection: str) -> Iterator[tuple[str, Side]]:
+        for other, one in syncs.items():
+            if other != name and one.object == own.object and connection in (one.left, one.right):
+                yield other, "left" if one.left == connection else "right"
+
+    return {"left": tuple(found(own.left)), "right": tuple(found(own.right))}
 
 
 async def _end(settings: Settings, chosen: SyncSettings, opened: Opened) -> End:

@@ -19,7 +19,7 @@ Choice = Literal["left", "right", "pair", "apart", "resume", "again", "done"]
 MAY: Final = {
     "conflict": ("left", "right"),
     "ambiguous": ("pair", "apart"),
-    "loop": ("resume", "done"),
+    "loop": ("resume",),  # without going on it would stay stopped, and nobody would know
     "unknown": ("again", "done"),
     "refused": ("again", "done"),
     "left_out": ("done",),

@@ -19,7 +19,6 @@ from store.sync_log import Issue
 from store.sync_records import PLANNED, Settled
 
 FLIP_WINDOW_S: Final = 3600.0
-FLIPS_KEPT: Final = 20
 
 
 def settle_pair(
@@ -38,7 +37,8 @@ def settle_pair(
     if one.stopped:
         gathered.pair(one.pair.id, state="stopped")
         gathered.settled += clean(one, "stopped")
-        issue = _issue(one, "loop", one.stopped, flips=sync.settings.flips)
+        why = {"why": f'the sync "{one.stopped_by}" writes it, too'} if one.stopped_by else {}
+        issue = _issue(one, "loop", one.stopped, flips=sync.settings.flips, **why)
         sync_log.raise_issue(conn, sync.name, run.id(), issue, now)
         run.counts["stopped_pairs"] += 1
         return
@@ -51,7 +51,7 @@ def settle_pair(
     base, again = _new_base(run, one, jobs)
     changes: dict[str, Any] = {"base": base}
     if any(one.decision.fields.values()):
-        changes["flips"] = _flips(one, now.timestamp())
+        changes["flips"] = _flips(one, now.timestamp(), sync.settings.flips + 2)
     gathered.pair(one.pair.id, **changes)
     for side in SIDES:
         _remember(conn, gathered, run, one, side, jobs)
@@ -167,13 +167,13 @@ def clean(one: Kept, status: str = "") -> list[Settled]:
     ]
 
 
-def _flips(one: Kept, at: float) -> dict[str, list[tuple[str, float]]]:
+def _flips(one: Kept, at: float, keep: int) -> dict[str, list[tuple[str, float]]]:
     flips = {name: [(side, when) for side, when in past] for name, past in (one.pair.flips or {}).items()}
     for side in SIDES:
         for name in one.decision.fields[side]:
             flips[name] = [*flips.get(name, []), (side, at)]
     recent = {
-        name: [(side, when) for side, when in past if at - when <= FLIP_WINDOW_S][-FLIPS_KEPT:]
+        name: [(side, when) for side, when in past if at - when <= FLIP_WINDOW_S][-keep:]
         for name, past in flips.items()
     }
     return {name: past for name, past in recent.items() if past}

@@ -1,12 +1,15 @@
 """What one pass does to two CRMs."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
 from jobs.checkpoints import passed
 from jobs.sync.model import Sibling
+from jobs.sync.resolving import CannotResolve, resolve
 from jobs.sync.rounds import SWEEPS
+from leads.merge import Side
 from store import sync_log, sync_pairs, sync_records
 from tests.support.sync_stage import Stage
 
@@ -371,6 +374,11 @@ async def test_a_pair_that_goes_to_and_fro_is_stopped_and_told(stage: Stage) -> 
     (issue,) = await stage.db.read(lambda conn: sync_log.issues(conn, sync.name))
     assert (issue.kind, issue.field) == ("loop", "first_name")
     await stage.quiet(sync)
+    with pytest.raises(CannotResolve):  # off the list it would stay stopped, and nobody would know
+        await stage.db.write(resolve, stage.clock, issue, "done", "anna")
+    await stage.db.write(resolve, stage.clock, issue, "resume", "anna")
+    await stage.run(sync)
+    assert stage.values(stage.left, "contact", "first_name") == stage.values(stage.right, "contact", "first_name")
 
 
 async def test_a_condition_keeps_records_out_and_lets_them_in_when_they_fit(stage: Stage) -> None:
@@ -465,3 +473,35 @@ async def test_what_a_robot_puts_back_in_the_moment_of_our_write_is_seen(stage: 
     await stage.run(sync)
     assert stage.values(stage.right, "contact", "position") == ["директор"]
     await stage.quiet(sync)
+
+
+async def test_a_value_that_goes_round_through_two_syncs_is_stopped_and_told(stage: Stage) -> None:
+    """Each writes its own side only, so that in neither of them the value changes sides."""
+    match = "object: contact\nmatch: [phones]\nfields: {phones: {conflict: append}, last_name: "
+    there = match + '{direction: left_to_right, to_right: "{{ left.last_name }}!"}}\n'
+    syncs = {
+        "there": stage.sync(name="there", text=there, direction="left_to_right", flips=3),
+        "back": stage.sync(name="back", text=match + "last_name}\n", direction="right_to_left", flips=3),
+    }
+    for name, other in (("there", "back"), ("back", "there")):
+        ends: dict[Side, tuple[tuple[str, Side], ...]] = {side: ((other, side),) for side in ("left", "right")}
+        syncs[name] = replace(syncs[name], others=ends)
+    for crm in (stage.left, stage.right):
+        crm.put("contact", phones=(PHONE,), last_name="Орлова")
+    for _ in range(12):
+        for sync in syncs.values():
+            await stage.run(sync)
+    assert stage.values(stage.left, "contact", "last_name") == ["Орлова!!!!"]
+    (issue,) = [one for name in syncs for one in await stage.db.read(sync_log.issues, name)]
+    assert (issue.kind, issue.field, issue.sync) == ("loop", "last_name", "there")
+    assert issue.data["why"] == 'the sync "back" writes it, too'
+
+
+async def test_a_source_that_changes_often_is_followed(stage: Stage) -> None:
+    sync = replace(stage.sync(direction="left_to_right", flips=3), others={"left": (("other", "right"),)})
+    left = stage.left.put("contact", first_name="0", phones=(PHONE,))
+    await stage.run(sync)
+    for turn in range(12):
+        stage.left.edit("contact", left, first_name=str(turn))
+        await stage.run(sync)
+        assert stage.values(stage.right, "contact", "first_name") == [str(turn)]
