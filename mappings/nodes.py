@@ -133,7 +133,10 @@ def merge(base: Node, over: Node, main: str = "value", idle: list[Problem] | Non
     items, keys = dict(base.items), dict(base.keys)
     for key, node in over.items.items():
         keys[key] = over.keys[key]
-        if key in items:
+        if idle is not None and key == "fields" and key in items and _is_null(node):
+            hint = "remove the line, or name the fields that differ; null takes out single ones"
+            idle.append(keys[key].problem("is empty", hint))
+        elif key in items:
             items[key] = merge(items[key], node, main, idle)
         else:
             items[key] = node

@@ -72,7 +72,7 @@ def quote(value: object) -> str:
 def nearest(word: str, known: Iterable[str]) -> str:
     """The known name that `word` was probably meant to be, or ""."""
     by_folded = {name.casefold(): name for name in known}
-    found = difflib.get_close_matches(word.casefold(), by_folded, n=1, cutoff=0.6)
+    found = difflib.get_close_matches(word.casefold().removesuffix(".yaml"), by_folded, n=1, cutoff=0.6)
     return by_folded[found[0]] if found else ""
 
 

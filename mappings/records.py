@@ -222,6 +222,9 @@ def load_record_mapping(
         if mapping.object != about:
             message = f"is about {mapping.object}, and here it is used for {about}"
             raise MappingError([Place(shown, 1, 1, "object").problem(message)])
+        if all(mapping.types) and mapping.types not in ((left, right), (right, left)):
+            written, wanted = " and ".join(mapping.types), f"{left} and {right}"
+            raise MappingError([Place(shown, 1, 1, "").problem(f"is for {written}, and here it is used for {wanted}")])
         return mapping.swapped() if left != right and mapping.types == (right, left) else mapping
     hint = allowed(names[0], mapping_names(folder, SYNC), "there are")
     raise MappingError([Place(names[0], 0, 0, "").problem("there is no such mapping", hint)])

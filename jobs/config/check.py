@@ -10,6 +10,7 @@ from connectors.paying import PaymentSettings
 from connectors.pbx import PbxSettings, line_number
 from connectors.registry import CONNECTORS
 from jobs.config.errors import Problem, YamlPath, choices, quote
+from jobs.config.sync_doubts import doubts_of_syncs
 from jobs.config.validate import Reader
 from leads.merge import OTHER
 from mappings.attributes import OBJECTS
@@ -284,19 +285,7 @@ def _warnings(settings: "Settings", reader: Reader) -> Iterable[Problem]:
         if connector.hooks is not None and not connector.proves_hooks(settings.connections[name].settings):
             hint = f"set {connector.hooks_proven_by}; until then they are taken slowly"
             yield problem(("connections", name), "takes webhooks from anybody who knows its address", hint, key=True)
-    yield from _unmatched(settings, problem)
+    yield from doubts_of_syncs(settings, problem)
     if settings.connections and not settings.alerts.channels:
         hint = "alerts.channels: a Telegram chat takes two lines, see `leadhub init`"
         yield problem(("alerts",), "nobody is told when a lead fails or a connection goes down", hint, key=True)
-
-
-def _unmatched(settings: "Settings", problem: Callable[..., Problem]) -> Iterable[Problem]:
-    """People and companies that both CRMs have already are recognised by nothing else."""
-    for name, sync in settings.syncs.items():
-        if sync.object not in ("contact", "company") or not sync.create:
-            continue
-        left, right = (settings.connections[side].type for side in (sync.left, sync.right))
-        mapping = load_record_mapping(left, right, sync.object, settings.base_dir / "mappings", name=sync.mapping)
-        if not mapping.match:
-            hint = "name in its match: the fields by which both CRMs' records are known, such as phones and emails"
-            yield problem(("syncs", name), "would make a second time what both CRMs have already", hint, key=True)

@@ -139,7 +139,10 @@ def wording(error: ErrorDetails, *, secret: bool) -> tuple[str, str]:
         case "less_than":
             return f"must be less than {context['lt']}", ""
         case "too_short":
-            return "must not be empty" if context.get("min_length") == 1 else "has too few entries", ""
+            if context.get("min_length") == 1:
+                return "must not be empty", ""
+            few = isinstance(value, list | tuple | set | dict)
+            return "has too few entries" if few else f"is too short: at least {context['min_length']} characters", ""
         case "string_too_short":
             return f"is too short: at least {context['min_length']} characters", ""
         case "string_too_long":

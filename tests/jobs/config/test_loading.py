@@ -232,3 +232,17 @@ def test_a_sync_that_recognises_nobody_is_a_warning(tmp_path: Path) -> None:
     mapping = "object: contact\nleft: amocrm\nright: hubspot\nfields:\n  name: {left: name, right: firstname}\n"
     (tmp_path / "mappings" / "sync" / "names.yaml").write_text(mapping, encoding="utf-8")
     assert warnings(load(path, ENV)) == ["syncs.contacts: would make a second time what both CRMs have already"]
+
+
+def test_syncs_that_are_hardly_meant_are_warnings(tmp_path: Path) -> None:
+    found = VALID[VALID.index("  contacts:") :].splitlines()[0]
+    more = found.replace("contacts:", "again:").replace("object: contact", "object: contact, mapping: own-way")
+    text = VALID.replace(found, f"{found}\n{more}").replace("direction: both", "direction: left_to_right")
+    path = write(tmp_path, text)
+    (tmp_path / "mappings" / "sync").mkdir(parents=True, exist_ok=True)
+    mapping = "extends: amocrm-hubspot-contact\nfields:\n  position: {direction: right_to_left}\n"
+    (tmp_path / "mappings" / "sync" / "own-way.yaml").write_text(mapping, encoding="utf-8")
+    assert warnings(load(path, ENV)) == [
+        'syncs.again: keeps the same contact records as "contacts"',
+        "fields.position: is never carried: its direction is right_to_left",
+    ]
