@@ -202,7 +202,9 @@ def _history(words: Words, name: str, one: Mapping[str, Any]) -> Iterator[Text]:
         if one[key]:
             line += f", {words(*told)}: {words.number(one[key])}"
     yield Text(line, style="yellow" if one["refused"] or one["unknown"] else "")
-    for kind, sides in one["kinds"].items():
+    for kind in KINDS:
+        if (sides := one["kinds"].get(kind)) is None:
+            continue
         line = f"    {words(*WHAT[KINDS[kind]])}: {words.number(sides['old'])} / {words.number(sides['own'])}"
         if sides["noted"]:
             line += words(", in the note of history: ", ", в примечании с историей: ") + words.number(sides["noted"])

@@ -1,7 +1,8 @@
 """What a CRM keeps beside a record's fields, read for a move: notes, tasks, calls, messages, meetings and files."""
 
+import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal, Protocol, TypeVar
@@ -59,6 +60,15 @@ OpenHistories = Callable[[Any], Histories]
 def is_refusal(error: ConnectorError) -> bool:
     """Whether it is this one thing that the account refuses, and not everything."""
     return isinstance(error, PermanentError) or (isinstance(error, AuthError) and error.status != 401)
+
+
+async def together(reads: Iterable[Awaitable[Rows]]) -> list[Rows]:
+    """All at once, so that they leave together; the first error is raised when the others have ended."""
+    found = await asyncio.gather(*reads, return_exceptions=True)
+    for one in found:
+        if isinstance(one, BaseException):
+            raise one
+    return [one for one in found if not isinstance(one, BaseException)]
 
 
 class Given:

@@ -10,7 +10,7 @@ from connectors.amocrm.api import AmocrmApi, Params
 from connectors.amocrm.record_values import ENTITY
 from connectors.amocrm.records import Row, moment
 from connectors.errors import PermanentError
-from connectors.histories import Entry, Given, Part
+from connectors.histories import Entry, Given, Part, together
 from mappings.attributes import RecordObject
 
 MAX_PAGES: Final = 100_000
@@ -36,9 +36,11 @@ class AmocrmHistories:
     async def of(self, object: RecordObject, ids: Sequence[str]) -> dict[str, tuple[Entry, ...]]:
         entity, wanted = ENTITY[object], list(dict.fromkeys(ids))
         found: dict[str, list[Entry]] = defaultdict(list)
-        for parts, read, told in ((NOTES, self.notes, note_entry), (TASKS, self.tasks, task_entry)):
-            if wanted and (by_id := await self.given.ask(parts, partial(read, entity, wanted))):
-                for id, some in by_id.items():
+        if wanted:
+            asked = ((NOTES, self.notes), (TASKS, self.tasks))
+            lists = await together(self.given.ask(parts, partial(read, entity, wanted)) for parts, read in asked)
+            for by_id, told in zip(lists, (note_entry, task_entry), strict=True):
+                for id, some in (by_id or {}).items():
                     found[id] += [told(row) for row in some]
         return {id: tuple(entries) for id, entries in found.items() if entries}
 

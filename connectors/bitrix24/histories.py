@@ -14,7 +14,7 @@ from connectors.bitrix24.persons import number
 from connectors.bitrix24.portal import Portal
 from connectors.bitrix24.records import text, when
 from connectors.errors import PermanentError, RetryableError
-from connectors.histories import Direction, Entry, EntryKind, Given, Part
+from connectors.histories import Direction, Entry, EntryKind, Given, Part, together
 from connectors.plaintext import bbcode_text, html_text
 from mappings.attributes import RecordObject
 
@@ -57,8 +57,9 @@ class Bitrix24Histories:
 
     async def of(self, object: RecordObject, ids: Sequence[str]) -> dict[str, tuple[Entry, ...]]:
         found: dict[str, list[Entry]] = defaultdict(list)
-        for one in LISTS:
-            rows = await self.given.ask(one.parts, partial(self._rows, one, object, list(dict.fromkeys(ids))))
+        wanted = list(dict.fromkeys(ids))
+        lists = await together(self.given.ask(one.parts, partial(self._rows, one, object, wanted)) for one in LISTS)
+        for one, rows in zip(LISTS, lists, strict=True):
             for id, some in (rows or {}).items():
                 found[id] += [entry for row in some for entry in one.told(row)]
         return {id: tuple(entries) for id, entries in found.items() if entries}

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Final, Literal
 
 from connectors.errors import PermanentError
-from connectors.histories import Direction, Entry, Given, Part
+from connectors.histories import Direction, Entry, Given, Part, together
 from connectors.hubspot.api import HubSpotApi
 from connectors.hubspot.links import PAGE
 from connectors.hubspot.objects import Objects
@@ -42,8 +42,10 @@ class HubSpotHistories:
 
     async def of(self, object: RecordObject, ids: Sequence[str]) -> dict[str, tuple[Entry, ...]]:
         found: dict[str, list[Entry]] = defaultdict(list)
-        for one in KINDS:
-            entries = await self.given.ask(one.parts, partial(self._entries, one, object, list(dict.fromkeys(ids))))
+        wanted = list(dict.fromkeys(ids))
+        for entries in await together(
+            self.given.ask(one.parts, partial(self._entries, one, object, wanted)) for one in KINDS
+        ):
             for id, some in (entries or {}).items():
                 found[id] += some
         return {id: tuple(entries) for id, entries in found.items() if entries}

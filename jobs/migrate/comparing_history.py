@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from connectors.histories import Entry, EntryKind, Histories, Part
+from connectors.histories import Entry, EntryKind, Histories, Part, together
 from jobs.migrate.entries import Entries, mark_of, own_of
 from jobs.migrate.history import HistoryTally, Sides, kept_states, some_moved
 from jobs.migrate.model import Step
@@ -37,8 +37,12 @@ class _Comparing:
 
     async def _some(self, moved: Mapping[str, str]) -> None:
         clock, about = self._ready.clock, self._step.object
-        olds = await patiently(lambda: self._old.of(about, list(moved)), clock)
-        news = await patiently(lambda: self._new.of(about, list(moved.values())), clock)
+        olds, news = await together(
+            (
+                patiently(lambda: self._old.of(about, list(moved)), clock),
+                patiently(lambda: self._new.of(about, list(moved.values())), clock),
+            )
+        )
         names = [self._entries.note_name(id) for id in moved]
         names += [self._entries.name(one) for entries in olds.values() for one in own_of(entries)]
         kept = await kept_states(self._ready, names)

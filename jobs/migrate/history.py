@@ -1,10 +1,11 @@
 """What happened around each moved record in the new CRM: notes, tasks and calls of its own, the rest in one note."""
 
+import asyncio
 import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from connectors.activities import Activities, Made
 from connectors.errors import AuthError, ConnectorError, PermanentError, UnknownOutcomeError
@@ -19,7 +20,7 @@ from leads.merge import OTHER
 from store import cursors, sync_listing, sync_pairs
 from store.leases import Held
 
-AT_ONCE: Final = 50
+AT_ONCE: Final = 100
 """Records. What happened around so many is on its way at once."""
 NAMES_AT_ONCE: Final = 500
 
@@ -99,6 +100,13 @@ async def _partners(ready: Ready, step: Step, ids: Sequence[str]) -> dict[str, s
     return {id: pairs[id].on(OTHER[step.source]) if id in pairs else "" for id in ids}
 
 
+class _Batch(NamedTuple):
+    """`some`: old record -> new one, "" for none; `found`: what stands around the old ones."""
+
+    some: Mapping[str, str]
+    found: Mapping[str, Sequence[Entry]]
+
+
 class _Histories:
     def __init__(
         self, ready: Ready, step: Step, histories: Histories, activities: Activities, tally: HistoryTally
@@ -108,25 +116,37 @@ class _Histories:
         self._entries = Entries(ready, step)
 
     async def work(self, held: Held) -> bool:
-        after, unknown = "", []
+        unknown: list[str] = []
+        reading = asyncio.create_task(self._next(""))
         try:
-            while some := await some_moved(self._ready, self._step, after):
-                unknown += await self._batch(held, some)
-                after = list(some)[-1]
+            while (batch := await reading).some:
+                reading = asyncio.create_task(self._next(list(batch.some)[-1]))  # while this one is written
+                unknown += await self._batch(held, batch)
             if unknown:  # looked up when the CRM shows whatever it is still working on
                 self._tally.unknown = 0
                 for start in range(0, len(unknown), AT_ONCE):
-                    ids = unknown[start : start + AT_ONCE]
-                    await self._batch(held, await _partners(self._ready, self._step, ids), again=True)
+                    some = await _partners(self._ready, self._step, unknown[start : start + AT_ONCE])
+                    await self._batch(held, await self._with_history(some), again=True)
         except ConnectorError as error:
             self._tally.error = str(error)
+        finally:
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
         return True
 
-    async def _batch(self, held: Held, some: Mapping[str, str], *, again: bool = False) -> list[str]:
+    async def _next(self, after: str) -> _Batch:
+        return await self._with_history(await some_moved(self._ready, self._step, after))
+
+    async def _with_history(self, some: Mapping[str, str]) -> _Batch:
+        ids = [id for id, partner in some.items() if partner]
+        if not ids:
+            return _Batch(some, {})
+        return _Batch(some, await patiently(lambda: self._read.of(self._step.object, ids), self._ready.clock))
+
+    async def _batch(self, held: Held, batch: _Batch, *, again: bool = False) -> list[str]:
         """Returns the records of which it is not known whether all was written."""
-        ready = self._ready
-        moved = {id: partner for id, partner in some.items() if partner}
-        found = await patiently(lambda: self._read.of(self._step.object, list(moved)), ready.clock)
+        ready, found = self._ready, batch.found
+        moved = {id: partner for id, partner in batch.some.items() if partner}
         names = [self._entries.note_name(id) for id in moved]
         names += [self._entries.name(one) for entries in found.values() for one in own_of(entries)]
         kept = await kept_states(ready, names)

@@ -86,7 +86,9 @@ def _hubspot(box: Any, kind: str) -> list[Seen]:
             found.append(Seen(on, at, whose, _plain(row["hs_note_body"])))
         elif kind == "task":
             state = {"COMPLETED": "done", "NOT_STARTED": "open"}[row["hs_task_status"]]
-            found.append(Seen(on, "", whose, _plain(row["hs_task_body"]), f"{at} {state}"))
+            found.append(
+                Seen(on, "", whose, _plain(row.get("hs_task_body") or row["hs_task_subject"]), f"{at} {state}")
+            )
         else:
             incoming = row["hs_call_direction"] == "INBOUND"
             phone = row["hs_call_from_number" if incoming else "hs_call_to_number"]
