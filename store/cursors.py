@@ -1,9 +1,9 @@
 """Small named values that survive."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from store.tables import t_cursor
 
@@ -17,6 +17,17 @@ def save(conn: Connection, name: str, value: dict[str, Any]) -> None:
     changed = conn.execute(update(t_cursor).where(t_cursor.c.name == name).values(value=value))
     if changed.rowcount == 0:
         conn.execute(insert(t_cursor).values(name=name, value=value))
+
+
+def save_all(conn: Connection, values: Mapping[str, dict[str, Any]]) -> None:
+    """Some hundreds in two statements."""
+    there = load_all(conn, list(values))
+    changed = [{"of": name, "to": value} for name, value in values.items() if name in there and there[name] != value]
+    if changed:
+        conn.execute(update(t_cursor).where(t_cursor.c.name == bindparam("of")).values(value=bindparam("to")), changed)
+    new = [{"name": name, "value": value} for name, value in values.items() if name not in there]
+    if new:
+        conn.execute(insert(t_cursor), new)
 
 
 def touch(conn: Connection) -> None:

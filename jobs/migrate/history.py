@@ -19,10 +19,10 @@ from jobs.opening import patiently
 from leads.merge import OTHER
 from store import cursors, sync_listing, sync_pairs
 from store.leases import Held
+from store.sync_keys import chunks
 
 AT_ONCE: Final = 100
 """Records. What happened around so many is on its way at once."""
-NAMES_AT_ONCE: Final = 500
 
 
 @dataclass(slots=True)
@@ -89,9 +89,8 @@ async def some_moved(ready: Ready, step: Step, after: str) -> dict[str, str]:
 
 async def kept_states(ready: Ready, names: Iterable[str]) -> dict[str, dict[str, Any]]:
     kept: dict[str, dict[str, Any]] = {}
-    wanted = list(dict.fromkeys(names))
-    for start in range(0, len(wanted), NAMES_AT_ONCE):
-        kept |= await ready.db.read(cursors.load_all, wanted[start : start + NAMES_AT_ONCE])
+    for some in chunks(set(names)):
+        kept |= await ready.db.read(cursors.load_all, some)
     return kept
 
 

@@ -16,6 +16,7 @@ from jobs.opening import patiently
 from jobs.sync.beside import under_lease
 from store import cursors
 from store.leases import Held, assert_held
+from store.sync_keys import chunks
 
 SHOWN: Final = 10
 Found = TypeVar("Found")
@@ -48,15 +49,15 @@ async def exclusively(ready: Ready, lease: str, work: Callable[[Held], Awaitable
 
 
 async def keep(ready: Ready, held: Held, states: Mapping[str, dict[str, Any]]) -> None:
-    """The state of each write by its name: "sent" and "at", "done" and "id", or "" for nothing."""
+    """The state of each write by its name: "sent" and "at", "done" and "id", or "" for nothing. Some hundreds in a
+    transaction: leads are accepted between them."""
 
-    def work(conn: Connection) -> None:
+    def work(conn: Connection, some: dict[str, dict[str, Any]]) -> None:
         assert_held(conn, held)
-        for name, state in states.items():
-            cursors.save(conn, name, state)
+        cursors.save_all(conn, some)
 
-    if states:
-        await ready.db.write(work)
+    for names in chunks(states):
+        await ready.db.write(partial(work, some={name: states[name] for name in names}))
 
 
 async def look_up(ready: Ready, draft: Draft, sent_at: datetime) -> str | None:
