@@ -13,7 +13,7 @@ from connectors.histories import Entry, Histories, is_refusal
 from connectors.records import RecordObject
 from jobs.migrate.entries import Entries, Piece, Sorted, own_of, state_of
 from jobs.migrate.model import Step
-from jobs.migrate.once import SHOWN, Besides, exclusively, keep, when_certain
+from jobs.migrate.once import Besides, exclusively, keep, when_certain
 from jobs.migrate.opening import Ready
 from jobs.opening import patiently
 from leads.merge import OTHER
@@ -53,11 +53,6 @@ class HistoryTally(Besides):
     changed: int = 0
     tasks_left: int = 0
     kinds: dict[str, Sides] = field(default_factory=dict)
-
-    def decline(self, id: str, error: ConnectorError) -> None:
-        self.declined += 1
-        if len(self.examples) < SHOWN:
-            self.examples.append({"id": id, "why": error.message})
 
 
 async def move_histories(ready: Ready) -> list[HistoryTally]:
@@ -174,13 +169,41 @@ class _Histories:
         return [one.entry for one in pieces if one.id == id and one.declined and one.entry is not None]
 
     async def _settle(self, held: Held, pieces: Sequence[Piece]) -> list[str]:
-        """Writes what is not there, as it is kept before and after. Returns the records of what may be there."""
-        await self._find(held, [one for one in pieces if one.sent_at is not None])
-        todo = [one for one in pieces if not one.there and one.again and (one.entry or one.telling)]
-        gone = [one for one in pieces if not one.there and not one.again]
-        for one in gone:  # what it was then can be one of its own, what it is now can not
-            one.declined = True
-        await keep(self._ready, held, {one.name: state_of("refused", one) for one in gone})
+        """Writes what is not there. Returns the records of what may be there."""
+        hidden = await self._find(held, [one for one in pieces if one.sent_at is not None])
+        left = [one for one in pieces if not one.there and one.name not in hidden]
+        for one in left:  # what it was when it was sent can be one of its own, what it is now can not
+            one.declined = not one.again
+        await keep(self._ready, held, {one.name: state_of("refused", one) for one in left if one.declined})
+        unknown = [one.id for one in pieces if one.name in hidden]
+        unknown += await self._send(held, [one for one in left if one.again and (one.entry or one.telling)])
+        self._tally.unknown += len(unknown)
+        return unknown
+
+    async def _find(self, held: Held, pieces: Sequence[Piece]) -> set[str]:
+        """Which of the tries of which nothing is known have written it. Returns the names of those of which that cannot
+        be seen, since the new CRM does not show its lists."""
+        if not pieces:
+            return set()
+        sent_at = max(one.sent_at for one in pieces if one.sent_at is not None)
+        look = partial(self._new.find, [one.sent for one in pieces], sent_at)
+        try:
+            found = await when_certain(self._ready, look, sent_at)
+        except ConnectorError as error:
+            if not is_refusal(error):
+                raise
+            self._tally.show(pieces[0].id, error)
+            return {one.name for one in pieces}
+        there = [one for one in pieces if one.activity.key in found]
+        for one in there:
+            one.there = found[one.activity.key]
+            one.telling = one.sent_telling
+            self._count(one)
+        await keep(self._ready, held, {one.name: state_of("done", one) for one in there})
+        return set()
+
+    async def _send(self, held: Held, todo: Sequence[Piece]) -> list[str]:
+        """Each is kept before and after. Returns the records of what may be there."""
         if not todo:
             return []
         sent_at = self._ready.clock.now()
@@ -197,7 +220,6 @@ class _Histories:
                 self._count(one)
             elif isinstance(outcome, UnknownOutcomeError):
                 unknown.append(one.id)
-                self._tally.unknown += 1
             elif is_refusal(outcome):
                 one.declined = True
                 states[one.name] = state_of("refused", one)
@@ -209,20 +231,6 @@ class _Histories:
         if stopped is not None:
             raise stopped
         return unknown
-
-    async def _find(self, held: Held, pieces: Sequence[Piece]) -> None:
-        """Which of the tries of which nothing is known have written it."""
-        if not pieces:
-            return
-        sent_at = max(one.sent_at for one in pieces if one.sent_at is not None)
-        look = partial(self._new.find, [one.sent for one in pieces], sent_at)
-        found = await when_certain(self._ready, look, sent_at)
-        there = [one for one in pieces if one.activity.key in found]
-        for one in there:
-            one.there = found[one.activity.key]
-            one.telling = one.sent_telling
-            self._count(one)
-        await keep(self._ready, held, {one.name: state_of("done", one) for one in there})
 
     async def _write(self, pieces: Sequence[Piece]) -> dict[str, Made]:
         """What failed without having been written goes again, a few times."""
@@ -242,10 +250,11 @@ class _Histories:
         return made
 
     def _refuse(self, one: Piece, error: ConnectorError) -> None:
+        self._tally.show(one.id, error)
         if one.entry is not None:
-            self._tally.decline(one.id, error)
+            self._tally.declined += 1
         else:
-            self._tally.refuse(one.id, PermanentError(error.message))
+            self._tally.refused += 1
 
     def _count(self, one: Piece) -> None:
         self._tally.cut += one.cut

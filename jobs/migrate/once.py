@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 from sqlalchemy import Connection
 
 from connectors.base import Draft, Hint
-from connectors.errors import PermanentError, TooEarlyError, UnknownOutcomeError
+from connectors.errors import ConnectorError, PermanentError, TooEarlyError, UnknownOutcomeError
 from jobs.migrate.moving import LEASE_WAIT_S
 from jobs.migrate.opening import Ready
 from jobs.opening import patiently
@@ -39,8 +39,12 @@ class Besides:
 
     def refuse(self, id: str, error: PermanentError) -> None:
         self.refused += 1
-        if len(self.examples) < SHOWN:
-            self.examples.append({"id": id, "why": error.message})
+        self.show(id, error)
+
+    def show(self, id: str, error: ConnectorError) -> None:
+        example = {"id": id, "why": error.message}
+        if len(self.examples) < SHOWN and example not in self.examples:
+            self.examples.append(example)
 
 
 async def exclusively(ready: Ready, lease: str, work: Callable[[Held], Awaitable[bool]], tally: Besides) -> None:

@@ -173,3 +173,30 @@ async def test_a_dead_token_stops_the_move_and_the_next_run_goes_on(tmp_path: Pa
             told = await move_histories(ready)
         assert [one.finished for one in told] == [True] * 3
         assert [len(seen(made, "bitrix24", kind)) for kind in ("note", "task", "call")] == [3, 6, 3]
+
+
+async def test_what_cannot_be_looked_for_is_not_written_again_and_holds_nothing_up(tmp_path: Path) -> None:
+    async with house(tmp_path) as made:
+        fill(made, "amocrm")
+        made.clock.leaps = True
+        box = made.scenes["bitrix24"].box
+        whole, lists = made.scenes["bitrix24"].layer.vendor.handle, dict(box.crm.methods)
+        lost: list[str] = []
+
+        def losing(request: SandboxRequest) -> SandboxResponse:
+            answer: SandboxResponse = whole(request)
+            if not lost and b"crm.timeline.comment.add" in request.body + request.path.encode():
+                lost.append("")
+                return SandboxResponse(502, b"<html>502</html>", content_type="text/html")
+            return answer
+
+        made.scenes["bitrix24"].layer.vendor.handle = losing
+        del box.crm.methods["crm.timeline.comment.list"]
+        for _ in range(2):
+            told = await run(made, "amocrm", "bitrix24")
+            assert [(one.unknown, one.error) for one in told.values()] == [(0, ""), (0, ""), (4, "")]
+            assert [len(seen(made, "bitrix24", kind)) for kind in ("note", "task", "call")] == [3, 6, 3]
+        box.crm.methods.update(lists)
+        told = await run(made, "amocrm", "bitrix24")
+        assert all(one.finished for one in told.values())
+        assert [len(seen(made, "bitrix24", kind)) for kind in ("note", "task", "call")] == [3, 6, 3]
