@@ -91,12 +91,14 @@ def issue_line(words: Words, issue: Mapping[str, Any], sides: Mapping[str, str])
     ends = []
     for side, connection in sides.items():
         names = issue.get(f"{side}_names", {})
-        ids = ", ".join(f"{id} {names.get(id, '')}".strip() for id in issue[f"{side}_ids"]) or "—"
+        paired = {id for id in issue[f"{side}_ids"] if f"{side}:{id}" in issue.get("taken", ())}
+        marks = {id: words("(has a partner)", "(уже в паре)") for id in paired}
+        ids = ", ".join(" ".join((id, *filter(None, (names.get(id), marks.get(id))))) for id in issue[f"{side}_ids"])
         value = f": {issue[side] or '—'}" if side in issue and issue["kind"] == "conflict" else ""
         at = issue.get(f"{side}_at")
         when = words.time(datetime.fromisoformat(at), now) if at else ""
         by = ", ".join(part for part in (issue.get(f"{side}_by"), when) if part)
-        ends.append(f"{connection} {ids}{value}{f' ({by})' if by and value else ''}")
+        ends.append(f"{connection} {ids or '—'}{value}{f' ({by})' if by and value else ''}")
     why = f"  {words.cause(str(issue['why']))}" if issue.get("why") else ""
     return f"{what}  {' · '.join(ends)}{why}"
 

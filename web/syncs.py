@@ -41,11 +41,12 @@ FIRST = ("conflict", "ambiguous", "loop")
 
 @dataclass(frozen=True, slots=True)
 class RecordView:
-    """`name`: as people call it, "" where nobody told."""
+    """`name`: as people call it, "" where nobody told. `taken`: it has a partner already."""
 
     id: str
     url: str
     name: str = ""
+    taken: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,10 @@ class SideView:
     value: str = ""
     by: str = ""
     at: datetime | None = None
+
+    @property
+    def free(self) -> tuple[RecordView, ...]:
+        return tuple(one for one in self.records if not one.taken)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +199,10 @@ class SyncsPage:
         return SideView(
             side,
             crms[side],
-            tuple(RecordView(id, url, names.get(id, "")) for id, url in zip(ids, urls, strict=True)),
+            tuple(
+                RecordView(id, url, names.get(id, ""), f"{side}:{id}" in told.get("taken", ()))
+                for id, url in zip(ids, urls, strict=True)
+            ),
             value=_shown(told.get(side), words) if told["kind"] == "conflict" else "",
             by=str(told.get(f"{side}_by") or ""),
             at=datetime.fromisoformat(at) if at else None,

@@ -89,6 +89,8 @@ def test_unclear_matches_and_conflicts_are_listed_with_the_ids_of_both_sides_and
     assert scene.sync("conflicts", "resolve", unclear["id"], "--pair", one, right).status == 0
     scene.sync("run", "contacts")
     (unclear,) = scene.json("status", "contacts")[1]["ambiguous"]
+    told = f"sales {one} Анна (has a partner), {two} Игорь · hs {right} Анна (has a partner)"
+    assert told in scene.sync("conflicts", "list").out
     assert scene.sync("conflicts", "resolve", unclear["id"], "--apart").status == 0
     scene.sync("run", "contacts")
     assert len(scene.right.alive("contact")) == 2

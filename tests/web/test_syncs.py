@@ -1,5 +1,6 @@
 """The page and the API of record sync over HTTP, on both databases: what is told, what a person decides, who did."""
 
+import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -180,6 +181,16 @@ async def test_unclear_matches_are_paired_by_their_ids_with_links_into_both_crms
     assert found["18"].right_id == "501"
     dirty = await quiet.read(lambda conn: sync_records.count_dirty(conn, "contacts"))
     assert dirty == 3
+
+
+async def test_records_that_have_a_partner_are_shown_as_such_and_not_offered(quiet: QuietHub) -> None:
+    data = {"taken": ["left:17", "right:501"]}
+    await an_issue(quiet, Issue("ambiguous", "left:18", left_ids=("17", "18"), right_ids=("501", "502"), data=data))
+    text = await told(quiet)
+    assert text.count("(уже в паре)") == 2
+    assert re.findall(r'<option value="(\d+)"', text) == ["18", "502"]
+    await an_issue(quiet, Issue("ambiguous", "left:18", left_ids=("17", "18"), right_ids=("501",), data=data))
+    assert "<option" not in await told(quiet)
 
 
 async def test_a_pass_that_the_brake_holds_says_what_to_do_and_one_button_lets_it_through(quiet: QuietHub) -> None:
