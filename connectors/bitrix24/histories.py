@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any, Final
+from urllib.parse import unquote
 
 from connectors.bitrix24.payloads import TYPE_IDS
 from connectors.bitrix24.persons import number
@@ -25,6 +26,8 @@ NEVER_YEAR: Final = 9999
 """Of a deadline that is none."""
 NOBODY: Final = 2_147_483_647
 LONGEST_CALL_S: Final = 86_400
+TOKENS: Final = frozenset({"auth", "token"})
+"""In the address of a file."""
 DIRECTIONS: Final[Mapping[str, Direction]] = {"1": "in", "2": "out"}
 _OUR_MARK: Final = re.compile(r"\s*#leadhub:[\w:.-]+")
 """Of what leadhub wrote: in another note it would be taken for that one."""
@@ -227,8 +230,12 @@ def _phone(row: Row) -> str:
 
 
 def _link(file: Row) -> str:
+    """For people who are signed in to the portal: the vendor puts a token of ours into it, another one each time."""
     names = ("urlDownload", "urlShow", "url", "URL")
-    return next((found for name in names if (found := text(file.get(name))).startswith(("http://", "https://"))), "")
+    link = next((found for name in names if (found := text(file.get(name))).startswith(("http://", "https://"))), "")
+    address, asked, query = link.partition("?")
+    kept = [one for one in query.split("&") if one and unquote(one.partition("=")[0]).partition("[")[0] not in TOKENS]
+    return f"{address}{asked if kept else ''}{'&'.join(kept)}"
 
 
 def _rows_in(value: Any) -> list[Row]:

@@ -43,6 +43,23 @@ def test_a_comment_is_told_with_its_files(fields: dict[str, Any], entries: list[
 
 
 @pytest.mark.parametrize(
+    ("url", "link"),
+    [
+        ("https://p.example/show.php?fileId=3&ownerId=5&auth=5f1c0a", "https://p.example/show.php?fileId=3&ownerId=5"),
+        (
+            "https://p.example/uf.php?attachedId=4&auth%5Baplogin%5D=1&auth%5Bap%5D=j9gd&action=download",
+            "https://p.example/uf.php?attachedId=4&action=download",
+        ),
+        ("https://p.example/a.mp3?auth=", "https://p.example/a.mp3"),
+        ("https://p.example/a.mp3", "https://p.example/a.mp3"),
+    ],
+)
+def test_a_link_bears_no_token(url: str, link: str) -> None:
+    row = {**ROW, "TYPE_ID": "2", "COMPLETED": "Y", "SUBJECT": "Звонок", "FILES": [{"id": 1, "url": url}]}
+    assert activity_entries(row)[0].link == link
+
+
+@pytest.mark.parametrize(
     ("fields", "entries"),
     [
         (
