@@ -47,7 +47,7 @@ HISTORY_MOVES = (
     "на файлы и то, чего новая CRM отдельно не хранит, — одним примечанием с историей у каждой записи.",
 )
 HISTORY = {
-    "before": ("written before", "записаны раньше"),
+    "before": ("written before", "перенесено раньше"),
     "changed": ("changed since in the old CRM, not written again", "изменились в прежней CRM, повторно не пишутся"),
     "cut": ("cut short", "сокращены"),
     "unknown": ("outcome unknown, the next run looks", "исход неизвестен, выяснит следующий запуск"),
@@ -197,7 +197,7 @@ def _object(words: Words, name: str, one: Mapping[str, Any]) -> Iterator[Text]:
 def _history(words: Words, name: str, one: Mapping[str, Any]) -> Iterator[Text]:
     written = sum(one["made"].values()) + one["entries"]
     entries = words.count(written, ("entry", "entries"), ("запись", "записи", "записей"))
-    line = f"  {words('history', 'история')}, {words(*NAMES[name])}: {words('written', 'записано')}: {entries}"
+    line = f"  {words('history', 'история')}, {words(*NAMES[name])}: {words('written', 'перенесено')}: {entries}"
     for key, told in HISTORY.items():
         if one[key]:
             line += f", {words(*told)}: {words.number(one[key])}"
@@ -217,7 +217,8 @@ def _history(words: Words, name: str, one: Mapping[str, Any]) -> Iterator[Text]:
 
 def _trouble(words: Words, one: Mapping[str, Any]) -> Iterator[Text]:
     for row in one["examples"]:
-        yield Text(f"    {row['id']}: {row['why']}", style="yellow")
+        what = f" ({words(*WHAT[KINDS[row['what']]])})" if row.get("what") else ""
+        yield Text(f"    {row['id']}{what}: {row['why']}", style="yellow")
     if one["error"]:
         again = words("not finished, run it again", "не закончено, запустите ещё раз")
         yield Text(f"    {again}. {words.cause(one['error'])}", style="red")

@@ -250,7 +250,7 @@ class _Histories:
         return made
 
     def _refuse(self, one: Piece, error: ConnectorError) -> None:
-        self._tally.show(one.id, error)
+        self._tally.show(one.id, error, one.activity.kind if one.entry is not None else "")
         if one.entry is not None:
             self._tally.declined += 1
         else:

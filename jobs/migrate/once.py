@@ -41,8 +41,9 @@ class Besides:
         self.refused += 1
         self.show(id, error)
 
-    def show(self, id: str, error: ConnectorError) -> None:
-        example = {"id": id, "why": error.message}
+    def show(self, id: str, error: ConnectorError, what: str = "") -> None:
+        """`what`: the kind of entry around the record `id`."""
+        example = {"id": id, "why": error.message} | ({"what": what} if what else {})
         if len(self.examples) < SHOWN and example not in self.examples:
             self.examples.append(example)
 

@@ -10,6 +10,7 @@ import pytest
 
 from connectors.sandbox.amocrm import AmocrmSandbox
 from connectors.sandbox.hubspot import HubSpotSandbox
+from connectors.sandbox.hubspot_errors import RefusedError
 from tests.cli.inside import inside
 from tests.cli.running import Ran
 from tests.cli.sandboxes import sandboxes
@@ -122,6 +123,24 @@ def test_history_goes_along_and_both_sides_are_counted(scene: Scene) -> None:
     ran = scene.migrate("--yes")
     assert (ran.status, "    notes: 1 / 0, not there: 1" in ran.out, "1 difference" in ran.out) == (1, True, True)
     assert scene.there("notes") == 1, "what a person has removed is not made again"
+
+
+def test_what_the_new_crm_refuses_as_its_own_is_named(scene: Scene) -> None:
+    deal = next(iter(scene.old.deals))
+    scene.old._make_note("leads", deal, {"note_type": "common", "params": {"text": "Замер в пятницу"}})()
+    create = scene.new.records.create
+
+    def picky(type_: str, given: Any, links: Any) -> Any:
+        if type_ == "notes" and given["hs_note_body"] == "Замер в пятницу":
+            raise RefusedError(400, "Property values were not valid", "VALIDATION_ERROR")
+        return create(type_, given, links)
+
+    scene.new.records.create = picky  # type: ignore[method-assign]
+    out = scene.migrate("--yes").out
+    assert "history, deals: written: 1 entry, not taken as its own, in the note of history: 1" in out
+    assert "    notes: 1 / 0, in the note of history: 1" in out
+    assert f"    {deal} (notes): VALIDATION_ERROR" in out, out
+    assert "Both CRMs agree." in out
 
 
 def test_what_differs_ends_with_status_1(scene: Scene) -> None:

@@ -157,7 +157,10 @@ async def test_a_refused_note_of_history_is_told_and_tried_again(tmp_path: Path)
                 ({"call": 1}, 3, 0, 1),
             ]
             assert [one.tasks_left for one in told] == [1, 1, 1]
-            assert told[0].examples[0]["why"] == "refused (INVALID_ARG_VALUE)"
+            assert [(one["what"], one["why"]) for one in told[0].examples[:2]] == [
+                ("note", "refused (INVALID_ARG_VALUE)"),
+                ("task", "refused (INVALID_ARG_VALUE)"),
+            ]
             box.crm.methods.update(whole)
             told = await move_histories(ready)
             assert [(one.made, one.declined, one.written, one.entries) for one in told] == [
