@@ -57,6 +57,11 @@ class Decision:
     def writes(self) -> bool:
         return any(self.values[side] or self.links[side] for side in SIDES)
 
+    def goes_to(self, side: Side) -> list[str]:
+        """What is carried there: names of fields, and `link:OBJECT:TOKEN` of each link that is made or taken away."""
+        links = self.links[side].items()
+        return [*self.fields[side], *(f"{LINK}{to}:{token}" for to, (add, gone) in links for token in (*add, *gone))]
+
 
 def decide(sync: Sync, base: Mapping[str, Agreed], left: RecordNow, right: RecordNow) -> Decision:
     found = Decision(base=dict(base))

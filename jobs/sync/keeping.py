@@ -136,7 +136,7 @@ def _judge(run: Run, one: Kept) -> None:
     one.decision = decide(run.sync, one.pair.base or {}, record_now(run, one, "left"), record_now(run, one, "right"))
     at = run.clock.now().timestamp()
     for side in SIDES:
-        for name in one.decision.fields[side]:
+        for name in one.decision.goes_to(side):
             past = [*(one.pair.flips or {}).get(name, ()), (side, at)]
             if flipped(past, at, FLIP_WINDOW_S) > run.sync.settings.flips:  # type: ignore[arg-type]  # sides are stored
                 one.stopped = name

@@ -38,7 +38,8 @@ def settle_pair(
         gathered.pair(one.pair.id, state="stopped")
         gathered.settled += clean(one, "stopped")
         why = {"why": f'the sync "{one.stopped_by}" writes it, too'} if one.stopped_by else {}
-        issue = _issue(one, "loop", one.stopped, flips=sync.settings.flips, **why)
+        what = one.stopped.rpartition(":")[0] if one.stopped.startswith(LINK) else one.stopped
+        issue = _issue(one, "loop", what, flips=sync.settings.flips, **why)
         sync_log.raise_issue(conn, sync.name, run.id(), issue, now)
         run.counts["stopped_pairs"] += 1
         return
@@ -50,7 +51,7 @@ def settle_pair(
         return
     base, again = _new_base(run, one, jobs)
     changes: dict[str, Any] = {"base": base}
-    if any(one.decision.fields.values()):
+    if any(one.decision.goes_to(side) for side in SIDES):
         changes["flips"] = _flips(one, now.timestamp(), sync.settings.flips + 2)
     gathered.pair(one.pair.id, **changes)
     for side in SIDES:
@@ -170,7 +171,7 @@ def clean(one: Kept, status: str = "") -> list[Settled]:
 def _flips(one: Kept, at: float, keep: int) -> dict[str, list[tuple[str, float]]]:
     flips = {name: [(side, when) for side, when in past] for name, past in (one.pair.flips or {}).items()}
     for side in SIDES:
-        for name in one.decision.fields[side]:
+        for name in one.decision.goes_to(side):
             flips[name] = [*flips.get(name, []), (side, at)]
     recent = {
         name: [(side, when) for side, when in past if at - when <= FLIP_WINDOW_S][-keep:]

@@ -475,6 +475,26 @@ async def test_what_a_robot_puts_back_in_the_moment_of_our_write_is_seen(stage: 
     await stage.quiet(sync)
 
 
+async def test_a_link_that_goes_to_and_fro_is_stopped_and_told(stage: Stage) -> None:
+    companies = stage.sync("company", siblings=[Sibling("contacts", "contact")])
+    contacts = stage.sync("contact", siblings=[Sibling("companys", "company")], flips=3)
+    company, contact = stage.left.put("company", name="Ромашка"), stage.left.put("contact", first_name="Анна")
+    stage.left.connect("contact", contact, "company", company)
+    await stage.run(companies)
+    await stage.run(contacts)
+    (there,), (copy,) = stage.right.alive("company"), stage.right.alive("contact")
+    before = len(stage.left.writes) + len(stage.right.writes)
+    for turn in range(12):  # a robot on one side parts what a robot on the other one joins
+        if turn % 2:
+            stage.left.connect("contact", contact, "company", company)
+        else:
+            stage.right.connect("contact", copy, "company", there, off=True)
+        await stage.run(contacts, full=True)
+    assert len(stage.left.writes) + len(stage.right.writes) - before <= 5
+    (issue,) = await stage.db.read(sync_log.issues, "contacts")
+    assert (issue.kind, issue.field) == ("loop", "link:company")
+
+
 async def test_a_value_that_goes_round_through_two_syncs_is_stopped_and_told(stage: Stage) -> None:
     """Each writes its own side only, so that in neither of them the value changes sides."""
     match = "object: contact\nmatch: [phones]\nfields: {phones: {conflict: append}, last_name: "
