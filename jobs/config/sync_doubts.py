@@ -25,7 +25,7 @@ def doubts_of_syncs(settings: "Settings", problem: Doubt) -> Iterator[Problem]:
             hint = "both connections have the same settings: each record would be its own double"
             yield problem(("syncs", name), "left and right are the same account", hint, key=True)
         first = before.setdefault((frozenset((sync.left, sync.right)), sync.object), name)
-        if first != name:
+        if first != name and not (_of_some(sync) and _of_some(settings.syncs[first])):
             hint = (
                 "each would make what the other one makes: keep one, or part their records by left_when and right_when"
             )
@@ -34,6 +34,10 @@ def doubts_of_syncs(settings: "Settings", problem: Doubt) -> Iterator[Problem]:
             hint = "name in its match: the fields by which both CRMs' records are known, such as phones and emails"
             yield problem(("syncs", name), "would make a second time what both CRMs have already", hint, key=True)
         yield from _never_carried(name, sync, mapping)
+
+
+def _of_some(sync: SyncSettings) -> bool:
+    return bool(sync.left_when or sync.right_when)
 
 
 def _never_carried(name: str, sync: SyncSettings, mapping: RecordMapping) -> Iterator[Problem]:

@@ -246,3 +246,6 @@ def test_syncs_that_are_hardly_meant_are_warnings(tmp_path: Path) -> None:
         'syncs.again: keeps the same contact records as "contacts"',
         "fields.position: is never carried: its direction is right_to_left",
     ]
+    when = "object: contact, left_when: left.position == 'x'"
+    parted = load(write(tmp_path, text.replace("object: contact", when)), ENV)
+    assert len(warnings(parted)) == 1
