@@ -7,6 +7,8 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.pool import NullPool, QueuePool
 
+from store.prepared import run_bare
+
 BUSY_S = 5.0
 READERS = 4
 POSTGRES_WRITERS = 2
@@ -35,7 +37,7 @@ def make_engine(url: str, *, writer: bool) -> Engine:
 
         @event.listens_for(engine, "begin")
         def began(connection: Connection) -> None:
-            connection.exec_driver_sql(begin)
+            run_bare(connection, begin)
 
         return engine
     return create_engine(

@@ -97,13 +97,14 @@ class _Rows:
     def insert(self, conn: Connection) -> None:
         """Many rows in one statement: each statement of SQLite lets the event loop's thread in between. Empty after it.
 
-        PostgreSQL gets a list for each column, so that the statement is always the same; for SQLite the numbers of rows
-        are powers of two, so that there are few statements and each is prepared once.
+        PostgreSQL gets all tables at once and a list for each column, so that the statement is always the same; for
+        SQLite the numbers of rows are powers of two, so that there are few statements and each is prepared once.
         """
+        if conn.dialect.name == "postgresql" and self.by_table:
+            lists = [list(values) for rows in self.by_table.values() for values in zip(*rows, strict=True)]
+            execute(conn, _insert_lists(tuple(self.by_table), conn.dialect), lists)
+            self.by_table.clear()
         for table, rows in self.by_table.items():
-            if conn.dialect.name == "postgresql":
-                execute(conn, _insert_lists(table, conn.dialect), [list(values) for values in zip(*rows, strict=True)])
-                continue
             at = 0
             while at < len(rows):
                 count = min(ROWS_AT_ONCE, 1 << (len(rows) - at).bit_length() - 1)
@@ -136,10 +137,15 @@ def _insert_rows(table: type[SQLModel], count: int) -> str:
 
 
 @cache
-def _insert_lists(table: type[SQLModel], dialect: Dialect) -> str:
-    columns = COLUMNS[table]
-    lists = [f"%s::{table_of(table).c[name].type.compile(dialect)}[]" for name in columns]
-    return f"INSERT INTO {table.__tablename__} ({', '.join(columns)}) SELECT * FROM unnest({', '.join(lists)})"  # noqa: S608  # our own names
+def _insert_lists(tables: tuple[type[SQLModel], ...], dialect: Dialect) -> str:
+    inserts = []
+    for table in tables:
+        columns = COLUMNS[table]
+        lists = ", ".join(f"%s::{table_of(table).c[name].type.compile(dialect)}[]" for name in columns)
+        inserts.append(f"INSERT INTO {table.__tablename__} ({', '.join(columns)}) SELECT * FROM unnest({lists})")  # noqa: S608  # our own names
+    *others, last = inserts
+    named = ", ".join(f"of_{place} AS ({one})" for place, one in enumerate(others))
+    return f"WITH {named} {last}" if named else last
 
 
 def _json(value: Any) -> str:

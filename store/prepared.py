@@ -95,7 +95,14 @@ def fetch(conn: Connection, sql: str, values: Bound) -> list[tuple[Any, ...]]:
 
 def execute(conn: Connection, sql: str, values: Bound) -> int:
     """For what returns no rows; returns how many it changed."""
-    cursor = _cursor(conn)
+    if not conn.in_transaction():
+        conn.begin()
+    return run_bare(conn, sql, values)
+
+
+def run_bare(conn: Connection, sql: str, values: Bound = ()) -> int:
+    """`execute` for who begins the transaction himself."""
+    cursor = conn.connection.cursor()
     try:
         cursor.execute(sql, values)
         changed: int = cursor.rowcount
