@@ -6,12 +6,10 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from jobs.alerts.looking import Look
 from jobs.config.syncs import SyncSettings
 from jobs.sync.passes import looked_at
-from leads.clock import Clock
-from leads.ids import new_id
 from leads.incidents import Incident, Observation, incident_key
-from store import incidents as rows
 from store import sync_log
 
 QUESTIONS = ("conflict", "ambiguous")
@@ -19,26 +17,23 @@ POLLS_MISSED = 3
 """A pass that is due less often than `late_after` is late after so many of them."""
 
 
-def look_at_syncs(
-    conn: Connection, syncs: Mapping[str, SyncSettings], told: Mapping[str, Incident], since: datetime, clock: Clock
-) -> None:
+def look_at_syncs(conn: Connection, look: Look, syncs: Mapping[str, SyncSettings], since: datetime) -> None:
     """Of every sync that is configured, and of those that no longer are. `since`: when this process began to look."""
-    kept = {one.connection for one in told.values() if one.kind.startswith("sync_")}
+    kept = {one.connection for one in look.told.values() if one.kind.startswith("sync_")}
     if not syncs and not kept:
         return
-    now = clock.now()
     open_issues = sync_log.waiting(conn, (*QUESTIONS, "loop"))
     for name in dict.fromkeys([*syncs, *sorted(kept)]):
         settings, counted = syncs.get(name), open_issues.get(name, {})
-        seen = _seen(conn, name, settings, counted, told, since, now) if settings is not None else {}
+        seen = _seen(conn, name, settings, counted, look.told, since, look.now) if settings is not None else {}
         for kind in ("sync_waiting", "sync_loop", "sync_late"):
             if kind in seen:
-                rows.observe(conn, seen[kind], now, new_id(clock))
-            elif (key := incident_key(kind, name)) in told:
-                rows.resolve(conn, key, now)
+                look.observe(seen[kind])
+            else:
+                look.over(kind, name)
         if settings is None:  # nobody runs it any more
             for kind in ("sync_braked", "sync_failed"):
-                rows.resolve(conn, incident_key(kind, name), now)
+                look.over(kind, name)
 
 
 def _seen(

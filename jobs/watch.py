@@ -11,6 +11,7 @@ from sqlalchemy import Connection, bindparam, func, select
 from connectors.errors import ConnectorError
 from connectors.notify import Channel
 from jobs.alerts.incidents import ENDS_WITH_ITS_LEADS, StoredIncidents, owed
+from jobs.alerts.looking import Look
 from jobs.alerts.memory import MemoryIncidents
 from jobs.alerts.parts import crm_name
 from jobs.alerts.words import Style
@@ -30,6 +31,7 @@ from store.db import Database, StoreUnavailable
 from store.fallbacks import mark_sent, waiting_for_fallback
 from store.intake import lead_from_row
 from store.lateness import drained, on_its_way, on_the_way
+from store.prepared import Prepared
 from store.spool import Spool
 from store.tables import t_delivery, t_lead
 
@@ -42,8 +44,6 @@ ORPHANS_S = 60.0
 ALIVE = "alive"
 """Cursor: when the hub was last known to run."""
 FALLBACKS_AT_ONCE = 10
-Told = dict[str, Incident]
-"""Open incidents by their keys, read once for a look."""
 Owed = tuple[int, datetime | None]
 """How many, and since when the oldest of them."""
 DRAINED_WITHIN = timedelta(minutes=2)
@@ -51,17 +51,21 @@ DRAINED_WITHIN = timedelta(minutes=2)
 EXTRAS_MISSING = timedelta(minutes=15)
 """A note or task that is missing for longer is told of."""
 
-# Looked at every few seconds, on the writer's thread: built once.
-_INCOMPLETE = (
+_INCOMPLETE = Prepared(
     select(t_delivery.c.incomplete, t_delivery.c.settled_at)
     .where(t_delivery.c.connection == bindparam("of_connection"), t_delivery.c.error_kind == "incomplete")
     .order_by(t_delivery.c.settled_at)
 )
-_HELD = select(
-    func.count(t_delivery.c.lead_id.distinct()), func.min(t_delivery.c.created_at, type_=t_delivery.c.created_at.type)
-).where(t_delivery.c.state == "held")
-_UNROUTED = select(func.count(), func.min(t_lead.c.received_at, type_=t_lead.c.received_at.type)).where(
-    t_lead.c.status == "failed", ~select(t_delivery.c.id).where(t_delivery.c.lead_id == t_lead.c.id).exists()
+_HELD = Prepared(
+    select(
+        func.count(t_delivery.c.lead_id.distinct()),
+        func.min(t_delivery.c.created_at, type_=t_delivery.c.created_at.type),
+    ).where(t_delivery.c.state == "held")
+)
+_UNROUTED = Prepared(
+    select(func.count(), func.min(t_lead.c.received_at, type_=t_lead.c.received_at.type)).where(
+        t_lead.c.status == "failed", ~select(t_delivery.c.id).where(t_delivery.c.lead_id == t_lead.c.id).exists()
+    )
 )
 
 
@@ -114,111 +118,53 @@ class Watch:
 
     async def look(self) -> None:
         """Late, failed, held and unrouted leads -> incidents, opened and closed."""
-        now = self.clock.now()
-        await self.db.write_behind(self._look, now)
+        look = await self.db.read(self._look, self.clock.now())
+
+        def keep(conn: Connection) -> None:
+            look.write(conn, self.clock)
+            self._mark_alive(conn, look.now)
+
+        await self.db.write_behind(keep)
         self.incidents.changed()
 
-    def _look(self, conn: Connection, now: datetime) -> None:
-        told = {one.key: one for one in rows.open_incidents(conn)}
+    def _look(self, conn: Connection, now: datetime) -> Look:
+        look = Look.begin(conn, now)
         owed_now = 0
         for name, about in self.connections.items():
             count, oldest = on_the_way(conn, name)
             owed_now += count
-            self._late(conn, name, about, told, (count, oldest), now)
-            self._failed(conn, name, about, told, now)
-            self._incomplete(conn, name, about, told, now)
-            self._doubled(conn, name, about, told, now)
-            down = any(incident_key(kind, name) in told for kind in ENDS_WITH_ITS_LEADS)
-            look_at_notes(conn, name, about, told, down=down, clock=self.clock)
-        self._mark_alive(conn, now)
+            self._late(conn, look, name, about, (count, oldest))
+            _failed(conn, look, name, about)
+            _incomplete(conn, look, name, about)
+            _doubled(conn, look, name, about)
+            down = any(incident_key(kind, name) in look.told for kind in ENDS_WITH_ITS_LEADS)
+            look_at_notes(conn, look, name, about, down=down)
         if not owed_now:
-            _over(conn, incident_key("hub_restarted"), told, now)
-        look_at_errands(conn, self.sources, told, self.late_after, self.clock)
-        look_at_events(conn, told, self.clock)
-        look_at_lists(conn, self.sources, told, self.clock)
-        look_at_replies(conn, self.sources, told, self.clock)
+            look.over("hub_restarted")
+        look_at_errands(conn, look, self.sources, self.late_after)
+        look_at_events(conn, look)
+        look_at_lists(conn, look, self.sources)
+        look_at_replies(conn, look, self.sources)
         self._since = self._since or now
-        look_at_syncs(conn, self.syncs, told, self._since, self.clock)
-        self._count(conn, "spam_held", _held(conn), told, now)
-        self._count(conn, "source_unrouted", _unrouted(conn), told, now)
+        look_at_syncs(conn, look, self.syncs, self._since)
+        look.counted("spam_held", "", "", *_held(conn))
+        look.counted("source_unrouted", "", "", *_unrouted(conn))
+        return look
 
-    def _late(
-        self, conn: Connection, name: str, about: dict[str, Any], told: Told, owed_now: Owed, now: datetime
-    ) -> None:
-        before = now - self.late_after
+    def _late(self, conn: Connection, look: Look, name: str, about: dict[str, Any], owed_now: Owed) -> None:
+        before = look.now - self.late_after
         late = on_the_way(conn, name, before) if owed_now[1] and owed_now[1] < before else (0, None)
         # A connection that is down or refused tells of its waiting leads itself.
-        down = [told[key] for kind in ENDS_WITH_ITS_LEADS if (key := incident_key(kind, name)) in told]
+        down = [look.told[key] for kind in ENDS_WITH_ITS_LEADS if (key := incident_key(kind, name)) in look.told]
         if not late[0]:
-            _over(conn, incident_key("lead_late", name), told, now)
+            look.over("lead_late", name)
         elif not down:
-            cause = self._cause_of_oldest(conn, name)
-            rows.observe(conn, Observation("lead_late", name, cause, *late, about), now, new_id(self.clock))
+            look.observe(Observation("lead_late", name, _cause_of_oldest(conn, name), *late, about))
         for one in down:
             if one.recovered_at is not None:
-                self._end_with_its_leads(conn, one, one.recovered_at, now)
+                _end_with_its_leads(conn, look, one, one.recovered_at)
             elif owed_now != (one.count, one.oldest_at):
-                rows.observe(conn, Observation(one.kind, name, one.cause, *owed_now), now, new_id(self.clock))
-
-    @staticmethod
-    def _end_with_its_leads(conn: Connection, one: Incident, recovered_at: datetime, now: datetime) -> None:
-        """The end is told once, with how many arrived; when that takes long, with how many are still coming."""
-        found = drained(conn, one.connection, one.opened_at, recovered_at)
-        if found.left == 0 or not timedelta(0) <= now - recovered_at < DRAINED_WITHIN:
-            data: dict[str, Any] = {"waiting": found.left}
-            if found.left == 0 and found.arrived and found.last_at is not None:
-                data |= {"delivered": found.arrived, "last_at": found.last_at.isoformat()}
-            rows.resolve(conn, one.key, now, data)
-
-    @staticmethod
-    def _cause_of_oldest(conn: Connection, name: str) -> str:
-        query = (
-            select(t_delivery.c.last_error)
-            .where(t_delivery.c.connection == name, on_its_way(), t_delivery.c.last_error != "")
-            .order_by(t_delivery.c.created_at)
-            .limit(1)
-        )
-        return conn.execute(query).scalar() or ""
-
-    def _failed(self, conn: Connection, name: str, about: dict[str, Any], told: Told, now: datetime) -> None:
-        """When nothing has failed any more, its incidents are over; what failed while nobody could say so is told."""
-        count, oldest = owed(conn, name, ("dead",))
-        if count == 0:
-            _over_but(conn, "lead_failed", name, (), told, now)
-        elif not any(one.kind == "lead_failed" and one.connection == name for one in told.values()):
-            query = select(t_delivery.c.last_error).where(t_delivery.c.connection == name, t_delivery.c.state == "dead")
-            cause = conn.execute(query.order_by(t_delivery.c.settled_at.desc()).limit(1)).scalar() or ""
-            rows.observe(conn, Observation("lead_failed", name, cause, count, oldest, about), now, new_id(self.clock))
-
-    def _incomplete(self, conn: Connection, name: str, about: dict[str, Any], told: Told, now: datetime) -> None:
-        by_field: dict[str, tuple[int, datetime, str]] = {}
-        for entries, settled_at in conn.execute(_INCOMPLETE, {"of_connection": name}):
-            for entry in entries:
-                if entry["field"] in ("note", "task") and now - settled_at < EXTRAS_MISSING:
-                    continue  # written anew by itself, mostly within a minute or two
-                count, since, where = by_field.get(entry["field"], (0, settled_at, entry.get("where", "")))
-                by_field[entry["field"]] = (count + 1, since, where)
-        kept = set()
-        for title, (count, since, where) in by_field.items():
-            shown = {**about, "field": title, "mapping": where}
-            seen = Observation("field_removed", name, f"field:{title}", count, since, shown)
-            kept.add(seen.key)
-            rows.observe(conn, seen, now, new_id(self.clock))
-        _over_but(conn, "field_removed", name, kept, told, now)
-
-    def _doubled(self, conn: Connection, name: str, about: dict[str, Any], told: Told, now: datetime) -> None:
-        records = follow_ups.doubled(conn, name)
-        if records:
-            seen = Observation("lead_doubled", name, "", len(records), None, {**about, "records": records})
-            rows.observe(conn, seen, now, new_id(self.clock))
-        else:
-            _over(conn, incident_key("lead_doubled", name), told, now)
-
-    def _count(self, conn: Connection, kind: str, found: Owed, told: Told, now: datetime) -> None:
-        if found[0]:
-            rows.observe(conn, Observation(kind, "", "", *found), now, new_id(self.clock))
-        else:
-            _over(conn, incident_key(kind), told, now)
+                look.observe(Observation(one.kind, name, one.cause, *owed_now))
 
     async def mend(self) -> None:
         """Frees lanes that wait behind nobody: none is expected, so each is logged."""
@@ -284,26 +230,74 @@ class Watch:
             log.info("lead told by the second way out", extra={"event": "fallback.sent", "lead_id": row.id})
 
 
-def _over(conn: Connection, key: str, told: Told, now: datetime) -> None:
-    if key in told:
-        rows.resolve(conn, key, now)
+def _end_with_its_leads(conn: Connection, look: Look, one: Incident, recovered_at: datetime) -> None:
+    """The end is told once, with how many arrived; when that takes long, with how many are still coming."""
+    found = drained(conn, one.connection, one.opened_at, recovered_at)
+    if found.left == 0 or not timedelta(0) <= look.now - recovered_at < DRAINED_WITHIN:
+        data: dict[str, Any] = {"waiting": found.left}
+        if found.left == 0 and found.arrived and found.last_at is not None:
+            data |= {"delivered": found.arrived, "last_at": found.last_at.isoformat()}
+        look.end(one, data)
 
 
-def _over_but(conn: Connection, kind: str, name: str, keep: Collection[str], told: Told, now: datetime) -> None:
+def _cause_of_oldest(conn: Connection, name: str) -> str:
+    query = (
+        select(t_delivery.c.last_error)
+        .where(t_delivery.c.connection == name, on_its_way(), t_delivery.c.last_error != "")
+        .order_by(t_delivery.c.created_at)
+        .limit(1)
+    )
+    return conn.execute(query).scalar() or ""
+
+
+def _failed(conn: Connection, look: Look, name: str, about: dict[str, Any]) -> None:
+    """When nothing has failed any more, its incidents are over; what failed while nobody could say so is told."""
+    count, oldest = owed(conn, name, ("dead",))
+    if count == 0:
+        _over_but(look, "lead_failed", name, ())
+    elif not any(one.kind == "lead_failed" and one.connection == name for one in look.told.values()):
+        query = select(t_delivery.c.last_error).where(t_delivery.c.connection == name, t_delivery.c.state == "dead")
+        cause = conn.execute(query.order_by(t_delivery.c.settled_at.desc()).limit(1)).scalar() or ""
+        look.observe(Observation("lead_failed", name, cause, count, oldest, about))
+
+
+def _incomplete(conn: Connection, look: Look, name: str, about: dict[str, Any]) -> None:
+    by_field: dict[str, tuple[int, datetime, str]] = {}
+    for entries, settled_at in _INCOMPLETE.all(conn, {"of_connection": name}):
+        for entry in entries:
+            if entry["field"] in ("note", "task") and look.now - settled_at < EXTRAS_MISSING:
+                continue  # written anew by itself, mostly within a minute or two
+            count, since, where = by_field.get(entry["field"], (0, settled_at, entry.get("where", "")))
+            by_field[entry["field"]] = (count + 1, since, where)
+    kept = set()
+    for title, (count, since, where) in by_field.items():
+        shown = {**about, "field": title, "mapping": where}
+        seen = Observation("field_removed", name, f"field:{title}", count, since, shown)
+        kept.add(seen.key)
+        look.observe(seen)
+    _over_but(look, "field_removed", name, kept)
+
+
+def _doubled(conn: Connection, look: Look, name: str, about: dict[str, Any]) -> None:
+    records = follow_ups.doubled(conn, name)
+    look.counted("lead_doubled", name, "", len(records), None, {**about, "records": records})
+
+
+def _over_but(look: Look, kind: str, name: str, keep: Collection[str]) -> None:
     """All of a kind and connection are over, but for the keys in `keep`."""
-    for key, one in told.items():
+    for key, one in look.told.items():
         if (one.kind, one.connection) == (kind, name) and key not in keep:
-            rows.resolve(conn, key, now)
+            look.end(one)
 
 
 def _held(conn: Connection) -> Owed:
     """Leads, not deliveries: one that is held for several CRMs is decided once."""
-    row = conn.execute(_HELD).one()
+    row = _HELD.first(conn)
     return int(row[0]), row[1]
 
 
 def _unrouted(conn: Connection) -> Owed:
-    row = conn.execute(_UNROUTED).one()
+    row = _UNROUTED.first(conn)
     return int(row[0]), row[1]
 
 

@@ -31,6 +31,9 @@ FIRST, WORK, BEHIND = 0, 1, 2
 AT_ONCE = {FIRST: 512, WORK: 8, BEHIND: 1}
 """In one transaction: they save flushes to disk, and whoever comes next waits for all of them."""
 
+PASSED_S = 0.05
+"""So long a group of the last rank lets senders pass: it does not wait for ever."""
+
 
 class Database(Protocol):
     """What the rest of the hub sees. All raise StoreUnavailable, or what the work itself raised."""
@@ -126,7 +129,7 @@ class GroupCommitDatabase:
         return backend in self._backends
 
     def is_awaited(self) -> bool:
-        return self._behind.has_first()
+        return self._waiting.has_first()
 
     async def close(self) -> None:
         self._waiting.close()
@@ -140,8 +143,11 @@ class GroupCommitDatabase:
     def _write_loop(self, waiting: "_Waiting") -> None:
         writer = Writer(self._write_engine)
         while group := waiting.take():
+            if waiting is not self._waiting:
+                self._waiting.let_first_pass()
             run_group(writer, group)
             _tell(group)
+            waiting.answered(group)
         writer.close()
 
 
@@ -149,7 +155,10 @@ class _Waiting:
     """Jobs until a thread takes them; what a sender waits for goes first, but no other rank waits for ever."""
 
     def __init__(self) -> None:
-        self._changed = threading.Condition()
+        lock = threading.Lock()
+        self._changed, self._first_done = threading.Condition(lock), threading.Condition(lock)
+        self._first = 0
+        """Of the first rank: how many are not answered yet."""
         self._jobs: dict[int, deque[Job]] = {rank: deque() for rank in AT_ONCE}
         self._last: dict[int, int] = dict.fromkeys(AT_ONCE, 0)
         """When a rank had its turn, in turns."""
@@ -159,16 +168,29 @@ class _Waiting:
     def put(self, job: Job) -> None:
         with self._changed:
             self._jobs[job.rank].append(job)
+            self._first += job.rank == FIRST
             self._changed.notify()
 
+    def answered(self, group: list[Job]) -> None:
+        with self._changed:
+            self._first -= sum(job.rank == FIRST for job in group)
+            if not self._first:
+                self._first_done.notify_all()
+
     def has_first(self) -> bool:
-        return bool(self._jobs[FIRST])
+        return self._first > 0
+
+    def let_first_pass(self) -> None:
+        """Threads share one interpreter: who writes what nobody waits for does not take it from who answers senders."""
+        with self._first_done:
+            self._first_done.wait_for(lambda: not self._first or self._closed, PASSED_S)
 
     def close(self) -> None:
         """What waits is still handed out."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
+            self._first_done.notify_all()
 
     def take(self) -> list[Job]:
         """What shares the next transaction, all of one rank; nothing once all is done and closed."""

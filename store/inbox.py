@@ -9,7 +9,7 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select, upda
 from leads.clock import Clock
 from store.inbox_tables import t_inbox_request
 from store.operator import Done, record_action
-from store.prepared import Prepared
+from store.prepared import Prepared, execute, fetch
 
 ORDER_LOCK = 7_305_117
 """PostgreSQL's advisory lock of whoever works on the inbox: one at a time keeps the order."""
@@ -91,8 +91,8 @@ def lock(conn: Connection, *, wait: bool) -> bool:
     if conn.dialect.name != "postgresql":
         return True  # there is one writer anyway
     if not wait:
-        return bool(conn.exec_driver_sql("SELECT pg_try_advisory_xact_lock(%s)", (ORDER_LOCK,)).scalar())
-    conn.exec_driver_sql("SELECT pg_advisory_xact_lock(%s)", (ORDER_LOCK,))
+        return bool(fetch(conn, "SELECT pg_try_advisory_xact_lock(%s)", (ORDER_LOCK,))[0][0])
+    execute(conn, "SELECT pg_advisory_xact_lock(%s)", (ORDER_LOCK,))
     return True
 
 

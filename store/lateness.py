@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, bindparam, func, or_, select, tuple_
 
 from store.lanes import OPEN_STATES
+from store.prepared import Prepared
 from store.tables import t_delivery
 
 
@@ -25,16 +26,17 @@ def on_its_way() -> Any:
     )
 
 
-_ON_THE_WAY = select(func.count(), func.min(t_delivery.c.created_at, type_=t_delivery.c.created_at.type)).where(
+_COUNTED = select(func.count(), func.min(t_delivery.c.created_at, type_=t_delivery.c.created_at.type)).where(
     t_delivery.c.connection == bindparam("of_connection"), on_its_way()
 )
-_OLDER = _ON_THE_WAY.where(t_delivery.c.created_at < bindparam("before", type_=t_delivery.c.created_at.type))
+_ON_THE_WAY = Prepared(_COUNTED)
+_OLDER = Prepared(_COUNTED.where(t_delivery.c.created_at < bindparam("before", type_=t_delivery.c.created_at.type)))
 
 
 def on_the_way(conn: Connection, connection: str, before: datetime | None = None) -> tuple[int, datetime | None]:
     """How many came in (before that time), and since when the oldest of them waits."""
     query, wanted = (_ON_THE_WAY, {}) if before is None else (_OLDER, {"before": before})
-    row = conn.execute(query, {"of_connection": connection, **wanted}).one()
+    row = query.first(conn, {"of_connection": connection, **wanted})
     return int(row[0]), row[1]
 
 

@@ -21,7 +21,7 @@ from store.inbox import Pending
 
 log = logging.getLogger(__name__)
 
-AT_ONCE, SLICE_S = 12, 0.004
+AT_ONCE, SLICE_S = 4, 0.004
 """Requests in one transaction, and how long it may begin with another: on SQLite everybody who writes waits for it."""
 REMEMBERED = 2_000
 """Requests that are not read a second time when their turn comes."""

@@ -6,11 +6,9 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from leads.clock import Clock
-from leads.ids import new_id
-from leads.incidents import Incident, Observation, incident_key
+from jobs.alerts.looking import Look
+from leads.incidents import Observation
 from store import conversations, note_duties, outgoing
-from store import incidents as rows
 
 NOTE_LATE = timedelta(minutes=10)
 """So long a note may wait although the CRM answers and the lead is there."""
@@ -18,29 +16,22 @@ REPLY_LATE = timedelta(minutes=5)
 SHOWN = 3
 
 
-def look_at_notes(
-    conn: Connection, name: str, about: dict[str, Any], told: Mapping[str, Incident], *, down: bool, clock: Clock
-) -> None:
+def look_at_notes(conn: Connection, look: Look, name: str, about: dict[str, Any], *, down: bool) -> None:
     """Of one connection; while that is `down`, notes wait with the leads and are no news of their own."""
-    now = clock.now()
-    owed = [one for one in note_duties.owed(conn, name, now - NOTE_LATE) if one.state == "dead" or not down]
+    owed = [one for one in note_duties.owed(conn, name, look.now - NOTE_LATE) if one.state == "dead" or not down]
     if owed:
         cause = next((one.last_error for one in owed if one.last_error), "")
         data = {**about, "ids": list(dict.fromkeys(one.conversation_id for one in owed))[:SHOWN]}
-        seen = Observation("note_failed", name, cause, len(owed), owed[0].created_at, data)
-        rows.observe(conn, seen, now, new_id(clock))
-    elif (key := incident_key("note_failed", name)) in told:
-        rows.resolve(conn, key, now)
+        look.observe(Observation("note_failed", name, cause, len(owed), owed[0].created_at, data))
+    else:
+        look.over("note_failed", name)
 
 
-def look_at_replies(
-    conn: Connection, sources: Mapping[str, dict[str, Any]], told: Mapping[str, Incident], clock: Clock
-) -> None:
-    now = clock.now()
+def look_at_replies(conn: Connection, look: Look, sources: Mapping[str, dict[str, Any]]) -> None:
     by_source: dict[str, list[Any]] = {}
-    for one in outgoing.owed(conn, now - REPLY_LATE):
+    for one in outgoing.owed(conn, look.now - REPLY_LATE):
         by_source.setdefault(one.source, []).append(one)
-    open_of = sorted(one.connection for one in told.values() if one.kind == "reply_failed")
+    open_of = sorted(one.connection for one in look.told.values() if one.kind == "reply_failed")
     for name in dict.fromkeys([*by_source, *open_of]):
         owed = by_source.get(name, [])
         if owed:
@@ -53,7 +44,6 @@ def look_at_replies(
             if talk is not None and talk.lead_id:
                 data["path"] = f"/leads/{talk.lead_id}"
             cause = next((one.last_error for one in owed if one.last_error), "")
-            seen = Observation("reply_failed", name, cause, len(owed), owed[0].created_at, data)
-            rows.observe(conn, seen, now, new_id(clock))
+            look.observe(Observation("reply_failed", name, cause, len(owed), owed[0].created_at, data))
         else:
-            rows.resolve(conn, incident_key("reply_failed", name), now)
+            look.over("reply_failed", name)

@@ -5,8 +5,10 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest_asyncio
+from sqlalchemy import Connection
 
 from connectors.sandbox.telegram_html import parse_html
+from jobs.alerts.looking import Look
 from jobs.alerts.texts import render
 from jobs.alerts.words import Style
 from jobs.config.syncs import SyncSettings
@@ -36,10 +38,11 @@ class Desk:
     async def look(self) -> dict[str, Incident]:
         """The open incidents by kind, after a look."""
 
-        def work(conn: object) -> dict[str, Incident]:
-            told = {one.key: one for one in incidents.open_incidents(conn)}  # type: ignore[arg-type]
-            look_at_syncs(conn, self.syncs, told, self.since, self.clock)  # type: ignore[arg-type]
-            return {one.kind: one for one in incidents.open_incidents(conn)}  # type: ignore[arg-type]
+        def work(conn: Connection) -> dict[str, Incident]:
+            look = Look.begin(conn, self.clock.now())
+            look_at_syncs(conn, look, self.syncs, self.since)
+            look.write(conn, self.clock)
+            return {one.kind: one for one in incidents.open_incidents(conn)}
 
         return await self.db.write(work)
 
