@@ -149,6 +149,41 @@ async def test_a_stream_of_what_goes_first_does_not_keep_the_rest_waiting(tmp_pa
     await db.close()
 
 
+async def test_work_behind_lets_senders_pass_and_is_told_that_they_wait(database_url: str) -> None:
+    db = GroupCommitDatabase(database_url)
+    order: list[str] = []
+    begun = threading.Event()
+
+    def sender(_conn: Connection, items: list[str]) -> list[str]:
+        begun.set()
+        time.sleep(0.01)  # so that the next of them is here before the last is answered
+        order.extend(items)
+        return items
+
+    def behind(_conn: Connection) -> None:
+        order.append("behind")
+
+    def long_behind(_conn: Connection, loop: asyncio.AbstractEventLoop) -> bool:
+        """Whether it hears of a sender that came while it was at work."""
+        asyncio.run_coroutine_threadsafe(db.write_in_batch(sender, "late", first=True), loop)
+        until = time.monotonic() + 10
+        while not db.is_awaited() and time.monotonic() < until:
+            time.sleep(0.001)
+        return db.is_awaited()
+
+    assert not db.is_awaited()
+    first = asyncio.create_task(db.write_in_batch(sender, "first", first=True))
+    await asyncio.to_thread(begun.wait, 10)
+    await asyncio.gather(db.write_behind(behind), first)
+    assert order == ["first", "behind"]
+    assert await db.write_behind(long_behind, asyncio.get_running_loop())
+    while order[-1] != "late":
+        await asyncio.sleep(0.001)
+    await db.write(lambda _conn: None)
+    assert not db.is_awaited()
+    await db.close()
+
+
 async def test_a_failed_write_leaves_nothing_behind(database_url: str) -> None:
     for db in (GroupCommitDatabase(database_url), InlineDatabase(database_url)):
 
