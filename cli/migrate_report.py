@@ -42,9 +42,9 @@ WHAT = {
 }
 HISTORY_MOVES = (
     "Notes, tasks and calls go along as notes, tasks and calls; messages, letters, meetings, links of files and what "
-    "the new CRM cannot hold as its own go into one note of history on each record.",
+    "the new CRM cannot hold as its own go into a note of history on each record.",
     "Примечания, задачи и звонки переходят примечаниями, задачами и звонками; сообщения, письма, встречи, ссылки "
-    "на файлы и то, чего новая CRM отдельно не хранит, — одним примечанием с историей у каждой записи.",
+    "на файлы и то, чего новая CRM отдельно не хранит, — примечанием с историей у каждой записи.",
 )
 HISTORY = {
     "before": ("written before", "перенесено раньше"),

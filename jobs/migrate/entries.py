@@ -115,9 +115,9 @@ class Entries:
         return one.due_at is not None and bool(one.text) and (one.done or bool(self._user(one.responsible)))
 
     def note(self, id: str, partner: str, rest: Sequence[Entry], kept: Mapping[str, Any]) -> Piece | None:
-        """One more note with what none before tells; None where there is nothing."""
+        """One more note with what none before tells, the oldest of it where it is much; None where there is nothing."""
         told = kept.get("told", {})
-        fresh = [one for one in rest if mark_of(one) not in told]
+        fresh = self._teller.first_that_fit([one for one in rest if mark_of(one) not in told])
         sent_at, number = _sent_at(kept), int(kept.get("number", 0)) + (kept.get("state") == "done")
         if not (fresh or sent_at):
             return None

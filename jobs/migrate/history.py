@@ -154,14 +154,15 @@ class _Histories:
         unknown = await self._settle(held, pieces)
         rest = {id: [*sorted_.rest.get(id, ()), *self._declined(pieces, id)] for id in moved}
         if not again:
-            left = (one for entries in rest.values() for one in entries if one.kind == "task" and not one.done)
-            self._tally.tasks_left += sum(1 for _ in left)
-        notes = [
-            note
-            for id, partner in moved.items()
-            if (note := self._entries.note(id, partner, rest[id], kept.get(self._entries.note_name(id), {})))
-        ]
-        unknown += await self._settle(held, notes)
+            tasks = (one for entries in rest.values() for one in entries if one.kind == "task" and not one.done)
+            self._tally.tasks_left += sum(1 for _ in tasks)
+        states = {id: kept.get(self._entries.note_name(id), {}) for id in moved}
+        left = list(moved)
+        while left:  # much goes into several notes
+            notes = [one for id in left if (one := self._entries.note(id, moved[id], rest[id], states[id]))]
+            unknown += await self._settle(held, notes)
+            left = [one.id for one in notes if one.there]
+            states |= {one.id: state_of("done", one) for one in notes if one.there}
         return list(dict.fromkeys(unknown))
 
     @staticmethod

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
+from connectors.activities import cut
 from connectors.histories import Entry
 from connectors.records import RecordObject
 
@@ -57,7 +58,7 @@ class Teller:
     def note(self, about: RecordObject, id: str, entries: Sequence[Entry]) -> Told:
         """The newest entries are kept where not all fit."""
         lines = [self._entry(one) for one in in_order(entries)]
-        whole = [line if len(line) <= ENTRY_CHARS else f"{line[: ENTRY_CHARS - 1]}…" for line in lines]
+        whole = [cut(line, ENTRY_CHARS) for line in lines]
         shortened = [short != line for short, line in zip(whole, lines, strict=True)]
         room, first = NOTE_CHARS - ROOM, len(whole)
         while first and room >= len(whole[first - 1]) + 1:
@@ -70,7 +71,7 @@ class Teller:
                 f"История из {self.crm}: {kind} {id}, время по поясу {self.zone.key}",
             )
         )
-        cut = self._word(
+        earlier = self._word(
             (
                 f"Earlier entries did not fit in here and stay in {self.crm}: {first}.",
                 f"Более ранние записи сюда не поместились и остались в {self.crm}: {first}.",
@@ -82,8 +83,17 @@ class Teller:
                 f"Запись, которая кончается на …, в {self.crm} длиннее.",
             )
         )
-        notices = [*([cut] if first else []), *([part] if any(shortened[first:]) else [])]
+        notices = [*([earlier] if first else []), *([part] if any(shortened[first:]) else [])]
         return Told("\n".join([head, *notices, *whole[first:]]), first + sum(shortened[first:]))
+
+    def first_that_fit(self, entries: Sequence[Entry]) -> list[Entry]:
+        """So many of the oldest as one note holds; at least one."""
+        room, ordered = NOTE_CHARS - ROOM, in_order(entries)
+        for count, one in enumerate(ordered):
+            room -= len(cut(self._entry(one), ENTRY_CHARS)) + 1
+            if room < 0:
+                return ordered[:count]
+        return ordered
 
     def own(self, one: Entry, *, dated: bool, signed: bool, assigned: bool) -> str:
         """The words of a note, task or call of its own, with what the new CRM does not keep of it: when and by whom it

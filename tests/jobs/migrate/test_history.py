@@ -222,20 +222,26 @@ async def test_what_is_new_in_the_old_crm_follows_and_what_has_changed_is_told(t
         assert made.stored("hubspot") == before
 
 
-async def test_a_long_history_is_cut_and_says_so_with_the_newest_kept(tmp_path: Path) -> None:
+async def test_a_long_history_takes_several_notes_and_loses_nothing(tmp_path: Path) -> None:
     async with house(tmp_path) as made:
         old = made.scenes["amocrm"]
         deal = old.put("deal", title="Окна")
         for number in range(300):
             attach(old, "deal", deal, "sms_in", {"text": f"№{number}. " + "&" * 60}, AT + number)
+        attach(old, "deal", deal, "sms_in", {"text": "я" * 5_000}, AT + 300)
         told = await run(made, "hubspot")
-        assert (told["deal"].entries, told["deal"].cut) == (300, 1)
-        (text,) = notes(made, "hubspot")
-        assert "№299." in text
-        assert "№0." not in text
-        assert "Earlier entries did not fit in here and stay in amoCRM: " in text
-        (row,) = made.scenes["hubspot"].box.records.live["notes"].values()
-        assert NOTE_CHARS < len(row["properties"]["hs_note_body"]) < 65_536, "as HubSpot counts"
+        texts = notes(made, "hubspot")
+        assert (told["deal"].written, told["deal"].entries, told["deal"].cut) == (len(texts), 301, 1)
+        assert all(len(one) <= NOTE_CHARS for one in texts)
+        assert [sum(f"№{number}." in one for one in texts) for number in range(300)] == [1] * 300
+        assert "An entry that ends in … is longer in amoCRM." in max(texts, key=lambda one: one.count("я"))
+        bodies = [
+            row["properties"]["hs_note_body"] for row in made.scenes["hubspot"].box.records.live["notes"].values()
+        ]
+        assert NOTE_CHARS < max(map(len, bodies)) < 65_536, "as HubSpot counts"
+        before = made.stored("hubspot")
+        assert (await run(made, "hubspot"))["deal"].before == 301
+        assert made.stored("hubspot") == before
 
 
 async def test_a_long_note_of_its_own_is_cut_and_counted(tmp_path: Path) -> None:
