@@ -77,7 +77,7 @@ def register(app: typer.Typer) -> None:
         async def find(db: "Database") -> Any:
             return await db.read(sync_log.pass_of, pass_id)
 
-        row = with_database(settings, find)
+        row = with_database(settings, find, make=True)
         if row is None or row.sync not in settings.syncs:
             words = Words.of(settings)
             last = words("leadhub sync status names the last ones", "последние называет leadhub sync status")
@@ -235,7 +235,7 @@ def _resolve(settings: "Settings", issue_id: str, choice: str, ids: tuple[str, .
         return True
 
     try:
-        if not with_database(settings, work):
+        if not with_database(settings, work, make=True):
             none = words(f"there is no open issue {issue_id}", f"открытого вопроса {issue_id} нет")
             raise CannotRun(none, "leadhub sync conflicts list")
     except CannotResolve as error:
