@@ -33,7 +33,7 @@ from store.intake import lead_from_row
 from store.lateness import drained, on_its_way, on_the_way
 from store.prepared import Prepared
 from store.spool import Spool
-from store.tables import t_delivery, t_lead
+from store.tables import HAS_NOT_ARRIVED, IS_INCOMPLETE, IS_OWED, t_delivery, t_lead
 
 log = logging.getLogger(__name__)
 
@@ -53,18 +53,20 @@ EXTRAS_MISSING = timedelta(minutes=15)
 
 _INCOMPLETE = Prepared(
     select(t_delivery.c.incomplete, t_delivery.c.settled_at)
-    .where(t_delivery.c.connection == bindparam("of_connection"), t_delivery.c.error_kind == "incomplete")
+    .where(t_delivery.c.connection == bindparam("of_connection"), IS_INCOMPLETE)
     .order_by(t_delivery.c.settled_at)
 )
 _HELD = Prepared(
     select(
         func.count(t_delivery.c.lead_id.distinct()),
         func.min(t_delivery.c.created_at, type_=t_delivery.c.created_at.type),
-    ).where(t_delivery.c.state == "held")
+    ).where(IS_OWED, t_delivery.c.state == "held")
 )
 _UNROUTED = Prepared(
     select(func.count(), func.min(t_lead.c.received_at, type_=t_lead.c.received_at.type)).where(
-        t_lead.c.status == "failed", ~select(t_delivery.c.id).where(t_delivery.c.lead_id == t_lead.c.id).exists()
+        HAS_NOT_ARRIVED,
+        t_lead.c.status == "failed",
+        ~select(t_delivery.c.id).where(t_delivery.c.lead_id == t_lead.c.id).exists(),
     )
 )
 

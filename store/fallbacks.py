@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, or_, select, update
 
 from store.lateness import on_its_way
-from store.tables import t_delivery, t_lead
+from store.tables import IS_OWED, t_delivery, t_lead
 
 
 def waiting_for_fallback(conn: Connection, before: datetime, *, limit: int) -> list[Any]:
@@ -20,6 +20,7 @@ def waiting_for_fallback(conn: Connection, before: datetime, *, limit: int) -> l
         select(t_lead, t_delivery.c.connection, t_delivery.c.last_error, t_delivery.c.id.label("delivery_id"))
         .join(t_lead, t_lead.c.id == t_delivery.c.lead_id)
         .where(
+            IS_OWED,
             t_delivery.c.created_at <= before,
             t_delivery.c.fallback_at.is_(None),
             or_(on_its_way(), t_delivery.c.state == "dead"),

@@ -7,18 +7,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, func, or_, select, tuple_
+from sqlalchemy import Connection, and_, bindparam, func, or_, select, text, tuple_
 
 from store.lanes import OPEN_STATES
 from store.prepared import Prepared
-from store.tables import t_delivery
+from store.tables import IS_OWED, t_delivery
 
 
 def on_its_way() -> Any:
     """Condition on `delivery`: not in the CRM, and neither held until an opening nor queued behind a lead that is."""
     held = t_delivery.alias("held")
-    lanes_held = select(held.c.lane, held.c.connection).where(held.c.state == "ready", held.c.error_kind == "hold")
+    lanes_held = select(held.c.lane, held.c.connection).where(text("held.state = 'ready'"), held.c.error_kind == "hold")
     return and_(
+        IS_OWED,
         t_delivery.c.state.in_(OPEN_STATES),
         t_delivery.c.arrived_at.is_(None),
         t_delivery.c.error_kind != "hold",

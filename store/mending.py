@@ -8,7 +8,7 @@ from sqlalchemy import Connection, select, update
 from store.lanes import OPEN_STATES, lock_persons
 from store.leases import Held, assert_held
 from store.outbox import BACKLOG, free_lane
-from store.tables import t_delivery
+from store.tables import IS_OWED, t_delivery
 
 LONGEST_WAIT = timedelta(seconds=700)
 """No retry and no second look is further ahead; a rate answer or a hold may be."""
@@ -23,6 +23,7 @@ def take_over(conn: Connection, held: Held, now: datetime) -> int:
     changed = conn.execute(
         update(t_delivery)
         .where(
+            IS_OWED,
             t_delivery.c.connection == held.name,
             t_delivery.c.state == "claimed",
             t_delivery.c.fence != held.fence,
@@ -38,6 +39,7 @@ def hand_back(conn: Connection, held: Held, now: datetime) -> int:
     changed = conn.execute(
         update(t_delivery)
         .where(
+            IS_OWED,
             t_delivery.c.connection == held.name,
             t_delivery.c.state == "claimed",
             t_delivery.c.fence == held.fence,
@@ -50,9 +52,8 @@ def hand_back(conn: Connection, held: Held, now: datetime) -> int:
 def release_forgotten(conn: Connection, held: Held, running: Collection[str], now: datetime) -> int:
     """What we have claimed and nobody works on becomes ready again; none is expected, each is a fault of ours."""
     assert_held(conn, held)
-    query = select(t_delivery.c.id).where(
-        t_delivery.c.connection == held.name, t_delivery.c.state == "claimed", t_delivery.c.fence == held.fence
-    )
+    ours = (t_delivery.c.connection == held.name, t_delivery.c.state == "claimed", t_delivery.c.fence == held.fence)
+    query = select(t_delivery.c.id).where(IS_OWED, *ours)
     forgotten = [delivery_id for delivery_id in conn.execute(query).scalars() if delivery_id not in running]
     if forgotten:
         conn.execute(
@@ -68,6 +69,7 @@ def clamp_due(conn: Connection, connection: str, now: datetime) -> int:
     changed = conn.execute(
         update(t_delivery)
         .where(
+            IS_OWED,
             t_delivery.c.connection == connection,
             t_delivery.c.state == "ready",
             t_delivery.c.due_at > now + LONGEST_WAIT,
@@ -83,6 +85,7 @@ def make_due(conn: Connection, connection: str, now: datetime) -> int:
     changed = conn.execute(
         update(t_delivery)
         .where(
+            IS_OWED,
             t_delivery.c.connection == connection,
             t_delivery.c.state == "ready",
             t_delivery.c.due_at > now,
@@ -95,9 +98,8 @@ def make_due(conn: Connection, connection: str, now: datetime) -> int:
 
 def make_some_due(conn: Connection, connection: str, now: datetime, *, limit: int) -> int:
     """Of all that waits for its next try the first few may go now; returns how many are due by that."""
-    query = select(t_delivery.c.id).where(
-        t_delivery.c.connection == connection, t_delivery.c.state == "ready", t_delivery.c.error_kind != "hold"
-    )
+    waits = (t_delivery.c.connection == connection, t_delivery.c.state == "ready", t_delivery.c.error_kind != "hold")
+    query = select(t_delivery.c.id).where(IS_OWED, *waits)
     ids = list(conn.execute(query.order_by(t_delivery.c.due_at, t_delivery.c.created_at).limit(limit)).scalars())
     if ids:
         ahead = (t_delivery.c.id.in_(ids), t_delivery.c.due_at > now)
@@ -110,6 +112,7 @@ def grant_time(conn: Connection, connection: str, youngest: datetime) -> int:
     changed = conn.execute(
         update(t_delivery)
         .where(
+            IS_OWED,
             t_delivery.c.connection == connection,
             t_delivery.c.state.in_(OPEN_STATES),
             t_delivery.c.age_from < youngest,
@@ -122,21 +125,18 @@ def grant_time(conn: Connection, connection: str, youngest: datetime) -> int:
 def free_stuck_lanes(conn: Connection, now: datetime) -> int:
     """Lets go whoever waits behind nobody. Should find none; counted, because each would be a fault of ours."""
     active = t_delivery.alias("active")
-    query = (
-        select(t_delivery.c.lane, t_delivery.c.connection)
+    query = select(t_delivery.c.lane, t_delivery.c.connection).where(
+        IS_OWED,
+        t_delivery.c.state == "waiting",
+        ~select(active.c.id)
         .where(
-            t_delivery.c.state == "waiting",
-            ~select(active.c.id)
-            .where(
-                active.c.lane == t_delivery.c.lane,
-                active.c.connection == t_delivery.c.connection,
-                active.c.state.in_(("ready", "claimed")),
-            )
-            .exists(),
+            active.c.lane == t_delivery.c.lane,
+            active.c.connection == t_delivery.c.connection,
+            active.c.state.in_(("ready", "claimed")),
         )
-        .distinct()
+        .exists(),
     )
-    stuck = [(row.lane, row.connection) for row in conn.execute(query)]
+    stuck = list(dict.fromkeys((row.lane, row.connection) for row in conn.execute(query)))
     lock_persons(conn, {lane for lane, _ in stuck})
     for lane, connection in stuck:
         free_lane(conn, lane, connection, now)

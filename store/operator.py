@@ -11,7 +11,7 @@ from leads.clock import Clock
 from leads.ids import new_id
 from store.lanes import lanes_of, lock_persons
 from store.outbox import BACKLOG, free_lane, refresh_lead_status, tell_due
-from store.tables import t_audit_entry, t_delivery, t_lead
+from store.tables import HAS_NOT_ARRIVED, t_audit_entry, t_delivery, t_lead
 
 DISCARDED = "it is discarded already"
 
@@ -32,7 +32,7 @@ class Done:
 
 def failed_leads(conn: Connection) -> list[str]:
     """Ids of all leads with a delivery that gave up, oldest first."""
-    query = select(t_lead.c.id).where(t_lead.c.status == "failed").order_by(t_lead.c.received_at)
+    query = select(t_lead.c.id).where(HAS_NOT_ARRIVED, t_lead.c.status == "failed").order_by(t_lead.c.received_at)
     return list(conn.execute(query).scalars())
 
 

@@ -10,6 +10,8 @@ from sqlalchemy import Connection, Select, Text, cast, func, literal, or_, selec
 
 from store.real import is_real
 from store.tables import (
+    HAS_NOT_ARRIVED,
+    IS_OWED,
     t_assignment,
     t_attempt,
     t_audit_entry,
@@ -94,6 +96,7 @@ def latency(conn: Connection, since: datetime, until: datetime) -> Latency:
 
 
 _UNROUTED = (
+    HAS_NOT_ARRIVED,
     t_lead.c.status == "failed",
     ~select(t_delivery.c.id).where(t_delivery.c.lead_id == t_lead.c.id).exists(),
 )
@@ -101,14 +104,13 @@ _UNROUTED = (
 
 def owed(conn: Connection, *, limit: int = 500) -> list[Any]:
     """Every delivery that did not arrive yet, whatever its day, oldest first; rows of `delivery_columns`."""
-    query = _deliveries().where(t_delivery.c.state.notin_(("delivered", "discarded")))
+    query = _deliveries().where(IS_OWED)
     return list(conn.execute(query.order_by(t_delivery.c.created_at).limit(limit)))
 
 
 def count_owed(conn: Connection) -> int:
     """Leads of any day with a delivery that did not arrive yet."""
-    owed_ = t_delivery.c.state.notin_(("delivered", "discarded"))
-    return conn.execute(select(func.count(t_delivery.c.lead_id.distinct())).where(owed_)).scalar_one()
+    return conn.execute(select(func.count(t_delivery.c.lead_id.distinct())).where(IS_OWED)).scalar_one()
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,7 @@ def owed_groups(conn: Connection) -> list[OwedGroup]:
             func.min(delivery.due_at, type_=delivery.due_at.type),
             func.min(delivery.lead_id),
         )
-        .where(delivery.state.notin_(("delivered", "discarded")))
+        .where(IS_OWED)
         .group_by(*reason)
     )
     found = [OwedGroup(*row) for row in conn.execute(query)]
@@ -180,14 +182,14 @@ def leads_by_id(conn: Connection, lead_ids: Iterable[str]) -> dict[str, Any]:
 
 def count_not_arrived(conn: Connection) -> dict[str, int]:
     """Leads of any day that are owed, by status."""
-    query = select(t_lead.c.status, func.count()).where(t_lead.c.status.in_(("pending", "failed")))
+    query = select(t_lead.c.status, func.count()).where(HAS_NOT_ARRIVED)
     return {row[0]: row[1] for row in conn.execute(query.group_by(t_lead.c.status))}
 
 
 def oldest_pending(conn: Connection) -> datetime | None:
     """When the oldest lead that is pending was received, of any day; held ones wait for a person and do not count."""
     query = select(func.min(t_delivery.c.created_at, type_=t_delivery.c.created_at.type)).where(
-        t_delivery.c.state.in_(("ready", "waiting", "claimed"))
+        IS_OWED, t_delivery.c.state.in_(("ready", "waiting", "claimed"))
     )
     found: datetime | None = conn.execute(query).scalar()
     return found

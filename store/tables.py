@@ -20,6 +20,12 @@ from store.columns import (
 from store.columns import from_us as from_us
 from store.columns import to_us as to_us
 
+OWED = "state NOT IN ('delivered', 'discarded')"
+"""Of a delivery; this and the two below in the words of partial indexes, in which a query must say it to be served."""
+INCOMPLETE = "error_kind = 'incomplete'"
+NOT_ARRIVED = "status IN ('pending', 'failed')"
+"""Of a lead."""
+
 
 class Lead(Row, table=True):
     """One accepted enquiry. Written once at intake; only `status`, `flags`, `duplicates` and `person_id` change.
@@ -51,8 +57,8 @@ class Lead(Row, table=True):
         Index(
             "ix_lead_not_arrived",
             "received_at",
-            sqlite_where=text("status IN ('pending', 'failed')"),
-            postgresql_where=text("status IN ('pending', 'failed')"),
+            sqlite_where=text(NOT_ARRIVED),
+            postgresql_where=text(NOT_ARRIVED),
         ),
     )
 
@@ -204,14 +210,14 @@ class Delivery(Row, table=True):
             "connection",
             "state",
             "created_at",
-            sqlite_where=text("state NOT IN ('delivered', 'discarded')"),
-            postgresql_where=text("state NOT IN ('delivered', 'discarded')"),
+            sqlite_where=text(OWED),
+            postgresql_where=text(OWED),
         ),
         Index(
             "ix_delivery_incomplete",
             "connection",
-            sqlite_where=text("error_kind = 'incomplete'"),
-            postgresql_where=text("error_kind = 'incomplete'"),
+            sqlite_where=text(INCOMPLETE),
+            postgresql_where=text(INCOMPLETE),
         ),
     )
 
@@ -397,3 +403,7 @@ t_api_token = table_of(ApiToken)
 t_token = table_of(Token)
 t_lease = table_of(Lease)
 t_cursor = table_of(Cursor)
+
+IS_OWED, IS_INCOMPLETE = text(f"delivery.{OWED}"), text(f"delivery.{INCOMPLETE}")
+HAS_NOT_ARRIVED = text(f"lead.{NOT_ARRIVED}")
+"""Conditions of queries, beside what else they ask: so both planners see that the partial index serves."""

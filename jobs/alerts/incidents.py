@@ -13,7 +13,7 @@ from leads.incidents import RECOVERED, Incident, Observation, Sent, incident_key
 from store import incidents as rows
 from store.db import Database, StoreUnavailable
 from store.lateness import on_the_way
-from store.tables import t_delivery
+from store.tables import IS_OWED, t_delivery
 
 log = logging.getLogger(__name__)
 
@@ -100,9 +100,9 @@ class IncidentReporter:
 
 
 def owed(conn: Connection, connection: str, states: Collection[str]) -> tuple[int, datetime | None]:
-    """How many deliveries of a connection are in these states, and since when the oldest."""
+    """How many deliveries of a connection are in these states, none of them settled well, and since when the oldest."""
     query = select(func.count(), func.min(t_delivery.c.created_at, type_=t_delivery.c.created_at.type)).where(
-        t_delivery.c.connection == connection, t_delivery.c.state.in_(states)
+        t_delivery.c.connection == connection, IS_OWED, t_delivery.c.state.in_(states)
     )
     row = conn.execute(query).one()
     return int(row[0]), row[1]

@@ -1,0 +1,84 @@
+"""What is asked every few seconds is served by partial indexes, however many leads have arrived."""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection
+
+from jobs.alerts import incidents
+from jobs.alerts.incidents import StoredIncidents
+from jobs.watch import Watch
+from store import leases, mending, reading
+from store.engines import make_engine
+from store.fallbacks import waiting_for_fallback
+from store.lateness import on_the_way
+from tests.support.databases import QuickDatabase, new_sqlite
+from tests.support.manual_clock import ManualClock
+
+BIG = ("lead", "delivery", "raw_request", "person", "touch", "attempt", "identity", "event")
+PARTIAL = ("ix_delivery_ready", "ix_delivery_owed", "ix_delivery_incomplete", "ix_lead_not_arrived")
+
+
+def read_whole(conn: Connection, work: Callable[[Connection], Any]) -> list[str]:
+    """Tables of which `work` reads all rows, or all of an index that is not a partial one."""
+    driver = conn.connection.dbapi_connection
+    assert isinstance(driver, sqlite3.Connection)
+    asked: list[str] = []
+    driver.set_trace_callback(asked.append)
+    work(conn)
+    driver.set_trace_callback(None)
+    told = [sql for sql in asked if sql.startswith(("SELECT", "UPDATE"))]
+    plans = [row[3] for sql in told for row in driver.execute(f"EXPLAIN QUERY PLAN {sql}")]
+    assert plans
+    scans = [one for one in plans if one.startswith("SCAN") and one.split()[1] in BIG]
+    return [one for one in scans if not one.endswith(PARTIAL)]
+
+
+@pytest.fixture
+def watch(tmp_path: Path) -> Watch:
+    db, clock = QuickDatabase(new_sqlite(tmp_path)), ManualClock()
+    return Watch(db, clock, StoredIncidents(db, clock), {"sales": {}}, timedelta(seconds=60), lambda _names: None)
+
+
+@pytest.fixture
+def conn(watch: Watch) -> Iterator[Connection]:
+    engine = make_engine(watch.db.url, writer=True)  # type: ignore[attr-defined]  # of a real one
+    with engine.connect() as conn:
+        yield conn
+    engine.dispose()
+
+
+def test_a_look_at_what_is_late(watch: Watch, conn: Connection) -> None:
+    now = watch.clock.now()
+    assert read_whole(conn, lambda conn: watch._look(conn, now)) == []
+    assert read_whole(conn, lambda conn: on_the_way(conn, "sales", now)) == []
+    assert read_whole(conn, lambda conn: incidents.owed(conn, "sales", ("dead",))) == []
+    assert read_whole(conn, lambda conn: waiting_for_fallback(conn, now, limit=10)) == []
+
+
+def test_mending(watch: Watch, conn: Connection) -> None:
+    now = watch.clock.now()
+    held = leases.take(conn, "sales", "me", now)
+    assert held is not None
+    assert read_whole(conn, lambda conn: mending.free_stuck_lanes(conn, now)) == []
+    assert read_whole(conn, lambda conn: mending.release_forgotten(conn, held, (), now)) == []
+    assert read_whole(conn, lambda conn: mending.make_some_due(conn, "sales", now, limit=5)) == []
+    for change in (mending.take_over, mending.hand_back):
+        assert read_whole(conn, lambda conn, change=change: change(conn, held, now)) == []
+    for change in (mending.clamp_due, mending.make_due, mending.grant_time):
+        assert read_whole(conn, lambda conn, change=change: change(conn, "sales", now)) == []
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        *(reading.owed, reading.count_owed, reading.owed_groups, reading.unrouted, reading.count_unrouted),
+        *(reading.count_not_arrived, reading.oldest_pending),
+    ],
+)
+def test_what_did_not_arrive(conn: Connection, asked: Callable[[Connection], Any]) -> None:
+    assert read_whole(conn, asked) == []
