@@ -31,9 +31,10 @@ from store.db import Database, StoreUnavailable
 from store.fallbacks import mark_sent, waiting_for_fallback
 from store.intake import lead_from_row
 from store.lateness import drained, on_its_way, on_the_way
+from store.partial import HAS_NOT_ARRIVED, IS_INCOMPLETE, IS_OWED
 from store.prepared import Prepared
 from store.spool import Spool
-from store.tables import HAS_NOT_ARRIVED, IS_INCOMPLETE, IS_OWED, t_delivery, t_lead
+from store.tables import t_delivery, t_lead
 
 log = logging.getLogger(__name__)
 

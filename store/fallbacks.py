@@ -6,7 +6,8 @@ from typing import Any
 from sqlalchemy import Connection, or_, select, update
 
 from store.lateness import on_its_way
-from store.tables import IS_OWED, t_delivery, t_lead
+from store.partial import IS_OWED
+from store.tables import t_delivery, t_lead
 
 
 def waiting_for_fallback(conn: Connection, before: datetime, *, limit: int) -> list[Any]:

@@ -10,8 +10,9 @@ from typing import Any
 from sqlalchemy import Connection, and_, bindparam, func, or_, select, text, tuple_
 
 from store.lanes import OPEN_STATES
+from store.partial import IS_OWED
 from store.prepared import Prepared
-from store.tables import IS_OWED, t_delivery
+from store.tables import t_delivery
 
 
 def on_its_way() -> Any:

@@ -8,7 +8,8 @@ from sqlalchemy import Connection, select, update
 from store.lanes import OPEN_STATES, lock_persons
 from store.leases import Held, assert_held
 from store.outbox import BACKLOG, free_lane
-from store.tables import IS_OWED, t_delivery
+from store.partial import IS_OWED
+from store.tables import t_delivery
 
 LONGEST_WAIT = timedelta(seconds=700)
 """No retry and no second look is further ahead; a rate answer or a hold may be."""

@@ -11,7 +11,8 @@ from leads.clock import Clock
 from leads.ids import new_id
 from store.lanes import lanes_of, lock_persons
 from store.outbox import BACKLOG, free_lane, refresh_lead_status, tell_due
-from store.tables import HAS_NOT_ARRIVED, t_audit_entry, t_delivery, t_lead
+from store.partial import HAS_NOT_ARRIVED
+from store.tables import t_audit_entry, t_delivery, t_lead
 
 DISCARDED = "it is discarded already"
 

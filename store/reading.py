@@ -8,10 +8,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, Text, cast, func, literal, or_, select, type_coerce
 
+from store.partial import HAS_NOT_ARRIVED, IS_OWED
 from store.real import is_real
 from store.tables import (
-    HAS_NOT_ARRIVED,
-    IS_OWED,
     t_assignment,
     t_attempt,
     t_audit_entry,

@@ -19,12 +19,7 @@ from store.columns import (
 )
 from store.columns import from_us as from_us
 from store.columns import to_us as to_us
-
-OWED = "state NOT IN ('delivered', 'discarded')"
-"""Of a delivery; this and the two below in the words of partial indexes, in which a query must say it to be served."""
-INCOMPLETE = "error_kind = 'incomplete'"
-NOT_ARRIVED = "status IN ('pending', 'failed')"
-"""Of a lead."""
+from store.partial import INCOMPLETE, NOT_ARRIVED, OWED
 
 
 class Lead(Row, table=True):
@@ -403,7 +398,3 @@ t_api_token = table_of(ApiToken)
 t_token = table_of(Token)
 t_lease = table_of(Lease)
 t_cursor = table_of(Cursor)
-
-IS_OWED, IS_INCOMPLETE = text(f"delivery.{OWED}"), text(f"delivery.{INCOMPLETE}")
-HAS_NOT_ARRIVED = text(f"lead.{NOT_ARRIVED}")
-"""Conditions of queries, beside what else they ask: so both planners see that the partial index serves."""

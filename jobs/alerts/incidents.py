@@ -13,7 +13,8 @@ from leads.incidents import RECOVERED, Incident, Observation, Sent, incident_key
 from store import incidents as rows
 from store.db import Database, StoreUnavailable
 from store.lateness import on_the_way
-from store.tables import IS_OWED, t_delivery
+from store.partial import IS_OWED
+from store.tables import t_delivery
 
 log = logging.getLogger(__name__)
 
