@@ -31,8 +31,9 @@ from store.db import Database, StoreUnavailable
 from store.fallbacks import mark_sent, waiting_for_fallback
 from store.intake import lead_from_row
 from store.lateness import drained, on_its_way, on_the_way
-from store.partial import HAS_NOT_ARRIVED, IS_INCOMPLETE, IS_OWED
+from store.partial import IS_INCOMPLETE, IS_OWED
 from store.prepared import Prepared
+from store.reading import UNROUTED
 from store.spool import Spool
 from store.tables import t_delivery, t_lead
 
@@ -64,11 +65,7 @@ _HELD = Prepared(
     ).where(IS_OWED, t_delivery.c.state == "held")
 )
 _UNROUTED = Prepared(
-    select(func.count(), func.min(t_lead.c.received_at, type_=t_lead.c.received_at.type)).where(
-        HAS_NOT_ARRIVED,
-        t_lead.c.status == "failed",
-        ~select(t_delivery.c.id).where(t_delivery.c.lead_id == t_lead.c.id).exists(),
-    )
+    select(func.count(), func.min(t_lead.c.received_at, type_=t_lead.c.received_at.type)).where(*UNROUTED)
 )
 
 

@@ -94,7 +94,7 @@ def latency(conn: Connection, since: datetime, until: datetime) -> Latency:
     return Latency(tuple(sorted(normal)), tuple(sorted(looked)))
 
 
-_UNROUTED = (
+UNROUTED = (
     HAS_NOT_ARRIVED,
     t_lead.c.status == "failed",
     ~select(t_delivery.c.id).where(t_delivery.c.lead_id == t_lead.c.id).exists(),
@@ -161,11 +161,11 @@ def known_ids(conn: Connection, lead_ids: Sequence[str]) -> set[str]:
 
 def unrouted(conn: Connection, *, limit: int = 500) -> list[Any]:
     """Leads that no route took: failed without any delivery."""
-    return list(conn.execute(select(t_lead).where(*_UNROUTED).order_by(t_lead.c.received_at).limit(limit)))
+    return list(conn.execute(select(t_lead).where(*UNROUTED).order_by(t_lead.c.received_at).limit(limit)))
 
 
 def count_unrouted(conn: Connection) -> int:
-    return conn.execute(select(func.count()).select_from(t_lead).where(*_UNROUTED)).scalar_one()
+    return conn.execute(select(func.count()).select_from(t_lead).where(*UNROUTED)).scalar_one()
 
 
 def leads_by_id(conn: Connection, lead_ids: Iterable[str]) -> dict[str, Any]:
@@ -187,9 +187,8 @@ def count_not_arrived(conn: Connection) -> dict[str, int]:
 
 def oldest_pending(conn: Connection) -> datetime | None:
     """When the oldest lead that is pending was received, of any day; held ones wait for a person and do not count."""
-    query = select(func.min(t_delivery.c.created_at, type_=t_delivery.c.created_at.type)).where(
-        IS_OWED, t_delivery.c.state.in_(("ready", "waiting", "claimed"))
-    )
+    at, waits = t_delivery.c.created_at, t_delivery.c.state.in_(("ready", "waiting", "claimed"))
+    query = select(func.min(at, type_=at.type)).where(IS_OWED, waits)
     found: datetime | None = conn.execute(query).scalar()
     return found
 
