@@ -104,8 +104,8 @@ def _moved(settings: "Settings") -> "Callable[[Ready], Awaitable[dict[str, Any]]
             words = Words.of(settings)
             raise CannotRun(f"{words(*NAMES[passes[0].step.object])}: {words.cause(refused.error)}", check_live(words))
         moved = all(one.result.state == "done" for one in passes)
-        histories = await move_histories(ready) if moved else []
         leads = await move_leads(ready) if moved else None
+        histories = await move_histories(ready) if moved else []
         tallies = await survey(ready, both=True)
         await compare_histories(ready, histories)
         return report_json(ready, passes, tallies, await issues_of(ready), histories, leads)

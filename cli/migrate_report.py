@@ -18,6 +18,7 @@ OBJECTS = {
     "deal": (("deal", "deals"), ("сделка", "сделки", "сделок")),
 }
 NAMES = {"company": ("companies", "компании"), "contact": ("contacts", "контакты"), "deal": ("deals", "сделки")}
+NAMES |= {"lead": ("leads", "лиды")}
 BY = {
     "name": ("", ""),
     "meaning": ("  (the same meaning)", "  (тот же смысл)"),
@@ -225,7 +226,7 @@ def _trouble(words: Words, one: Mapping[str, Any]) -> Iterator[Text]:
 
 
 def _leads(words: Words, one: Mapping[str, Any]) -> Iterator[Text]:
-    moved = words(f"{words.number(one['moved'])} became deals", f"сделками стали {words.number(one['moved'])}")
+    moved = words(f"{words.number(one['moved'])} moved", f"перенесено {words.number(one['moved'])}")
     line = f"  {words.leads(one['old'])}: {moved}"
     for key, told in LEADS.items():
         if one[key]:
@@ -274,8 +275,8 @@ def _not_moved(words: Words, report: Mapping[str, Any]) -> Iterator[Text]:
         many = words.leads(report["old_leads"])
         yield Text(
             words(
-                f"{many} of the classic mode: the open ones become deals of the first stage.",
-                f"{many} классического режима: открытые станут сделками на первой стадии.",
+                f"{many} of the classic mode: the open ones become deals (or leads, where the new CRM has those).",
+                f"{many} классического режима: открытые станут сделками (или лидами, если они в новой CRM есть).",
             )
         )
     for name, one in report["dictionary"].items():

@@ -322,3 +322,12 @@ class RecordPages(Protocol):
     """An open account that shows records of a sync elsewhere than `connectors.base.Target.record_url` says."""
 
     def record_page(self, about: RecordObject, record_id: str) -> str: ...
+
+
+@runtime_checkable
+class DealIds(Protocol):
+    """An open account in which an enquiry may become another kind of record than a deal."""
+
+    async def record_of(self, deal_id: str) -> tuple[RecordObject, str]:
+        """Kind and own id of what `connectors.base.Target.create` made of a deal and called `deal_id`."""
+        ...

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from store.tables import t_cursor
 
@@ -40,3 +40,15 @@ def load_all(conn: Connection, names: Sequence[str]) -> dict[str, dict[str, Any]
     """Those of `names`, a few hundred at most, that there are."""
     query = select(t_cursor.c.name, t_cursor.c.value).where(t_cursor.c.name.in_(names))
     return {row.name: row.value for row in conn.execute(query)}
+
+
+def some_of(conn: Connection, start: str, limit: int, after: str = "") -> dict[str, dict[str, Any]]:
+    """What follows `start` in a name -> value, in order of the names; the next ones `after` such a one."""
+    name = t_cursor.c.name
+    query = (
+        select(name, t_cursor.c.value)
+        .where(name > start + after, func.substr(name, 1, len(start)) == start)
+        .order_by(name)
+        .limit(limit)
+    )
+    return {row.name.removeprefix(start): row.value for row in conn.execute(query)}

@@ -137,6 +137,9 @@ class Bitrix24Client:
         """Records of a sync bear the portal's own numbers, in classic mode too."""
         return f"{self.portal.site}/crm/{about}/details/{record_id}/"
 
+    async def record_of(self, deal_id: str) -> tuple[RecordObject, str]:
+        return entity_of(deal_id, await self._account.record())
+
     def records(self) -> Bitrix24Records:
         """For record sync; shares the limiter, where leads go first."""
         return self._records

@@ -4,11 +4,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from connectors.histories import Entry, EntryKind, Histories, Part, together
+from connectors.records import RecordObject
 from jobs.migrate.entries import Entries, mark_of, own_of
-from jobs.migrate.history import HistoryTally, Sides, kept_states, some_moved
-from jobs.migrate.model import Step
+from jobs.migrate.history import HistoryTally, Sides, kept_states
 from jobs.migrate.once import SHOWN
 from jobs.migrate.opening import Ready
+from jobs.migrate.originals import Copy, Originals, originals_of
 from jobs.opening import patiently
 
 PARTS_OF: Final[Mapping[EntryKind, Part]] = {"note": "notes", "task": "tasks", "call": "calls"}
@@ -19,47 +20,52 @@ async def compare_histories(ready: Ready, tallies: Iterable[HistoryTally]) -> No
     old, new = ready.histories, ready.new_histories
     if old is None or new is None:
         return
-    steps = {step.object: step for step in ready.move.steps}
+    originals = {one.object: one for one in originals_of(ready)}
     for tally in tallies:
-        await _Comparing(ready, steps[tally.object], tally, old, new).all()
+        await _Comparing(ready, originals[tally.object], tally, old, new).all()
 
 
 class _Comparing:
-    def __init__(self, ready: Ready, step: Step, tally: HistoryTally, old: Histories, new: Histories) -> None:
-        self._ready, self._step, self._tally, self._old, self._new = ready, step, tally, old, new
-        self._entries = Entries(ready, step)
+    def __init__(self, ready: Ready, whose: Originals, tally: HistoryTally, old: Histories, new: Histories) -> None:
+        self._ready, self._whose, self._tally, self._old, self._new = ready, whose, tally, old, new
+        self._entries = Entries(ready, whose)
 
     async def all(self) -> None:
         after = ""
-        while some := await some_moved(self._ready, self._step, after):
+        while some := await self._whose.some(after):
             after = list(some)[-1]
-            await self._some({id: partner for id, partner in some.items() if partner})
+            await self._some({id: copy for id, copy in some.items() if copy})
 
-    async def _some(self, moved: Mapping[str, str]) -> None:
-        clock, about = self._ready.clock, self._step.object
-        olds, news = await together(
+    async def _some(self, moved: Mapping[str, Copy]) -> None:
+        kinds = list({copy.object for copy in moved.values()})
+        wanted = [[copy.id for copy in moved.values() if copy.object == kind] for kind in kinds]
+        olds, *lists = await together(
             (
-                patiently(lambda: self._old.of(about, list(moved)), clock),
-                patiently(lambda: self._new.of(about, list(moved.values())), clock),
+                self._read(self._old, self._whose.object, list(moved)),
+                *(self._read(self._new, kind, ids) for kind, ids in zip(kinds, wanted, strict=True)),
             )
         )
-        names = [self._entries.note_name(id) for id in moved]
+        news = {Copy(kind, id): some for kind, found in zip(kinds, lists, strict=True) for id, some in found.items()}
+        names = [self._whose.note_name(id) for id in moved]
         names += [self._entries.name(one) for entries in olds.values() for one in own_of(entries)]
         kept = await kept_states(self._ready, names)
-        for id, partner in moved.items():
-            there = {one.id for one in news.get(partner, ())}
-            self._one(id, partner, olds.get(id, ()), there, kept)
+        for id, copy in moved.items():
+            there = {one.id for one in news.get(copy, ())}
+            self._one(id, copy, olds.get(id, ()), there, kept)
+
+    async def _read(self, crm: Histories, about: RecordObject, ids: list[str]) -> dict[str, tuple[Entry, ...]]:
+        return await patiently(lambda: crm.of(about, ids), self._ready.clock)
 
     def _one(
-        self, id: str, partner: str, entries: Sequence[Entry], there: set[str], kept: Mapping[str, Mapping[str, Any]]
+        self, id: str, copy: Copy, entries: Sequence[Entry], there: set[str], kept: Mapping[str, Mapping[str, Any]]
     ) -> None:
-        note = kept.get(self._entries.note_name(id), {})
+        note = kept.get(self._whose.note_name(id), {})
         told: Mapping[str, Sequence[str]] = note.get("told", {})
         by_earlier_version = note.get("state") == "done" and "told" not in note
         for one in entries:
             state = kept.get(self._entries.name(one), {}) if one.id else {}
             own = state.get("state") == "done"
-            if own and state["on"] != [self._step.object, partner]:
+            if own and state["on"] != list(copy):
                 continue  # the old CRM shows it on several records
             sides = self._tally.kinds.setdefault(one.kind, Sides())
             sides.old += 1

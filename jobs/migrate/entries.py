@@ -9,8 +9,8 @@ from typing import Any, Final, cast
 from connectors.activities import ACTIVITY_KINDS, Activity, ActivityKind, cut
 from connectors.histories import Entry
 from connectors.records import RecordObject
-from jobs.migrate.model import Step
 from jobs.migrate.opening import Ready
+from jobs.migrate.originals import Copy, Originals
 from jobs.migrate.telling import NOTE_CHARS, ROOM, Teller, in_order
 
 MOST_CHARS: Final = NOTE_CHARS - ROOM
@@ -55,11 +55,11 @@ class Sorted:
 
 
 class Entries:
-    """For one kind of record of a move whose new CRM can write activities."""
+    """Of a move whose new CRM can write activities."""
 
-    def __init__(self, ready: Ready, step: Step) -> None:
+    def __init__(self, ready: Ready, whose: Originals) -> None:
         assert ready.activities is not None
-        self._ready, self._step, self._new = ready, step, ready.activities
+        self._ready, self._whose, self._new = ready, whose, ready.activities
         hub = ready.move.settings.hub
         self._teller = Teller(ready.old_title, hub.locale, hub.zone, ready.old_users)
 
@@ -67,18 +67,15 @@ class Entries:
         """Where the state of one of its own is kept: the same whichever record shows it."""
         return f"migrate:{self._ready.move.name}:entry:{entry.id}"
 
-    def note_name(self, id: str) -> str:
-        return f"migrate:{self._step.sync}:history:{id}"
-
     def sort(
         self,
         id: str,
-        partner: str,
+        copy: Copy,
         entries: Sequence[Entry],
         kept: Mapping[str, Mapping[str, Any]],
         into: Sorted,
     ) -> None:
-        before = kept.get(self.note_name(id), {})
+        before = kept.get(self._whose.note_name(id), {})
         if before.get("state") == "done" and "told" not in before:  # all of it is one note, by an earlier version
             into.before += 1
             return
@@ -89,13 +86,13 @@ class Entries:
                 continue
             match state.get("state"):
                 case "done":
-                    here = state["on"] == [self._step.object, partner]
+                    here = state["on"] == list(copy)
                     into.before += here
                     into.changed += here and state["digest"] != digest_of(one)
                 case "sent":
-                    into.pieces.append(self._own(name, id, partner, one, state))
+                    into.pieces.append(self._own(name, id, copy, one, state))
                 case None | "" if self.is_own(one):
-                    into.pieces.append(self._own(name, id, partner, one, state))
+                    into.pieces.append(self._own(name, id, copy, one, state))
                 case _:
                     into.rest.setdefault(id, []).append(one)
                     continue
@@ -114,23 +111,23 @@ class Entries:
             return one.at is not None and bool(one.text)
         return one.due_at is not None and bool(one.text) and (one.done or bool(self._user(one.responsible)))
 
-    def note(self, id: str, partner: str, rest: Sequence[Entry], kept: Mapping[str, Any]) -> Piece | None:
+    def note(self, id: str, copy: Copy, rest: Sequence[Entry], kept: Mapping[str, Any]) -> Piece | None:
         """One more note with what none before tells, the oldest of it where it is much; None where there is nothing."""
         told = kept.get("told", {})
         fresh = self._teller.first_that_fit([one for one in rest if mark_of(one) not in told])
         sent_at, number = _sent_at(kept), int(kept.get("number", 0)) + (kept.get("state") == "done")
         if not (fresh or sent_at):
             return None
-        about = self._step.object
+        about = self._whose.object
         words = self._teller.note(about, id, fresh)
         key = _key(f"{self._ready.move.name}:{about}:{id}:{number}")
-        activity = Activity(key, about, partner, "note", Entry("note", None, text=words.text))
+        activity = Activity(key, copy.object, copy.id, "note", Entry("note", None, text=words.text))
         return Piece(
-            self.note_name(id),
+            self._whose.note_name(id),
             id,
             activity,
             activity,
-            cut=words.left_out > 0,
+            cut=words.cut,
             sent_at=sent_at,
             told=told,
             telling={mark_of(one): digest_of(one) for one in fresh},
@@ -138,14 +135,14 @@ class Entries:
             number=number,
         )
 
-    def _own(self, name: str, id: str, partner: str, one: Entry, state: Mapping[str, Any]) -> Piece:
+    def _own(self, name: str, id: str, copy: Copy, one: Entry, state: Mapping[str, Any]) -> Piece:
         kind = cast(ActivityKind, one.kind)
         author, responsible = self._user(one.author), self._user(one.responsible)
         signed = kind in self._new.signed and bool(author)
         text = self._teller.own(one, dated=kind in self._new.dated, signed=signed, assigned=bool(responsible))
         entry = replace(one, author=author, responsible=responsible, text=cut(text, MOST_CHARS))
         key = _key(f"{self._ready.move.name}:{one.id}")
-        activity = sent = Activity(key, self._step.object, partner, kind, entry)
+        activity = sent = Activity(key, copy.object, copy.id, kind, entry)
         sent_at = _sent_at(state)
         if sent_at is not None:
             about, record_id = state["on"]
@@ -154,7 +151,7 @@ class Entries:
         return Piece(name, id, activity, sent, one, digest_of(one), cut=shortened, sent_at=sent_at, again=again)
 
     def _user(self, user: str) -> str:
-        return self._ready.user_for(self._step, user)
+        return self._ready.user_for(self._whose.step, user)
 
 
 def own_of(entries: Sequence[Entry]) -> Iterator[Entry]:

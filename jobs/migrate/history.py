@@ -5,24 +5,20 @@ import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from connectors.activities import Activities, Made
 from connectors.errors import AuthError, ConnectorError, PermanentError, UnknownOutcomeError
 from connectors.histories import Entry, Histories, is_refusal
 from connectors.records import RecordObject
 from jobs.migrate.entries import Entries, Piece, Sorted, own_of, state_of
-from jobs.migrate.model import Step
 from jobs.migrate.once import Besides, exclusively, keep, when_certain
 from jobs.migrate.opening import Ready
+from jobs.migrate.originals import AT_ONCE, Copies, Originals, originals_of
 from jobs.opening import patiently
-from leads.merge import OTHER
-from store import cursors, sync_listing, sync_pairs
+from store import cursors
 from store.leases import Held
 from store.sync_keys import chunks
-
-AT_ONCE: Final = 100
-"""Records. What happened around so many is on its way at once."""
 
 
 @dataclass(slots=True)
@@ -56,7 +52,7 @@ class HistoryTally(Besides):
 
 
 async def move_histories(ready: Ready) -> list[HistoryTally]:
-    """Empty where the old CRM's history cannot be read. A step whose sync somebody else holds says so as its error.
+    """Empty where the old CRM's history cannot be read. What somebody else is at says so as its error.
 
     Deals first: what the old CRM shows on several records is written once, on the first of them.
     """
@@ -64,22 +60,13 @@ async def move_histories(ready: Ready) -> list[HistoryTally]:
     if histories is None or activities is None:
         return []
     done: list[HistoryTally] = []
-    for step in reversed(ready.move.steps):
-        tally = HistoryTally(object=step.object)
-        await exclusively(ready, step.sync, _Histories(ready, step, histories, activities, tally).work, tally)
+    for whose in reversed(originals_of(ready)):
+        tally = HistoryTally(object=whose.object)
+        await exclusively(ready, whose.lease, _Histories(ready, whose, histories, activities, tally).work, tally)
         done.insert(0, tally)
         if tally.error:
             break
     return done
-
-
-async def some_moved(ready: Ready, step: Step, after: str) -> dict[str, str]:
-    """Of the next records in order of their ids: old id -> new one, "" for what has none."""
-    if ready.chosen is not None:
-        ids = sorted(id for id in ready.chosen.get(step.object, ()) if id > after)[:AT_ONCE]
-    else:
-        ids = await ready.db.read(sync_listing.some_paired, step.sync, step.source, AT_ONCE, after)
-    return await _partners(ready, step, ids)
 
 
 async def kept_states(ready: Ready, names: Iterable[str]) -> dict[str, dict[str, Any]]:
@@ -89,25 +76,20 @@ async def kept_states(ready: Ready, names: Iterable[str]) -> dict[str, dict[str,
     return kept
 
 
-async def _partners(ready: Ready, step: Step, ids: Sequence[str]) -> dict[str, str]:
-    pairs = await ready.db.read(sync_pairs.partners, step.sync, step.source, ids)
-    return {id: pairs[id].on(OTHER[step.source]) if id in pairs else "" for id in ids}
-
-
 class _Batch(NamedTuple):
-    """`some`: old record -> new one, "" for none; `found`: what stands around the old ones."""
+    """`found`: what stands around the old ones."""
 
-    some: Mapping[str, str]
+    some: Copies
     found: Mapping[str, Sequence[Entry]]
 
 
 class _Histories:
     def __init__(
-        self, ready: Ready, step: Step, histories: Histories, activities: Activities, tally: HistoryTally
+        self, ready: Ready, whose: Originals, histories: Histories, activities: Activities, tally: HistoryTally
     ) -> None:
-        self._ready, self._step, self._read, self._tally = ready, step, histories, tally
+        self._ready, self._whose, self._read, self._tally = ready, whose, histories, tally
         self._new = activities
-        self._entries = Entries(ready, step)
+        self._entries = Entries(ready, whose)
 
     async def work(self, held: Held) -> bool:
         unknown: list[str] = []
@@ -119,7 +101,7 @@ class _Histories:
             if unknown:  # looked up when the CRM shows whatever it is still working on
                 self._tally.unknown = 0
                 for start in range(0, len(unknown), AT_ONCE):
-                    some = await _partners(self._ready, self._step, unknown[start : start + AT_ONCE])
+                    some = await self._whose.these(unknown[start : start + AT_ONCE])
                     await self._batch(held, await self._with_history(some), again=True)
         except ConnectorError as error:
             self._tally.error = str(error)
@@ -129,24 +111,24 @@ class _Histories:
         return True
 
     async def _next(self, after: str) -> _Batch:
-        return await self._with_history(await some_moved(self._ready, self._step, after))
+        return await self._with_history(await self._whose.some(after))
 
-    async def _with_history(self, some: Mapping[str, str]) -> _Batch:
-        ids = [id for id, partner in some.items() if partner]
+    async def _with_history(self, some: Copies) -> _Batch:
+        ids = [id for id, copy in some.items() if copy]
         if not ids:
             return _Batch(some, {})
-        return _Batch(some, await patiently(lambda: self._read.of(self._step.object, ids), self._ready.clock))
+        return _Batch(some, await patiently(lambda: self._read.of(self._whose.object, ids), self._ready.clock))
 
     async def _batch(self, held: Held, batch: _Batch, *, again: bool = False) -> list[str]:
         """Returns the records of which it is not known whether all was written."""
         ready, found = self._ready, batch.found
-        moved = {id: partner for id, partner in batch.some.items() if partner}
-        names = [self._entries.note_name(id) for id in moved]
+        moved = {id: copy for id, copy in batch.some.items() if copy}
+        names = [self._whose.note_name(id) for id in moved]
         names += [self._entries.name(one) for entries in found.values() for one in own_of(entries)]
         kept = await kept_states(ready, names)
         sorted_ = Sorted()
-        for id, partner in moved.items():
-            self._entries.sort(id, partner, found.get(id, ()), kept, sorted_)
+        for id, copy in moved.items():
+            self._entries.sort(id, copy, found.get(id, ()), kept, sorted_)
         if not again:
             self._tally.before += sorted_.before
             self._tally.changed += sorted_.changed
@@ -156,7 +138,7 @@ class _Histories:
         if not again:
             tasks = (one for entries in rest.values() for one in entries if one.kind == "task" and not one.done)
             self._tally.tasks_left += sum(1 for _ in tasks)
-        states = {id: kept.get(self._entries.note_name(id), {}) for id in moved}
+        states = {id: kept.get(self._whose.note_name(id), {}) for id in moved}
         left = list(moved)
         while left:  # much goes into several notes
             notes = [one for id in left if (one := self._entries.note(id, moved[id], rest[id], states[id]))]

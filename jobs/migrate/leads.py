@@ -6,13 +6,13 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
-from connectors.base import ContactDraft, DealDraft, Draft, NoteDraft
+from connectors.base import ContactDraft, DealDraft, Draft
 from connectors.errors import ConnectorError, PermanentError
 from connectors.records import Record, RecordObject
 from jobs.migrate.model import Step
 from jobs.migrate.once import Besides, create, exclusively, keep, look_up
 from jobs.migrate.opening import Ready
-from jobs.migrate.telling import Teller
+from jobs.migrate.originals import copy_of_lead, lead_name, leads_lease
 from jobs.opening import patiently
 from leads.identity import Key
 from leads.merge import OTHER
@@ -38,11 +38,14 @@ class LeadTally(Besides):
 
 
 async def move_leads(ready: Ready) -> LeadTally | None:
-    """After contacts and firms. None where there are none to move: no such CRM, a sample, a sync that does it."""
-    if not ready.old_leads or ready.leads_stay:
+    """After contacts and firms. None where there are none to move: no such CRM, a sample, a sync that does it.
+
+    What happened around them is moved by `jobs.migrate.history`.
+    """
+    if not ready.leads_move:
         return None
-    tally, name = LeadTally(), f"migrate-{ready.move.name}-lead"
-    await exclusively(ready, name, _Leads(ready, tally).work, tally)
+    tally = LeadTally()
+    await exclusively(ready, leads_lease(ready), _Leads(ready, tally).work, tally)
     return tally
 
 
@@ -54,9 +57,7 @@ class _Leads:
     def __init__(self, ready: Ready, tally: LeadTally) -> None:
         self._ready, self._tally = ready, tally
         self._steps: dict[RecordObject, Step] = {one.object: one for one in ready.move.steps}
-        hub = ready.move.settings.hub
-        self._region = hub.default_region or ""
-        self._teller = Teller(ready.old_title, hub.locale, hub.zone, ready.old_users)
+        self._region = ready.move.settings.hub.default_region or ""
 
     async def work(self, held: Held) -> bool:
         ready, cursor = self._ready, ""
@@ -94,7 +95,7 @@ class _Leads:
                 tally.moved += 1
 
     async def _one(self, held: Held, record: Record, contact: str, company: str) -> None:
-        """The person, the deal, what happened around the lead; each looked up before it is written again."""
+        """The person and the deal, each looked up before it is written again."""
         values, key = record.values, f"lead-{self._ready.move.name}-{record.id}"
         whose = self._ready.user_for(self._steps["deal"], str(values.get("responsible") or ""))
         name, reached = str(values.get("name") or ""), (_texts(values, "phones"), _texts(values, "emails"))
@@ -116,11 +117,8 @@ class _Leads:
             name=name,
         )
         made = await self._once(held, self._name("deal", record.id), deal)
-        if entries := await self._entries(record.id):
-            told = self._teller.note("lead", record.id, entries)
-            note = NoteDraft(f"history-{key}", told.text, made, contact)
-            await self._once(held, self._name("note", record.id), note)
-        await self._keep(held, self._name("whole", record.id), {"state": "done", "id": made})
+        copy = await copy_of_lead(self._ready, made)
+        await self._keep(held, self._name("whole", record.id), {"state": "done", "id": made, "on": list(copy)})
 
     async def _person(self, held: Held, id: str, draft: ContactDraft) -> str:
         """Whom both CRMs know already, by the old one's own index: the new one's may not show yet what was moved."""
@@ -154,12 +152,6 @@ class _Leads:
         found = {id: [pairs[one].on(OTHER[step.source]) for one in some if one in pairs] for id, some in linked.items()}
         return {id: next(filter(None, some), "") for id, some in found.items()}
 
-    async def _entries(self, id: str) -> Sequence[Any]:
-        histories = self._ready.histories
-        if histories is None:
-            return ()
-        return (await patiently(lambda: histories.of("lead", [id]), self._ready.clock)).get(id, ())
-
     async def _once(self, held: Held, name: str, draft: Draft) -> str:
         """Raises _UnknownOutcome, PermanentError for a refusal, ConnectorError for what stops the move."""
         ready = self._ready
@@ -186,7 +178,7 @@ class _Leads:
         await keep(self._ready, held, {name: state})
 
     def _name(self, what: str, id: str) -> str:
-        return f"migrate:{self._ready.move.name}:lead:{what}:{id}"
+        return lead_name(self._ready, what, id)
 
 
 def _texts(values: Mapping[str, Any], key: str) -> tuple[str, ...]:

@@ -80,6 +80,10 @@ class Ready:
         """A sample leaves leads for later; a sync that keeps them equal needs no move."""
         return bool(self.old_leads) and (self.chosen is not None or self.move.leads_synced)
 
+    @property
+    def leads_move(self) -> bool:
+        return bool(self.old_leads) and not self.leads_stay
+
     def sync(self, step: Step) -> Sync:
         return self.syncs[step.sync]
 

@@ -42,8 +42,8 @@ OBJECTS: Final[Mapping[RecordObject, tuple[str, str]]] = {
 
 class Told(NamedTuple):
     text: str
-    left_out: int
-    """Entries that did not fit, or not whole."""
+    cut: bool
+    """Some of its entries are not whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,25 +56,14 @@ class Teller:
     users: Mapping[str, str]
 
     def note(self, about: RecordObject, id: str, entries: Sequence[Entry]) -> Told:
-        """The newest entries are kept where not all fit."""
-        lines = [self._entry(one) for one in in_order(entries)]
-        whole = [cut(line, ENTRY_CHARS) for line in lines]
-        shortened = [short != line for short, line in zip(whole, lines, strict=True)]
-        room, first = NOTE_CHARS - ROOM, len(whole)
-        while first and room >= len(whole[first - 1]) + 1:
-            first -= 1
-            room -= len(whole[first]) + 1
+        """Of those that fit."""
+        whole = [self._entry(one) for one in in_order(entries)]
+        lines = [cut(line, ENTRY_CHARS) for line in whole]
         kind = self._word(OBJECTS[about])
         head = self._word(
             (
                 f"History from {self.crm}: {kind} {id}, times in {self.zone.key}",
                 f"История из {self.crm}: {kind} {id}, время по поясу {self.zone.key}",
-            )
-        )
-        earlier = self._word(
-            (
-                f"Earlier entries did not fit in here and stay in {self.crm}: {first}.",
-                f"Более ранние записи сюда не поместились и остались в {self.crm}: {first}.",
             )
         )
         part = self._word(
@@ -83,8 +72,8 @@ class Teller:
                 f"Запись, которая кончается на …, в {self.crm} длиннее.",
             )
         )
-        notices = [*([earlier] if first else []), *([part] if any(shortened[first:]) else [])]
-        return Told("\n".join([head, *notices, *whole[first:]]), first + sum(shortened[first:]))
+        shortened = lines != whole
+        return Told("\n".join([head, *([part] if shortened else []), *lines]), shortened)
 
     def first_that_fit(self, entries: Sequence[Entry]) -> list[Entry]:
         """So many of the oldest as one note holds; at least one."""

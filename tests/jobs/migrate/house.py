@@ -1,4 +1,4 @@
-"""Two sandbox CRMs behind one address, one of them full, with a configuration that names both."""
+"""Sandbox CRMs behind one address, with a configuration that names them; `portal` is a second Bitrix24."""
 
 import copy
 from collections.abc import AsyncIterator
@@ -34,6 +34,7 @@ hub: {{listen: "127.0.0.1:0", default_region: RU, database: "sqlite:///{database
 connections:
   amocrm: {{type: amocrm, base_url: "{url}/amocrm", access_token: sandbox, rate: {{calls: 1000}}}}
   bitrix24: {{type: bitrix24, webhook_url: "{url}/bitrix24/rest/1/sandbox/", rate: {{calls: 1000}}}}
+  portal: {{type: bitrix24, webhook_url: "{url}/portal/rest/1/sandbox/", rate: {{calls: 1000}}}}
   hubspot: {{type: hubspot, base_url: "{url}/hubspot", access_token: sandbox, rate: {{calls: 1000, per_s: 1}}}}
 """
 PEOPLE = 30
@@ -102,9 +103,12 @@ async def nobody(_step: Any, _counts: Any) -> None:
 @asynccontextmanager
 async def house(folder: Path) -> AsyncIterator[House]:
     clock = LeapingClock()
+    portal = Bitrix24Sandbox(clock, rate=None)
+    portal.name = "portal"
     boxes: tuple[Any, ...] = (
         AmocrmSandbox(clock, rate=None),
         Bitrix24Sandbox(clock, rate=None),
+        portal,
         HubSpotSandbox(clock, rate=None),
     )
     app = SandboxApp(boxes, clock)
@@ -116,6 +120,7 @@ async def house(folder: Path) -> AsyncIterator[House]:
         for name, scene, settings, client in (
             ("amocrm", AmocrmScene, AmocrmSettings, AmocrmClient),
             ("bitrix24", Bitrix24Scene, Bitrix24Settings, Bitrix24Client),
+            ("portal", Bitrix24Scene, Bitrix24Settings, Bitrix24Client),
             ("hubspot", HubSpotScene, HubSpotSettings, HubSpotClient.open),
         ):
             own = load(made.config).connections[name].settings

@@ -24,7 +24,12 @@ class Seen(NamedTuple):
 def seen(made: House, crm: str, kind: str) -> list[Seen]:
     """Those of one kind, sorted. `more`: a call's direction, number, seconds and recording; when a task is due, and
     whether it is done."""
-    return sorted({"amocrm": _amocrm, "bitrix24": _bitrix24, "hubspot": _hubspot}[crm](made.scenes[crm].box, kind))
+    of = {"amocrm": _amocrm, "bitrix24": _bitrix24, "hubspot": _hubspot}
+    return sorted(of[vendor_of(crm)](made.scenes[crm].box, kind))
+
+
+def vendor_of(crm: str) -> str:
+    return {"portal": "bitrix24"}.get(crm, crm)
 
 
 def _amocrm(box: Any, kind: str) -> list[Seen]:
@@ -55,7 +60,7 @@ def _bitrix24(box: Any, kind: str) -> list[Seen]:
         ]
     found = []
     for row in box.activities.values():
-        on = {"2": "deal", "3": "contact", "4": "company"}[row["OWNER_TYPE_ID"]], row["OWNER_ID"]
+        on = {"1": "lead", "2": "deal", "3": "contact", "4": "company"}[row["OWNER_TYPE_ID"]], row["OWNER_ID"]
         whose, text = users[row["RESPONSIBLE_ID"]], _bare(row["DESCRIPTION"])
         if kind == "task" and row.get("PROVIDER_ID") == "CRM_TODO":
             state = "done" if row["COMPLETED"] == "Y" else "open"
@@ -142,7 +147,7 @@ def put_task(made: House, crm: str, about: str, id: str, text: str, *, due: int,
         }
         return str(box._make_task(item)()["id"])
     if crm == "bitrix24":
-        kind = {"deal": 2, "contact": 3, "company": 4}[about]
+        kind = {"lead": 1, "deal": 2, "contact": 3, "company": 4}[about]
         todo = {"ownerTypeId": kind, "ownerId": id, "deadline": _stamp(due), "title": text, "responsibleId": whose}
         number = str(box.crm.timeline.todo_add(todo)["id"])
         box.activities[number] |= {"CREATED": _stamp(at), "COMPLETED": "Y" if done else "N", "AUTHOR_ID": whose}
@@ -159,7 +164,7 @@ def put_call(made: House, crm: str, about: str, id: str, *, phone: str, seconds:
         item = {"note_type": "call_in", "params": params, "created_at": at, "created_by": whose}
         return str(box._make_note(ENTITY[about], id, item)()["id"])
     if crm == "bitrix24":
-        kind = {"deal": 2, "contact": 3, "company": 4}[about]
+        kind = {"lead": 1, "deal": 2, "contact": 3, "company": 4}[about]
         fields = {
             "OWNER_TYPE_ID": kind,
             "OWNER_ID": id,
@@ -200,7 +205,8 @@ SECOND_NAME = USERS[1][1]
 def same_people(made: House) -> None:
     """The second users of all CRMs have one name, so that the dictionary of a move knows them."""
     first, last = SECOND_NAME.split()
-    made.scenes["bitrix24"].box.crm.users[SECOND["bitrix24"]] |= {"NAME": first, "LAST_NAME": last}
+    for portal in ("bitrix24", "portal"):
+        made.scenes[portal].box.crm.users[SECOND["bitrix24"]] |= {"NAME": first, "LAST_NAME": last}
     made.scenes["hubspot"].box.schema.owners[SECOND["hubspot"]] |= {"firstName": first, "lastName": last}
 
 

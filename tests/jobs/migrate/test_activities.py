@@ -13,7 +13,7 @@ from jobs.migrate.history import HistoryTally, Sides, move_histories
 from jobs.migrate.moving import move_all
 from tests.connectors.hubspot.schemas import exchange_problems
 from tests.jobs.migrate.house import LATER_S, House, house, nobody
-from tests.jobs.migrate.moved import AT, SECOND, SECOND_NAME, put_call, put_note, put_task, same_people, seen
+from tests.jobs.migrate.moved import AT, SECOND, SECOND_NAME, put_call, put_note, put_task, same_people, seen, vendor_of
 
 PAIRS = (
     ("amocrm", "hubspot"),
@@ -115,7 +115,7 @@ class Troubled:
 
     def __init__(self, made: House, crm: str, choose: Callable[[], str]) -> None:
         layer = made.scenes[crm].layer
-        self._crm, self._clock, self._vendor, self._choose = crm, made.clock, layer.vendor, choose
+        self._crm, self._clock, self._vendor, self._choose = vendor_of(crm), made.clock, layer.vendor, choose
         self._whole = layer.vendor.handle
         self._late: list[tuple[float, SandboxRequest]] = []
         self.spoiled: list[str] = []

@@ -14,7 +14,7 @@ from jobs.migrate.history import HistoryTally, Sides, move_histories
 from jobs.migrate.moving import move_all
 from tests.cli.running import environment
 from tests.jobs.migrate.house import LATER_S, House, fill, house, nobody
-from tests.jobs.migrate.moved import seen
+from tests.jobs.migrate.moved import seen, vendor_of
 from tests.jobs.migrate.test_activities import fill as around
 
 PEOPLE = 6
@@ -22,7 +22,7 @@ PEOPLE = 6
 
 def is_one(target: str, write: str, request: SandboxRequest) -> bool:
     """Whether this request writes such things into the new CRM."""
-    if target == "bitrix24":
+    if vendor_of(target) == "bitrix24":
         return write in request.path or write.encode() in request.body
     return request.method == "POST" and re.fullmatch(rf"/(crm|api)/.*{write}(/batch/create)?", request.path) is not None
 

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from connectors.sandbox.base import Fault
+from jobs.migrate.history import move_histories
 from jobs.migrate.leads import LeadTally, move_leads
 from jobs.migrate.moving import move_all
 from tests.jobs.migrate.house import LATER_S, House, house, nobody
@@ -30,6 +31,8 @@ async def run(made: House) -> LeadTally:
     async with made.ready("bitrix24", "hubspot") as ready:
         await move_all(ready, nobody)
         tally = await move_leads(ready)
+        made.clock.forward(LATER_S)
+        await move_histories(ready)
         made.clock.forward(LATER_S)
         assert tally is not None
         return tally
