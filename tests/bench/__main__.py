@@ -11,7 +11,19 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.bench import accepting, claims, doors, drafting, drain, latency, resources, servers, sync, sync_live
+from tests.bench import (
+    accepting,
+    claims,
+    doors,
+    drafting,
+    drain,
+    latency,
+    moving,
+    resources,
+    servers,
+    sync,
+    sync_live,
+)
 from tests.bench.scale import FULL, QUICK, Scale
 from tests.bench.table import Row, render
 
@@ -36,6 +48,7 @@ MEASUREMENTS: dict[str, Callable[[Path, Scale, str], list[Row]]] = {
     "claims": claims.measure,
     "drain": lambda folder, scale, _: drain.measure(folder, scale),
     "sync": lambda folder, scale, _: sync.measure(folder, scale),
+    "moving": lambda folder, scale, _: moving.measure(folder, scale),
     "sync_live": lambda folder, scale, _: sync_live.measure(folder, scale),
 }
 
