@@ -15,7 +15,7 @@ from store.sealing import Sealer
 from store.tokens import StoredTokens
 from tests.support.crms import Crms, running_crms
 from tests.support.hub_main import Options
-from tests.support.hub_process import HubProcess, free_port
+from tests.support.hub_process import Ended, HubProcess, free_port
 from tests.support.moved_clock import MovedClock
 from tests.support.promises import owed
 from tests.support.senders import Senders, lead
@@ -41,6 +41,11 @@ routes:
 """
 
 
+SERVING = 0.75
+"""Of the kills so many wait until the process serves. Where it needs longer to start than to be killed again, none ever
+would: that says how fast the machine is."""
+
+
 @dataclass
 class Kept:
     """One place of the service manager: a process that is started again as soon as it is gone."""
@@ -64,6 +69,13 @@ class Kept:
             await self.hub.ended.wait()
             self.restarts += 1
             self.hub = await HubProcess.start_main(self.options, self.folder / f"{self.name}.log")
+
+    async def serves(self) -> None:
+        """Returns once the process that stands here now serves, or has ended."""
+        while self.hub is None or self.hub.ended.is_set():
+            await asyncio.sleep(0.01)
+        with contextlib.suppress(Ended):
+            await self.hub.ready()
 
     async def kill(self) -> None:
         """SIGKILL; the service manager sees to the rest."""
@@ -143,8 +155,11 @@ class Stage:
         async def kill_on() -> None:
             while True:
                 await asyncio.sleep(self.rng.expovariate(1 / self.plan.killed_every_s))
+                place = self.rng.choice(self.hubs)
+                if self.rng.random() < SERVING:
+                    await place.serves()
                 self.kills += 1
-                await self.rng.choice(self.hubs).kill()
+                await place.kill()
 
         task = asyncio.create_task(kill_on())
         try:
