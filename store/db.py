@@ -31,7 +31,7 @@ FIRST, WORK, BEHIND = 0, 1, 2
 AT_ONCE = {FIRST: 512, WORK: 8, BEHIND: 1}
 """In one transaction: they save flushes to disk, and whoever comes next waits for all of them."""
 
-PASSED_S = 0.05
+PASSED_S = 0.01
 """So long a group of the last rank lets senders pass: it does not wait for ever."""
 
 
@@ -68,7 +68,7 @@ class Database(Protocol):
         ...
 
     def is_awaited(self) -> bool:
-        """Asked by work behind: whether a sender waits for the writer that it holds, so that it had better end."""
+        """Asked by work behind: whether a sender waits for the one writer, so that it had better end."""
         ...
 
     async def close(self) -> None: ...
@@ -129,7 +129,7 @@ class GroupCommitDatabase:
         return backend in self._backends
 
     def is_awaited(self) -> bool:
-        return self._waiting.has_first()
+        return self.is_sqlite and self._waiting.has_first()
 
     async def close(self) -> None:
         self._waiting.close()

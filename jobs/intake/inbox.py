@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 
 AT_ONCE, SLICE_S = 4, 0.004
 """Requests in one transaction, and how long it may begin with another: on SQLite everybody who writes waits for it."""
+AT_LEAST = 2
+"""Of them are worked on even while senders wait: or those would never let this keep up with them."""
 REMEMBERED = 2_000
 """Requests that are not read a second time when their turn comes."""
 OTHER_S = 0.05
@@ -123,7 +125,7 @@ class EventInbox:
         until = self.clock.monotonic() + SLICE_S
         for one in pending:
             taken.append(self._take(conn, one))
-            if self.clock.monotonic() > until or self.db.is_awaited():
+            if self.clock.monotonic() > until or (len(taken) >= AT_LEAST and self.db.is_awaited()):
                 break
         inbox.done(conn, pending := pending[: len(taken)])
         return pending, taken
