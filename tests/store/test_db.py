@@ -168,7 +168,7 @@ async def test_work_behind_lets_senders_pass_and_is_told_that_they_wait(database
         asyncio.run_coroutine_threadsafe(db.write_in_batch(sender, "late", first=True), loop)
         until = time.monotonic() + 10
         while not db.is_awaited() and time.monotonic() < until:
-            time.sleep(0.001)
+            time.sleep(0.001)  # on the writer's own thread, which nobody wakes
         return db.is_awaited()
 
     assert not db.is_awaited()
@@ -179,7 +179,7 @@ async def test_work_behind_lets_senders_pass_and_is_told_that_they_wait(database
     if db.is_sqlite:  # else it has a thread of its own
         assert await db.write_behind(long_behind, asyncio.get_running_loop())
         while order[-1] != "late":
-            await asyncio.sleep(0.001)
+            await asyncio.sleep(0.001)  # it is sent by another thread, which hands out no task to await
     await db.write(lambda _conn: None)
     assert not db.is_awaited()
     await db.close()

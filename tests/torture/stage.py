@@ -73,7 +73,7 @@ class Kept:
     async def serves(self) -> None:
         """Returns once the process that stands here now serves, or has ended."""
         while self.hub is None or self.hub.ended.is_set():
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.01)  # the service manager puts another in its place and tells nobody
         with contextlib.suppress(Ended):
             await self.hub.ready()
 
