@@ -44,7 +44,7 @@ def make_engine(url: str, *, writer: bool) -> Engine:
         postgres_url(url),
         pool_size=POSTGRES_WRITERS + 1 if writer else READERS,
         max_overflow=0,
-        pool_pre_ping=not writer,
+        pool_pre_ping=True,
         connect_args={"connect_timeout": 5, "options": "-c statement_timeout=60000 -c lock_timeout=10000"},
     )
 

@@ -1,8 +1,7 @@
 """How a group of writes shares one transaction, and one that fails takes no other along."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,12 +36,28 @@ class Writer:
         self._engine = engine
         self._kept: Connection | None = None
 
-    @contextmanager
-    def transaction(self) -> Iterator[Connection]:
+    def run(self, work: Callable[[Connection], None]) -> None:
+        """In one transaction. Once more when the connection kept until now turns out to be lost before the commit:
+        the server was started anew meanwhile, and has nothing of it."""
+        kept, ended = self._kept is not None, False
+
+        def work_to_its_end(conn: Connection) -> None:
+            nonlocal ended
+            work(conn)
+            ended = True
+
+        try:
+            self._run(work_to_its_end)
+        except DBAPIError as exc:
+            if ended or not kept or not exc.connection_invalidated:
+                raise
+            self._run(work)
+
+    def _run(self, work: Callable[[Connection], None]) -> None:
         conn = self._kept = self._kept or self._engine.connect()
         try:
             with conn.begin():
-                yield conn
+                work(conn)
         except BaseException:
             self.close()
             raise
@@ -56,48 +71,46 @@ class Writer:
 def run_group(writer: Writer, group: list[Job]) -> None:
     """One transaction for all; sets `outcome` and `failed` of each job. Never raises."""
     units = _units(group)
-    if len(group) > 1 and _run_together(writer, units):
+    if len(group) > 1 and _done(writer, group, lambda conn: _run_together(conn, units)):
         return
     for _ in range(TRIES):
-        _run_apart(writer, group, units)
+        _done(writer, group, lambda conn: _run_apart(conn, units, alone=len(group) == 1))
         # Another process or thread stored the same in this moment: tried again it finds what the other stored.
         if not (len(group) == 1 and isinstance(group[0].outcome, IntegrityError)):
             return
 
 
-def _run_together(writer: Writer, units: list[list[Job]]) -> bool:
-    """Without savepoints, which cost as much as a statement each. False when a job failed: then nothing was stored."""
+def _done(writer: Writer, group: list[Job], work: Callable[[Connection], None]) -> bool:
+    """False: given up because of a job, and nothing is stored."""
     try:
-        with writer.transaction() as conn:
-            for unit in units:
-                try:
-                    _keep_results(unit, _results(conn, unit))
-                except Exception as exc:
-                    if unavailable(exc):
-                        raise
-                    raise _Abandon from exc
+        writer.run(work)
     except _Abandon:
         return False
     except Exception as exc:
-        _fail_all((job for unit in units for job in unit), exc)
+        _fail_all(group, exc)
     return True
 
 
-def _run_apart(writer: Writer, group: list[Job], units: list[list[Job]]) -> None:
+def _run_together(conn: Connection, units: list[list[Job]]) -> None:
+    """Without savepoints, which cost as much as a statement each."""
+    for unit in units:
+        try:
+            _keep_results(unit, _results(conn, unit))
+        except Exception as exc:
+            if unavailable(exc):
+                raise
+            raise _Abandon from exc
+
+
+def _run_apart(conn: Connection, units: list[list[Job]], *, alone: bool) -> None:
     """Each unit in a savepoint, so that one that fails takes no other along."""
-    try:
-        with writer.transaction() as conn:
-            for unit in units:
-                _run_unit(conn, unit, alone=len(group) == 1)
-            if len(group) == 1 and group[0].failed:
-                raise _Abandon
-    except _Abandon:
-        pass
-    except Exception as exc:
-        _fail_all(group, exc)
+    for unit in units:
+        _run_unit(conn, unit, alone=alone)
+    if alone and units[0][0].failed:
+        raise _Abandon
 
 
-def _fail_all(jobs: Iterable[Job], exc: Exception) -> None:
+def _fail_all(jobs: list[Job], exc: Exception) -> None:
     error = StoreUnavailable(str(getattr(exc, "orig", exc))) if isinstance(exc, DBAPIError) else exc
     for job in jobs:
         job.failed, job.outcome = True, error

@@ -7,7 +7,7 @@ what is asked of it. What is written here is Core all the same: types, defaults 
 from collections import namedtuple
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic_core import to_json
 from sqlalchemy import ARRAY, ColumnElement, Connection, Dialect, Text, bindparam
@@ -22,6 +22,8 @@ Bound = Sequence[Any] | Mapping[str, Any]
 Processor = Callable[[Any], Any] | None
 Rows = list[Any]
 """Named tuples, like the rows of Core."""
+
+Result = TypeVar("Result")
 
 NOTHING: Values = {}
 
@@ -81,56 +83,52 @@ class Prepared:
 
 
 def fetch(conn: Connection, sql: str, values: Bound) -> list[tuple[Any, ...]]:
-    """Rows of SQL in the driver's own words, as the driver gives them. Raises DBAPIError, as the other two."""
-    cursor = _cursor(conn)
-    try:
-        cursor.execute(sql, values)
-        rows: list[tuple[Any, ...]] = cursor.fetchall()
-    except conn.dialect.loaded_dbapi.Error as error:
-        raise _told(conn, sql, error, cursor) from error
-    finally:
-        cursor.close()
+    """Rows of SQL in the driver's own words, as the driver gives them. Raises DBAPIError, as the other three."""
+    _begin(conn)
+    rows: list[tuple[Any, ...]] = _driven(conn, sql, lambda cursor: cursor.execute(sql, values).fetchall())
     return rows
 
 
 def execute(conn: Connection, sql: str, values: Bound) -> int:
     """For what returns no rows; returns how many it changed."""
-    if not conn.in_transaction():
-        conn.begin()
+    _begin(conn)
     return run_bare(conn, sql, values)
 
 
 def run_bare(conn: Connection, sql: str, values: Bound = ()) -> int:
     """`execute` for who begins the transaction himself."""
-    cursor = conn.connection.cursor()
-    try:
-        cursor.execute(sql, values)
-        changed: int = cursor.rowcount
-    except conn.dialect.loaded_dbapi.Error as error:
-        raise _told(conn, sql, error, cursor) from error
-    finally:
-        cursor.close()
+    changed: int = _driven(conn, sql, lambda cursor: cursor.execute(sql, values).rowcount)
     return changed
 
 
 def execute_many(conn: Connection, sql: str, many: Sequence[Bound]) -> int:
     """`execute` for each of them, in one go."""
-    cursor = _cursor(conn)
-    try:
+    _begin(conn)
+
+    def act(cursor: Any) -> int:
         cursor.executemany(sql, many)
         changed: int = cursor.rowcount
+        return changed
+
+    return _driven(conn, sql, act)
+
+
+def _begin(conn: Connection) -> None:
+    if not conn.in_transaction():
+        conn.begin()
+
+
+def _driven(conn: Connection, sql: str, act: Callable[[Any], Result]) -> Result:
+    """What the driver's cursor gives; a connection that is closed already gives none."""
+    cursor = None
+    try:
+        cursor = conn.connection.cursor()
+        return act(cursor)
     except conn.dialect.loaded_dbapi.Error as error:
         raise _told(conn, sql, error, cursor) from error
     finally:
-        cursor.close()
-    return changed
-
-
-def _cursor(conn: Connection) -> Any:
-    """The driver's, inside the transaction of `conn`."""
-    if not conn.in_transaction():
-        conn.begin()
-    return conn.connection.cursor()
+        if cursor is not None:
+            cursor.close()
 
 
 def _told(conn: Connection, sql: str, error: Exception, cursor: Any) -> Exception:

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.databases import bare_database_url, database_url, postgres_server
+from tests.support.databases import bare_database_url, database_url, postgres_server, postgres_url
 
-__all__ = ["bare_database_url", "database_url", "postgres_server"]
+__all__ = ["bare_database_url", "database_url", "postgres_server", "postgres_url"]
 
 LONGEST = "tests/torture/"
 WAITING = ("tests/crash/", "tests/cli/test_demo.py")

@@ -7,6 +7,7 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from sqlalchemy import Connection, event, func, insert, select, text
 
@@ -255,3 +256,44 @@ def test_several_hosts_may_have_ports_of_their_own(written: str, host: str, port
     engine = admin_engine(written)
     _, given = engine.dialect.create_connect_args(engine.url)
     assert (given["host"], given.get("port"), given["user"], given["dbname"]) == (host, port, "u", "leadhub")
+
+
+async def test_writes_go_on_when_the_server_was_started_anew(postgres_url: str) -> None:
+    """Each writer keeps a connection; no sender has to hear that one of them was lost while it had nothing to do."""
+    db = GroupCommitDatabase(postgres_url)
+    await meeting(db, *(db.write(put(f"before{number}")) for number in range(8)), db.write_behind(put("behind")))  # type: ignore[arg-type]
+    _end_connections(postgres_url)
+    names = [f"after{number}" for number in range(8)]
+    results = await asyncio.gather(
+        *(db.write(put(name)) for name in names),  # type: ignore[arg-type]
+        db.write_behind(put("last")),  # type: ignore[arg-type]
+        return_exceptions=True,
+    )
+    assert results == [*names, "last"]
+    assert await db.read(count) == 18
+    await db.close()
+
+
+async def test_a_connection_lost_at_the_commit_is_told_and_nothing_is_repeated(postgres_url: str) -> None:
+    """It may be stored or not: only who asked for it knows how to find out."""
+    db = GroupCommitDatabase(postgres_url)
+    await db.write(put("before"))  # type: ignore[arg-type]
+    runs: list[int] = []
+
+    def work(conn: Connection) -> None:
+        runs.append(1)
+        conn.execute(insert(t_cursor).values(name="perhaps", value={}))
+        _end_connections(postgres_url)
+
+    with pytest.raises(StoreUnavailable):
+        await db.write(work)
+    assert runs == [1]
+    assert await db.write(put("after")) == "after"  # type: ignore[arg-type]
+    await db.close()
+
+
+def _end_connections(url: str) -> None:
+    """As a server does that is started anew."""
+    with psycopg.connect(url, autocommit=True) as conn:
+        mine = "datname = current_database() AND pid <> pg_backend_pid()"
+        conn.execute(f"SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE {mine}")

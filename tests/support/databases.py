@@ -137,10 +137,15 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
     if request.param == "sqlite":
         yield new_sqlite(tmp_path)
         return
-    server = request.getfixturevalue("postgres_server")
-    url = new_postgres(server)
+    yield request.getfixturevalue("postgres_url")
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> Iterator[str]:
+    """The same for what only PostgreSQL has."""
+    url = new_postgres(postgres_server)
     yield url
-    _give_back(server, url)
+    _give_back(postgres_server, url)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
