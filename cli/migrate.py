@@ -84,7 +84,7 @@ def _moved(settings: "Settings") -> "Callable[[Ready], Awaitable[dict[str, Any]]
     from jobs.migrate.comparing import survey
     from jobs.migrate.comparing_history import compare_histories
     from jobs.migrate.history import move_histories
-    from jobs.migrate.leads import move_leads
+    from jobs.migrate.leads import finish_leads, move_leads
     from jobs.migrate.moving import move_all
     from jobs.migrate.report import issues_of, report_json
 
@@ -95,6 +95,7 @@ def _moved(settings: "Settings") -> "Callable[[Ready], Awaitable[dict[str, Any]]
             await shown[step].told(counts)
 
         try:
+            await finish_leads(ready)
             passes = await move_all(ready, told)
         finally:
             for one in shown.values():

@@ -61,6 +61,7 @@ KINDS |= {"meeting": "meetings", "file": "files"}
 LEADS = {
     "before": ("moved before", "перенесены раньше"),
     "closed": ("closed ones, which stay", "закрытых, они остаются"),
+    "closed_since": ("closed in the old CRM since they were moved", "после переноса закрыты в прежней CRM"),
     "unknown": HISTORY["unknown"],
     "refused": ("refused by the new CRM", "новая CRM не приняла"),
 }
@@ -231,6 +232,7 @@ def _leads(words: Words, one: Mapping[str, Any]) -> Iterator[Text]:
     for key, told in LEADS.items():
         if one[key]:
             line += f", {words(*told)}: {words.number(one[key])}"
+            line += f" ({', '.join(one['closed_ids'])})" if key == "closed_since" else ""
     yield Text(line, style="yellow" if one["refused"] or one["unknown"] else "")
     yield from _trouble(words, one)
 

@@ -196,6 +196,8 @@ class RecordCapabilities:
     deletes: frozenset[RecordObject] = frozenset()
     tags: frozenset[RecordObject] = frozenset()
     finds_created: bool = True
+    lead_field: str = ""
+    """Key of the value of a deal that names the lead it came out of."""
 
 
 class RecordPort(Protocol):

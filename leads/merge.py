@@ -27,6 +27,8 @@ _DIGEST: Final = "#"
 
 UNSEEN: Final = "#?"
 """The mark of what a CRM put into a record by itself when we made it: whatever is seen there first is agreed on."""
+UNTOLD: Final = "#!"
+"""The mark of what a record has never told: whatever it holds is news, nothing too."""
 
 
 @dataclass(frozen=True, slots=True)

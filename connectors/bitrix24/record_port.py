@@ -76,6 +76,7 @@ class Bitrix24Records:
             creates_links=True,
             finds_by=frozenset({"phone", "email"}),
             deletes=frozenset(OBJECTS),
+            lead_field="LEAD_ID",
         )
 
     async def server_time(self) -> datetime | None:

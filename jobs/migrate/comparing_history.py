@@ -6,8 +6,8 @@ from typing import Any, Final
 from connectors.histories import Entry, EntryKind, Histories, Part, together
 from connectors.records import RecordObject
 from jobs.migrate.entries import Entries, mark_of, own_of
-from jobs.migrate.history import HistoryTally, Sides, kept_states
-from jobs.migrate.once import SHOWN
+from jobs.migrate.history import HistoryTally, Sides
+from jobs.migrate.once import SHOWN, kept_states
 from jobs.migrate.opening import Ready
 from jobs.migrate.originals import Copy, Originals, originals_of
 from jobs.opening import patiently

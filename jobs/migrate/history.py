@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
@@ -12,13 +12,11 @@ from connectors.errors import AuthError, ConnectorError, PermanentError, Unknown
 from connectors.histories import Entry, Histories, is_refusal
 from connectors.records import RecordObject
 from jobs.migrate.entries import Entries, Piece, Sorted, own_of, state_of
-from jobs.migrate.once import Besides, exclusively, keep, when_certain
+from jobs.migrate.once import Besides, exclusively, keep, kept_states, when_certain
 from jobs.migrate.opening import Ready
 from jobs.migrate.originals import AT_ONCE, Copies, Originals, originals_of
 from jobs.opening import patiently
-from store import cursors
 from store.leases import Held
-from store.sync_keys import chunks
 
 
 @dataclass(slots=True)
@@ -67,13 +65,6 @@ async def move_histories(ready: Ready) -> list[HistoryTally]:
         if tally.error:
             break
     return done
-
-
-async def kept_states(ready: Ready, names: Iterable[str]) -> dict[str, dict[str, Any]]:
-    kept: dict[str, dict[str, Any]] = {}
-    for some in chunks(set(names)):
-        kept |= await ready.db.read(cursors.load_all, some)
-    return kept
 
 
 class _Batch(NamedTuple):

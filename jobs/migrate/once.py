@@ -1,6 +1,6 @@
 """Writes beside the moved records, each made once: kept as sent before, as done after; what is unknown is looked up."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -63,6 +63,13 @@ async def keep(ready: Ready, held: Held, states: Mapping[str, dict[str, Any]]) -
 
     for names in chunks(states):
         await ready.db.write(partial(work, some={name: states[name] for name in names}))
+
+
+async def kept_states(ready: Ready, names: Iterable[str]) -> dict[str, dict[str, Any]]:
+    kept: dict[str, dict[str, Any]] = {}
+    for some in chunks(set(names)):
+        kept |= await ready.db.read(cursors.load_all, some)
+    return kept
 
 
 async def look_up(ready: Ready, draft: Draft, sent_at: datetime) -> str | None:

@@ -8,7 +8,8 @@ from connectors.records import DealIds, RecordObject
 from jobs.migrate.model import Step
 from jobs.migrate.opening import Ready
 from leads.merge import OTHER
-from store import cursors, sync_listing, sync_pairs
+from store import cursors, moved_leads, sync_listing, sync_pairs
+from store.moved_leads import WHOLE
 
 AT_ONCE: Final = 100
 """Records. What happened around so many is on its way at once."""
@@ -54,8 +55,7 @@ def originals_of(ready: Ready) -> list[Originals]:
 
 
 def lead_name(ready: Ready, what: str, id: str = "") -> str:
-    """Where the state of a lead's `person`, `deal`, `note` is kept, and of the `whole` of it."""
-    return f"migrate:{ready.move.name}:lead:{what}:{id}"
+    return moved_leads.name_of(ready.move.source, ready.move.target, what, id)
 
 
 def leads_lease(ready: Ready) -> str:
@@ -123,11 +123,11 @@ class _Leads:
         return lead_name(self.ready, "note", id)
 
     async def some(self, after: str) -> Copies:
-        start = lead_name(self.ready, "whole")
+        start = lead_name(self.ready, WHOLE)
         return await self._copies(await self.ready.db.read(cursors.some_of, start, AT_ONCE, after))
 
     async def these(self, ids: Sequence[str]) -> Copies:
-        names = {lead_name(self.ready, "whole", id): id for id in ids}
+        names = {lead_name(self.ready, WHOLE, id): id for id in ids}
         kept = await self.ready.db.read(cursors.load_all, list(names))
         return await self._copies({names[name]: state for name, state in kept.items()})
 

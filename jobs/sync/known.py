@@ -1,4 +1,5 @@
-"""Records that deliveries of leads made in both CRMs, or still owe to one: known without comparing any key."""
+"""Records whose partner is known without comparing any key: deliveries of leads made both, or still owe one; or a move
+made a deal of a lead that the old CRM has made a deal of since."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,8 +14,8 @@ from jobs.sync.model import SIDES, Sync
 from jobs.sync.packing import unpack
 from jobs.sync.run import Run
 from leads.identity import EMAIL, PHONE, Key
-from leads.merge import OTHER
-from store import sync_known
+from leads.merge import OTHER, UNTOLD, Agreed, Form, Side
+from store import moved_leads, sync_known
 
 KINDS: Final = (PHONE, EMAIL)
 """Types of fields that a person is known by."""
@@ -22,10 +23,12 @@ KINDS: Final = (PHONE, EMAIL)
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """`partners`: (side, record id) -> the id of the other side. `owed`: a delivery is about to make the partner."""
+    """`partners`: (side, record id) -> the id of the other side. `owed`: a delivery is about to make the partner.
+    `begun`: of those whose partner a move made of their lead, what is agreed: nothing yet but what it made."""
 
     partners: dict[Node, str] = field(default_factory=dict)
     owed: frozenset[Node] = frozenset()
+    begun: dict[Node, dict[str, Agreed]] = field(default_factory=dict)
 
 
 async def known_of(run: Run, rows: Sequence[Row[Any]]) -> Known:
@@ -41,7 +44,32 @@ async def known_of(run: Run, rows: Sequence[Row[Any]]) -> Known:
         told = await (run.hub or run.db).read(ask)
         partners |= {(side, id): partner for id, partner in told.partners.items()}
         owed |= {(side, id) for id in told.owed}
-    return Known(partners, frozenset(owed))
+    begun = await _of_leads(run, rows, partners)
+    return Known(partners, frozenset(owed), begun)
+
+
+async def _of_leads(run: Run, rows: Sequence[Row[Any]], partners: dict[Node, str]) -> dict[Node, dict[str, Agreed]]:
+    """Adds to the partners; a lead has one deal: the first that came out of it."""
+    sync, begun = run.sync, dict[Node, dict[str, Agreed]]()
+    for side in SIDES:
+        if not (field := sync.lead_field(side)):
+            continue
+        leads = {row.record_id: str(unpack(row.content or {}).get(field) or "") for row in rows if row.side == side}
+        ends = sync.end(side).connection, sync.end(OTHER[side]).connection
+        wanted = {lead for lead in leads.values() if lead not in ("", "0")}
+        kept = await (run.hub or run.db).read(moved_leads.deals_of, *ends, wanted) if wanted else {}
+        for id, lead in leads.items():
+            if lead in kept:
+                partners[side, id] = str(kept[lead]["on"][1])
+                begun[side, id] = {name: _begun(name, form, side) for name, form in kept[lead].get("made", {}).items()}
+    return begun
+
+
+def _begun(name: str, form: Form | list[str], source: Side) -> Agreed:
+    """What the lead told goes where the deal tells something else; but a deal without a sum has none."""
+    made: Form = tuple(form) if isinstance(form, list) else form
+    told: Form = UNTOLD if name == "price" else () if isinstance(made, tuple) else ""
+    return Agreed(told, made) if source == "left" else Agreed(made, told)
 
 
 def _keys(sync: Sync, row: Row[Any]) -> list[Key]:

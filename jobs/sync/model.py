@@ -84,7 +84,12 @@ class Sync:
         asked = labels_read((self.settings.left_when if side == "left" else self.settings.right_when) or "", side)
         account = self.end(side).account
         more = ((known.key if (known := account.field(label)) else label) for label in asked)
-        return tuple(dict.fromkeys((*self.mapping.keys(side), *more)))
+        lead = self.lead_field(side)
+        return tuple(dict.fromkeys((*self.mapping.keys(side), *more, *([lead] if lead else []))))
+
+    def lead_field(self, side: Side) -> str:
+        """Which value names the lead that a record of this side came out of, "" for none."""
+        return self.end(side).can.lead_field if self.object == "deal" else ""
 
     def flow(self, pair: FieldPair) -> Flow | None:
         """Where this field's values go: what both the sync and the pair allow, None for nowhere."""

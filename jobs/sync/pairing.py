@@ -124,7 +124,8 @@ def _adopt_known(
     ids: list[str],
     now: datetime,
 ) -> tuple[list[Row[Any]], set[Node]]:
-    """What leads' deliveries made in both CRMs is a pair. Returns the other rows, and whose partner is still to come.
+    """What deliveries of leads made in both CRMs is a pair, and a deal with what a move made of its lead. Returns the
+    other rows, and whose partner is still to come.
 
     `hinted`: partners that were asked for in this pass, once; one that is not there after that is not waited for.
     """
@@ -146,9 +147,10 @@ def _adopt_known(
                 sync_records.hint(conn, sync.name, other, partner[1])
         elif there.hint == "" and there.content is None and there.dirty and there.state == "alive" and not there.mark:
             waiting.add(node)  # heard of, and not read yet
-        elif sync.object in sync_known.SHARED and there.state == "alive" and not there.pair_id:
+        elif (node in told.begun or sync.object in sync_known.SHARED) and there.state == "alive" and not there.pair_id:
             left, right = (row.record_id, partner[1]) if row.side == "left" else (partner[1], row.record_id)
-            new.append(Pair(ids.pop(), sync.name, left_id=left, right_id=right))
+            own, base = (there.own_key, told.begun[node]) if node in told.begun else ("", None)
+            new.append(Pair(ids.pop(), sync.name, left_id=left, right_id=right, key=own, base=base))
             join(gathered, sync, new[-1].id, left, right)
             joined |= {node, partner}
             done.made.append(new[-1].id)
