@@ -1,16 +1,14 @@
 """The one way out to a vendor: limiter, time-outs, redaction, and an answer or an outcome."""
 
 import asyncio
-import importlib.util
 import socket
 import ssl
-import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import httpx
@@ -24,13 +22,9 @@ from connectors.errors import (
     UnknownOutcomeError,
 )
 from connectors.limits import Limiter
-from connectors.transport import StackedTransport
+from connectors.transport import LEAVES, StackedTransport
 from leads.clock import Clock
 from leads.redact import redact
-
-if importlib.util.find_spec("sniffio") is None:
-    # httpcore tries to import it several times in every call, and each failure searches the whole path.
-    sys.modules["sniffio"] = None  # type: ignore[assignment]  # the documented mark of a module that cannot be imported
 
 NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 KEPT_CHARS = 2000
@@ -89,9 +83,9 @@ def _text_of(exc: Exception) -> str:
     return type(exc).__name__
 
 
-async def _only_while_ours(event: str, _info: Mapping[str, Any]) -> None:
-    """Trace callback of httpcore. Raises TooEarlyError instead of letting the request leave."""
-    if event.endswith("send_request_headers.started") and not MAY_WRITE.get()():
+def _only_while_ours() -> None:
+    """Raises TooEarlyError instead of letting the request leave."""
+    if not MAY_WRITE.get()():
         raise TooEarlyError("not sent: this process was held up for so long that another may own the connection")
 
 
@@ -130,6 +124,12 @@ def retry_after_s(response: httpx.Response, now: datetime) -> float | None:
 def trusted() -> ssl.SSLContext:
     """The one TLS context of all connections: reading the list of authorities takes longer than a call."""
     return httpx.create_ssl_context(trust_env=False)
+
+
+@lru_cache(1024)
+def _parsed(url: str) -> httpx.URL:
+    """The same few are asked for all the time, and reading one takes a tenth of a call."""
+    return httpx.URL(url)
 
 
 class VendorHttp:
@@ -199,7 +199,7 @@ class VendorHttp:
             data=data,
             params=params,
             headers={**self._headers, **(headers or {})},
-            extensions={"timeout": self._timeout, **({"trace": _only_while_ours} if writes else {})},
+            extensions={"timeout": self._timeout, **({LEAVES: _only_while_ours} if writes else {})},
         )
         record = CallRecord(
             operation=operation,
@@ -244,9 +244,9 @@ class VendorHttp:
             )
         return self._client
 
-    def _url(self, path: str) -> str:
+    def _url(self, path: str) -> httpx.URL:
         """`path` below the base address; a whole address as it is."""
-        return path if path.startswith(("https://", "http://")) else self.base_url + path.lstrip("/")
+        return _parsed(path if path.startswith(("https://", "http://")) else self.base_url + path.lstrip("/"))
 
     async def close(self) -> None:
         await self._transport.aclose()

@@ -1,44 +1,40 @@
-"""Bytes to and from a vendor, on asyncio itself: the network below httpcore.
-
-httpcore's own network layer goes through anyio, which makes a cancel scope and a checkpoint of every read and
-write. Of a delivery that makes six small calls this was a sixth of all work.
-"""
+"""Bytes to and from a vendor, on asyncio itself: connections below the transport."""
 
 import asyncio
 import socket
 import ssl
-from collections.abc import Iterable
 from typing import Any
 
-import httpcore
+import httpx
 
-UNSENT_BYTES = 16_384
 FALLBACK_S = 1.0
 """So long one address may keep us waiting while there is another: a host with broken IPv6 must stay reachable."""
 
 
-class AsyncioBackend(httpcore.AsyncNetworkBackend):
+class Network:
     """Opens connections; remembers which family of addresses answered last and asks it first."""
 
     def __init__(self) -> None:
         self._family = 0
 
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore.AsyncNetworkStream:
-        """`timeout` in seconds for everything. Raises httpcore.ConnectError, httpcore.ConnectTimeout."""
+    async def connect(self, host: str, port: int, tls: ssl.SSLContext | None, timeout_s: float | None) -> "Wire":
+        """`timeout_s` for everything, and once more for TLS. Raises httpx.ConnectError, httpx.ConnectTimeout."""
+        wire: Wire | None = None
         try:
-            async with asyncio.timeout(timeout):
-                return await self._connect(host, port)
-        except TimeoutError:
-            raise httpcore.ConnectTimeout from None
-        except OSError as error:
-            raise httpcore.ConnectError(str(error)) from error
+            async with asyncio.timeout(timeout_s):
+                wire = await self._connect(host, port)
+            if tls is not None:
+                async with asyncio.timeout(timeout_s):
+                    await wire.encrypt(tls, host)
+        except BaseException as error:
+            if wire is not None:
+                wire.abort()
+            if isinstance(error, TimeoutError):
+                raise httpx.ConnectTimeout("no connection") from None
+            if isinstance(error, OSError):  # ssl.SSLError is one
+                raise httpx.ConnectError(str(error)) from error
+            raise
+        return wire
 
     async def _connect(self, host: str, port: int) -> "Wire":
         loop = asyncio.get_running_loop()
@@ -63,13 +59,12 @@ class AsyncioBackend(httpcore.AsyncNetworkBackend):
         return one[0] != self._family
 
 
-class Wire(asyncio.Protocol, httpcore.AsyncNetworkStream):
+class Wire(asyncio.Protocol):
     """One connection. Reads what has come, up to its end."""
 
     def __init__(self) -> None:
         self._transport: Any = None
         self._buffer = bytearray()
-        self._unsent = bytearray()
         self._ended = False
         self._error: Exception | None = None
         self._reader: asyncio.Future[None] | None = None
@@ -104,79 +99,50 @@ class Wire(asyncio.Protocol, httpcore.AsyncNetworkStream):
         if self._reader is not None and not self._reader.done():
             self._reader.set_result(None)
 
-    # --- what httpcore asks -------------------------------------------------------------------
+    # --- what the transport asks --------------------------------------------------------------
 
-    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        """b"" at the end. Raises httpcore.ReadError, httpcore.ReadTimeout."""
-        self._flush()
+    def is_quiet(self) -> bool:
+        """Of an idle connection: the vendor has neither ended it nor said what nobody asked."""
+        return not self._ended and not self._buffer
+
+    async def read(self, timeout_s: float | None = None) -> bytes:
+        """b"" at the end. Raises httpx.ReadError, httpx.ReadTimeout."""
         if not self._buffer and not self._ended:
             self._reader = asyncio.get_running_loop().create_future()
             try:
-                async with asyncio.timeout(timeout):
+                async with asyncio.timeout(timeout_s):
                     await self._reader
             except TimeoutError:
-                raise httpcore.ReadTimeout from None
+                raise httpx.ReadTimeout("no answer") from None
             finally:
                 self._reader = None
         if not self._buffer and self._error is not None:
-            raise httpcore.ReadError(type(self._error).__name__) from self._error
-        data = bytes(self._buffer[:max_bytes])
-        del self._buffer[:max_bytes]
+            raise httpx.ReadError(type(self._error).__name__) from self._error
+        data = bytes(self._buffer)
+        self._buffer.clear()
         return data
 
-    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        """Raises httpcore.WriteError, httpcore.WriteTimeout.
-
-        What is small leaves when the answer is read: head and body of a request in one piece.
-        """
-        if not buffer:
-            return
+    async def write(self, data: bytes, timeout_s: float | None = None) -> None:
+        """Raises httpx.WriteError, httpx.WriteTimeout."""
         if self._transport.is_closing():
-            raise httpcore.WriteError("the connection is closed")
-        self._unsent += buffer
-        if len(self._unsent) < UNSENT_BYTES:
-            return
-        self._flush()
+            raise httpx.WriteError("the connection is closed")
+        self._transport.write(data)
         if not self._writable.is_set():
             try:
-                async with asyncio.timeout(timeout):
+                async with asyncio.timeout(timeout_s):
                     await self._writable.wait()
             except TimeoutError:
-                raise httpcore.WriteTimeout from None
-        if self._error is not None:
-            raise httpcore.WriteError(type(self._error).__name__) from self._error
+                raise httpx.WriteTimeout("the request is not taken") from None
+            if self._error is not None:
+                raise httpx.WriteError(type(self._error).__name__) from self._error
 
-    def _flush(self) -> None:
-        if self._unsent:
-            self._transport.write(bytes(self._unsent))
-            self._unsent.clear()
+    async def encrypt(self, tls: ssl.SSLContext, host: str) -> None:
+        """Raises OSError."""
+        loop = asyncio.get_running_loop()
+        self._transport = await loop.start_tls(self._transport, self, tls, server_hostname=host)
 
-    async def aclose(self) -> None:
+    def close(self) -> None:
         self._transport.close()
 
-    async def start_tls(
-        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
-    ) -> httpcore.AsyncNetworkStream:
-        """Raises httpcore.ConnectError, httpcore.ConnectTimeout."""
-        loop = asyncio.get_running_loop()
-        try:
-            async with asyncio.timeout(timeout):
-                self._transport = await loop.start_tls(
-                    self._transport, self, ssl_context, server_hostname=server_hostname
-                )
-        except TimeoutError:
-            self._transport.abort()
-            raise httpcore.ConnectTimeout from None
-        except OSError as error:  # ssl.SSLError is one
-            self._transport.abort()
-            raise httpcore.ConnectError(str(error)) from error
-        return self
-
-    def get_extra_info(self, info: str) -> Any:
-        if info == "is_readable":  # of an idle connection: the vendor has ended it, or says what nobody asked
-            return self._ended or bool(self._buffer)
-        if info == "ssl_object":
-            return self._transport.get_extra_info("ssl_object")
-        if info == "socket":
-            return self._transport.get_extra_info("socket")
-        return None
+    def abort(self) -> None:
+        self._transport.abort()

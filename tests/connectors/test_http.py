@@ -10,7 +10,7 @@ from connectors.base import Rate
 from connectors.errors import TooEarlyError
 from connectors.http import MAY_WRITE, VendorHttp, parse_json
 from connectors.limits import Limiter
-from connectors.wire import AsyncioBackend
+from connectors.wire import Network
 from leads.clock import SystemClock
 from tests.support.vendor_server import serve
 
@@ -72,13 +72,13 @@ async def test_it_is_asked_after_the_way_to_the_vendor_was_made(
     vendor: tuple[Vendor, VendorHttp], ours: list[bool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, http = vendor
-    real = AsyncioBackend.connect_tcp
+    real = Network.connect
 
-    async def held_up(self: AsyncioBackend, *args: Any, **kwargs: Any) -> Any:
+    async def held_up(self: Network, *args: Any, **kwargs: Any) -> Any:
         ours.append(False)  # the process was frozen here, long after its turn had come
         return await real(self, *args, **kwargs)
 
-    monkeypatch.setattr(AsyncioBackend, "connect_tcp", held_up)
+    monkeypatch.setattr(Network, "connect", held_up)
     with pytest.raises(TooEarlyError):
         await write(http, "/late")
     assert one.requests == []

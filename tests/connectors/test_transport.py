@@ -22,7 +22,7 @@ from connectors import transport as transports
 from connectors.errors import NO_SUCH_HOST, NOT_TRUSTED
 from connectors.http import classify_exception
 from connectors.transport import StackedTransport
-from connectors.wire import AsyncioBackend
+from connectors.wire import Network
 from leads.clock import SystemClock
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
@@ -162,6 +162,98 @@ async def test_an_answer_without_a_length_ends_with_the_connection() -> None:
         assert (await asked(one, url)).text == "<html>"
 
 
+async def test_what_stands_before_the_answer_is_passed_over() -> None:
+    early = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n"
+    there = Answering(early + b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n")
+    async with vendor(there) as url, opened() as one:
+        for _ in range(2):
+            answer = await asked(one, url)
+            assert (answer.status_code, answer.text, "link" in answer.headers) == (200, "abc", False)
+    assert there.connections == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        OK + OK,
+        OK + b"x",
+        OK.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"),
+        OK.replace(b"/1.1", b"/1.0"),
+    ],
+)
+async def test_a_connection_on_which_more_comes_or_nothing_will_is_not_used_again(answer: bytes) -> None:
+    there = Answering(answer)
+    async with vendor(there) as url, opened() as one:
+        for _ in range(2):
+            assert (await asked(one, url)).json() == {}
+    assert there.connections == 2
+
+
+@pytest.mark.parametrize("status", [b"204 No Content", b"304 Not Modified"])
+async def test_an_answer_that_has_no_body_does_not_wait_for_one(status: bytes) -> None:
+    there = Answering(b"HTTP/1.1 " + status + b"\r\nETag: 1\r\n\r\n")
+    async with vendor(there) as url, opened() as one:
+        for _ in range(2):
+            assert (await asked(one, url)).content == b""
+    assert there.connections == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 OK\r\nX: " + b"x" * 300_000,
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
+        b"HTTP/1.1 100 Continue\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+    ],
+)
+async def test_what_is_no_answer_is_an_error(answer: bytes) -> None:
+    async with vendor(Answering(answer, then_close=True)) as url, opened() as one:
+        with pytest.raises(httpx.RemoteProtocolError):
+            await asked(one, url)
+
+
+async def test_an_answer_that_never_ends_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transports, "MAX_ANSWER", 1_000_000)
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await request_of(reader)
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        while True:
+            writer.write(b"x" * 100_000)
+            await writer.drain()
+
+    async with vendor(talk) as url, opened() as one:
+        with pytest.raises(httpx.RemoteProtocolError, match="longer"):
+            await asked(one, url)
+
+
+@pytest.mark.parametrize("value", ["a\r\nX-Forged: 1", "a\nX-Forged: 1", "a\0b"])
+async def test_a_header_cannot_bring_another_along(value: str) -> None:
+    there = Answering()
+    async with vendor(there) as url, opened() as one:
+        with pytest.raises(httpx.LocalProtocolError):
+            await asked(one, url, headers={"X-Name": value})
+    assert there.requests == []
+
+
+async def test_an_answer_is_the_same_however_it_is_cut() -> None:
+    answer = b"HTTP/1.1 200 OK\r\nX-One: 1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"
+    cuts = iter(range(1, len(answer)))
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await request_of(reader):
+            at = next(cuts)
+            writer.write(answer[:at])
+            await asyncio.sleep(0)
+            writer.write(answer[at:])
+
+    async with vendor(talk) as url, opened() as one:
+        for _ in range(1, len(answer)):
+            got = await asked(one, url)
+            assert (got.text, got.headers["x-one"]) == ("abcde", "1")
+
+
 async def test_a_packed_answer_is_unpacked() -> None:
     body = gzip.compress("привет".encode())
     head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(body)}\r\n\r\n".encode()
@@ -263,13 +355,13 @@ async def test_large_answers_come_whole() -> None:
 
 async def test_the_network_below_knows_when_the_other_end_is_gone() -> None:
     async with vendor(Answering(then_close=True)) as url:
-        wire = await AsyncioBackend().connect_tcp("127.0.0.1", int(url.rpartition(":")[2]), timeout=2.0)
-        assert not wire.get_extra_info("is_readable")
+        wire = await Network().connect("127.0.0.1", int(url.rpartition(":")[2]), None, 2.0)
+        assert wire.is_quiet()
         await wire.write(b"GET / HTTP/1.1\r\n\r\n", 1.0)
-        assert await wire.read(1000, 1.0) == OK
-        assert await wire.read(1000, 1.0) == b""
-        assert wire.get_extra_info("is_readable")
-        await wire.aclose()
+        assert await wire.read(1.0) == OK
+        assert await wire.read(1.0) == b""
+        assert not wire.is_quiet()
+        wire.close()
 
 
 def certificates(folder: Path) -> tuple[ssl.SSLContext, Path]:

@@ -7,13 +7,13 @@ from typing import Any
 
 import httpx
 import pytest
-import respx
 
 from connectors.amocrm import AmocrmClient, AmocrmSettings
 from connectors.base import CallDraft, NoteDraft, Opening
 from connectors.errors import PermanentError, UnknownOutcomeError
 from leads.clock import SystemClock
 from tests.connectors.amocrm.support import IVAN, connected, deal
+from tests.support.mocked import mocked
 from tests.support.token_store import MemoryTokens
 
 AT = datetime(2026, 11, 24, 11, 17, tzinfo=UTC)
@@ -41,7 +41,7 @@ async def sent(draft: CallDraft, path: str) -> dict[str, Any]:
     crm = AmocrmClient(Opening("sales", settings, SystemClock(), MemoryTokens()))
     answer = {"_embedded": {"notes": [{"id": 8, "entity_id": 77, "request_id": "0"}]}}
     try:
-        with respx.mock(base_url=settings.base_url) as vendor:
+        with mocked(base_url=settings.base_url) as vendor:
             route = vendor.post(path).mock(return_value=httpx.Response(200, json=answer))
             assert await crm.create(draft) == "8"
     finally:

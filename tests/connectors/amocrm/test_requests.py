@@ -7,12 +7,12 @@ from typing import Any
 
 import httpx
 import pytest
-import respx
 
 from connectors.amocrm import CONNECTOR, AmocrmClient, AmocrmSettings
 from connectors.amocrm.payloads import text_marker
 from connectors.base import CompanyDraft, ContactDraft, DealDraft, NoteDraft, Opening, TaskDraft
 from leads.clock import SystemClock
+from tests.support.mocked import mocked
 from tests.support.token_store import MemoryTokens
 
 BASE = "https://acme.amocrm.ru"
@@ -31,7 +31,7 @@ def listed(collection: str, rows: list[Any]) -> httpx.Response:
 
 @pytest.fixture
 def vendor() -> Any:
-    with respx.mock(base_url=BASE, assert_all_called=False) as mock:
+    with mocked(base_url=BASE, assert_all_called=False) as mock:
         for entity, rows in FIELDS.items():
             mock.get(f"/api/v4/{entity}/custom_fields").mock(return_value=listed("custom_fields", rows))
         yield mock

@@ -16,6 +16,7 @@ from connectors.errors import AuthError, PermanentError, UnknownOutcomeError
 from connectors.sandbox.base import FaultKind
 from leads.clock import SystemClock
 from tests.connectors.bitrix24.conftest import Portal
+from tests.support.mocked import mocked
 from tests.support.token_store import MemoryTokens
 
 SITE = "https://portal.example.ru"
@@ -67,8 +68,9 @@ class Vendor:
 
 
 @pytest.fixture
-def vendor(respx_mock: respx.MockRouter) -> Vendor:
-    return Vendor(respx_mock)
+def vendor() -> Iterator[Vendor]:
+    with mocked() as router:
+        yield Vendor(router)
 
 
 def application() -> Bitrix24Client:

@@ -1,6 +1,7 @@
 """The exact requests of each method: address, headers, body."""
 
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +13,7 @@ from connectors.base import CompanyDraft, ContactDraft, DealDraft, Hint, NoteDra
 from connectors.bitrix24 import CONNECTOR, Bitrix24Client, Bitrix24Settings
 from connectors.errors import PermanentError, RetryableError
 from tests.support.manual_clock import ManualClock
+from tests.support.mocked import mocked
 from tests.support.token_store import MemoryTokens
 
 BASE = "https://portal.example.ru/rest/1/abc123secret/"
@@ -56,8 +58,9 @@ class Vendor:
 
 
 @pytest.fixture
-def vendor(respx_mock: respx.MockRouter) -> Vendor:
-    return Vendor(respx_mock)
+def vendor() -> Iterator[Vendor]:
+    with mocked() as router:
+        yield Vendor(router)
 
 
 def opened(**settings: Any) -> Bitrix24Client:

@@ -15,6 +15,7 @@ from connectors.hubspot import HubSpotClient, HubSpotSettings
 from leads.clock import SystemClock
 from tests.connectors.hubspot.conftest import MemoryTokens
 from tests.connectors.hubspot.schemas import request_problems
+from tests.support.mocked import mocked
 
 HOST = "https://api.hubapi.com"
 D = "2026-03"
@@ -30,7 +31,7 @@ def definitions(*names: str, key: str) -> dict[str, Any]:
 @pytest.fixture
 async def mock() -> AsyncIterator[respx.MockRouter]:
     """An account whose unique properties are there; anything else has to be mocked by the test."""
-    with respx.mock(base_url=HOST, assert_all_called=False) as router:
+    with mocked(base_url=HOST, assert_all_called=False) as router:
         staples = {"contacts": "email", "companies": "name", "deals": "dealname"}
         for type_, staple in staples.items():
             more = ("leadhub_source", "leadhub_utm_source", "description") if type_ == "deals" else ()
@@ -508,7 +509,7 @@ async def test_an_account_that_knows_only_the_other_paths_gets_its_leads_there(k
 
     asked: list[str] = []
     objects = "/crm/v3/objects" if known == "v3" else f"/crm/objects/{known}"
-    with respx.mock(base_url=HOST) as router:
+    with mocked(base_url=HOST) as router:
         router.route().mock(side_effect=answer)
         settings = HubSpotSettings.model_validate({"access_token": "pat-eu1-0000", "api_version": set_to})
         client = HubSpotClient.open(Opening("hs", settings, SystemClock(), MemoryTokens()))
@@ -532,7 +533,7 @@ async def test_an_address_that_no_version_knows_is_refused_and_not_asked_for_twi
 async def test_a_record_is_not_called_absent_because_the_paths_are_the_wrong_ones() -> None:
     deal = {**RECORD, "properties": {"leadhub_external_id": "l1", "dealstage": "new"}}
     settings = HubSpotSettings.model_validate({"access_token": "pat-eu1-0000"})
-    with respx.mock(base_url=HOST) as router:
+    with mocked(base_url=HOST) as router:
         router.get("/crm/v3/objects/deals/512").respond(json=deal)
         router.route(path__regex="^/crm/").respond(404)
         client = HubSpotClient.open(Opening("hs", settings, SystemClock(), MemoryTokens()))
