@@ -9,6 +9,7 @@ import typer
 from cli.frame import CannotRun, ConfigOption, load_settings, not_fine, say, warn
 
 if TYPE_CHECKING:
+    from cli.words import Words
     from jobs.config.loading import Settings
     from jobs.signing_in import SignedIn
     from store.db import Database
@@ -65,11 +66,12 @@ def _auth(settings: "Settings", name: str, given: str) -> None:
                 words(
                     "Paste the code, or the whole address that opened",
                     "Вставьте код или весь адрес открывшейся страницы",
-                )
+                ),
+                words,
             )
         code, extra = signing_in.read_answer(given, state)
     except signing_in.CannotSignIn as problem:
-        raise CannotRun(str(problem)) from problem
+        raise CannotRun(problem.said(settings.hub.locale)) from problem
 
     async def work(db: "Database") -> "SignedIn":
         return await signing_in.finish(settings, name, db, SystemClock(), code, extra)
@@ -91,13 +93,14 @@ def _auth(settings: "Settings", name: str, given: str) -> None:
     _tell(settings, name, done)
 
 
-def _asked(question: str) -> str:
+def _asked(question: str, words: "Words") -> str:
     if sys.stdin.isatty():
         return str(typer.prompt(question))
     say(f"{question}:")
     answer = sys.stdin.readline().strip()
     if not answer:
-        raise CannotRun("no code was given", "paste it, or give it with --code")
+        give = words("paste it, or give it with --code", "вставьте его или передайте через --code")
+        raise CannotRun(words("no code was given", "код не указан"), give)
     return answer
 
 

@@ -74,7 +74,12 @@ async def connection_tokens(settings: "Settings", clock: "Clock") -> "AsyncItera
     from store.tokens import StoredTokens
 
     with using_database():
-        wrong = admin.check(settings.database_url)
+        path = admin.sqlite_path(settings.database_url)
+        missing = path is not None and not path.exists()
+        wrong = [admin.NOT_MADE] if missing else admin.check(settings.database_url)
+        if wrong == [admin.NOT_MADE]:  # nobody has signed in yet, and that is what each connection will say
+            yield lambda _name: NoTokens()
+            return
         if wrong:
             raise CannotRun(wrong[0])
         db = InlineDatabase(settings.database_url)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from cli.frame import print_json
 from cli.words import Words, console
 from leads.clock import SystemClock
+from store.leases import RENEW_S, TTL_S
 
 if TYPE_CHECKING:
     from jobs.config.loading import Settings
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 SHOWN = 20
 PASSES, PASSES_SHOWN = 100, 5
+QUIET_S = 2 * RENEW_S
+"""A process that lives gives a sign twice in this time."""
 KINDS = {
     "ambiguous": ("unclear who is who", "неясно, кто есть кто"),
     "conflict": ("conflict", "спор"),
@@ -103,6 +106,17 @@ def issue_line(words: Words, issue: Mapping[str, Any], sides: Mapping[str, str])
     return f"{what}  {' · '.join(ends)}{why}"
 
 
+def silence(words: Words, silent_s: float | None) -> str:
+    """That a running pass may be dead already: a process that was killed tells nobody."""
+    if silent_s is None or silent_s < QUIET_S:
+        return ""
+    quiet, left = words.duration(silent_s), words.duration(max(1.0, TTL_S - silent_s))
+    return words(
+        f", but its process has been silent for {quiet}; if it was killed, that is certain in {left}",
+        f", но её процесс молчит {quiet}; убит ли он, будет ясно через {left}",
+    )
+
+
 def _show(settings: "Settings", one: "SyncStatus", passes: Sequence[Mapping[str, Any]]) -> None:
     from rich.text import Text
 
@@ -113,7 +127,7 @@ def _show(settings: "Settings", one: "SyncStatus", passes: Sequence[Mapping[str,
     sides = {"left": one.settings.left, "right": one.settings.right}
     arrow = {"both": "↔", "left_to_right": "→", "right_to_left": "←"}[one.settings.direction]
     head = Text(f"{one.name}  {words.crm(sides['left'])} {arrow} {words.crm(sides['right'])}: ", style="bold")
-    out.print(head.append(words(english, russian), style=f"not bold {style}"))
+    out.print(head.append(words(english, russian) + silence(words, one.silent_s), style=f"not bold {style}"))
     looked = "—"
     if one.lag_s is not None:
         lag = words.duration(one.lag_s)

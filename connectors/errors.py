@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+NOT_SIGNED_IN = "not signed in yet"
 NO_SUCH_HOST = "ConnectError: no such host"
 NOT_TRUSTED = "ConnectError: no trusted certificate"
 

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
-from connectors.errors import AuthError, ConnectorError, RetryableError, UnknownOutcomeError
+from connectors.errors import NOT_SIGNED_IN, AuthError, ConnectorError, RetryableError, UnknownOutcomeError
 from connectors.tokens import TokenStore
 from leads.clock import Clock
 
@@ -191,7 +191,7 @@ class OAuthTokens:
         async with _store_errors():
             token = await self._tokens.load()
         if not token or not token.get("access_token"):
-            raise AuthError(f"not signed in yet: run `leadhub auth {self._name or 'CONNECTION'}`", "token")
+            raise AuthError(f"{NOT_SIGNED_IN}: run `leadhub auth {self._name or 'CONNECTION'}`", "token")
         return token
 
 

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from connectors.base import Metadata, Opening, Target
-from connectors.errors import AuthError, ConnectorError
+from connectors.errors import NOT_SIGNED_IN, AuthError, ConnectorError
 from connectors.registry import CONNECTORS
 from connectors.tokens import TokenStore
+from jobs.alerts.causes import cause_of
 from jobs.config.check import preset_name
 from jobs.config.errors import Problem, YamlPath, choices, quote
 from jobs.config.loading import Settings
@@ -89,6 +90,7 @@ class _Live:
             oauth = getattr(self._settings.connections[self._name].settings, "oauth", None) is not None
             text, advice = trouble(error, "en", sign_in=f"leadhub auth {self._name}" if oauth else "")
             summary = "refused" if isinstance(error, AuthError) else "not reached"
+            summary = NOT_SIGNED_IN if cause_of(error) == "not_signed_in" else summary
             return self._done(summary, [self._at_connection(text, advice)])
         try:
             metadata = await target.metadata()

@@ -13,12 +13,13 @@ from authlib.common.security import generate_token
 from connectors.doors import same_secret
 from jobs.config.loading import Settings
 from jobs.opening import opened, opening_of
+from jobs.refusals import Refusal
 from leads.clock import Clock
 from store.db import Database
 
 
-class CannotSignIn(Exception):
-    """Said in plain words; nothing was stored."""
+class CannotSignIn(Refusal):
+    """Says for people why not; nothing was stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,8 @@ def begin(settings: Settings, name: str) -> tuple[str, str]:
     configured = settings.connections[name]
     if getattr(configured.settings, "oauth", None) is None:
         raise CannotSignIn(
-            f'"{name}" uses a fixed token or webhook from the configuration: there is nothing to sign in to'
+            f'"{name}" uses a fixed token or webhook from the configuration: there is nothing to sign in to',
+            f"«{name}» работает с постоянным токеном или вебхуком из конфигурации: входить не во что",
         )
     state = generate_token(32)
     return str(_flow(configured.type).authorize_url(configured.settings, state)), state
@@ -49,17 +51,24 @@ def read_answer(text: str, state: str = "") -> tuple[str, dict[str, str]]:
     text = text.strip().strip("'\"")
     if "code=" not in text and "error=" not in text:
         if not text or "://" in text or any(char.isspace() for char in text):
-            raise CannotSignIn("there is no code in it: paste the whole address of the page that opened, or its code")
+            raise CannotSignIn(
+                "there is no code in it: paste the whole address of the page that opened, or its code",
+                "кода в этом нет: вставьте весь адрес открывшейся страницы или код из него",
+            )
         return text, {}
     query = urlsplit(text).query if "://" in text or "?" in text else text
     params = dict(parse_qsl(query))
     if params.get("error"):
-        raise CannotSignIn(f"it was refused: {params.get('error_description') or params['error']}")
+        why = params.get("error_description") or params["error"]
+        raise CannotSignIn(f"it was refused: {why}", f"CRM отказала: {why}")
     if state and "state" in params and not same_secret(params["state"], state):
-        raise CannotSignIn("the answer belongs to another link: open the newest one and paste what came of it")
+        raise CannotSignIn(
+            "the answer belongs to another link: open the newest one and paste what came of it",
+            "это ответ на другую ссылку: откройте последнюю и вставьте адрес, который получится",
+        )
     code = params.pop("code", "")
     if not code:
-        raise CannotSignIn("there is no code in the address")
+        raise CannotSignIn("there is no code in the address", "в адресе нет кода")
     return code, params
 
 
@@ -96,5 +105,5 @@ def _flow(kind: str) -> Any:
     """The connector's own two functions: authorize_url(settings, state), exchange_code(opening, code, extra)."""
     flow = importlib.import_module(f"connectors.{kind}")
     if not hasattr(flow, "authorize_url"):
-        raise CannotSignIn(f"{kind} has no sign-in by OAuth")
+        raise CannotSignIn(f"{kind} has no sign-in by OAuth", f"у {kind} нет входа по OAuth")
     return flow

@@ -16,7 +16,7 @@ from jobs.live_check import Checked
 from jobs.opening import opened, patiently
 from jobs.sync.departures import op_of, why_not
 from jobs.sync.model import SIDES, Sync
-from jobs.sync.opening import CannotSync, Opened, open_sync
+from jobs.sync.opening import CannotSync, Opened, read_sync
 from leads.clock import Clock
 from leads.merge import Side
 from mappings.live_names import unknown_names, unread_labels
@@ -43,7 +43,7 @@ async def _check(
             target = await stack.enter_async_context(opened(configured.type, opening))
             ends[one] = Opened(one, connector, target, configured.settings)
         try:
-            sync = await patiently(lambda: open_sync(settings, name, ends), clock)
+            sync = await patiently(lambda: read_sync(settings, name, ends), clock)
         except MappingError as error:
             return Checked(name, "sync", "the mapping does not fit", tuple(_placed(settings, error.problems)))
         except CannotSync as error:

@@ -44,7 +44,7 @@ def trouble(error: ConnectorError | TimeoutError, locale: str, *, who: str = "",
 
 def _advice(code: str, say: Say, sign_in: str) -> str:
     match code:
-        case "token":
+        case "token" | "not_signed_in":
             return sign_in or say("a new token in the configuration", "новый токен в конфигурации")
         case "rights":
             return say(

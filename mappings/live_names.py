@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from mappings.accounts import Account
+from mappings.accounts import Account, FieldType
 from mappings.names import labels_read, stage_named, value_id
 from mappings.pairs import SIDES, FieldPair, Side
 from mappings.problems import Problem, allowed
@@ -10,10 +10,12 @@ from mappings.records import RecordMapping
 from mappings.values import text_of
 
 
-def unknown_names(mapping: RecordMapping) -> list[Problem]:
-    """`mapping` is bound. What could not be read of an account is not checked."""
+def unknown_names(mapping: RecordMapping, of: FieldType | None = None) -> list[Problem]:
+    """`mapping` is bound. What could not be read of an account is not checked. `of`: only in fields of this type."""
     found: list[Problem] = []
     for pair in mapping.pairs:
+        if of not in (None, pair.type):
+            continue
         found += _in_dictionary(pair)
         found += _in_expressions(pair)
         found += _default(pair)
@@ -41,7 +43,7 @@ def _in_dictionary(pair: FieldPair) -> Iterator[Problem]:
         names: dict[Side, str] = {"left": left, "right": right}
         for side in SIDES:
             if message := _unknown(pair, side, names[side]):
-                yield place.problem(message, allowed(names[side], _choices(pair, side), "there are"))
+                yield place.problem(message, allowed(names[side], _choices(pair, side, names[side]), "there are"))
 
 
 def _default(pair: FieldPair) -> Iterator[Problem]:
@@ -51,7 +53,7 @@ def _default(pair: FieldPair) -> Iterator[Problem]:
     text = text_of(pair.default.text)
     for side in SIDES:
         if pair.goes(side) and not pair.table and not pair.end(side).steps and (message := _unknown(pair, side, text)):
-            yield pair.place.problem(f"default: {message}", allowed(text, _choices(pair, side), "there are"))
+            yield pair.place.problem(f"default: {message}", allowed(text, _choices(pair, side, text), "there are"))
 
 
 def _unknown(pair: FieldPair, side: Side, name: str) -> str:
@@ -77,10 +79,12 @@ def _is_user(account: Account, name: str, *, active: bool) -> bool:
     return not active and any(wanted in (one.email.casefold(), one.name.casefold()) for one in account.users or ())
 
 
-def _choices(pair: FieldPair, side: Side) -> list[str]:
+def _choices(pair: FieldPair, side: Side, name: str) -> list[str]:
+    """What there is in place of `name`: stages with their pipelines where it has one, too."""
     account, known = pair.account(side), pair.end(side).field
     if pair.type == "stage":
-        return list(dict.fromkeys(one.name for one in account.stages or ()))
+        stages = account.stages or ()
+        return list(dict.fromkeys(f"{one.pipeline}/{one.name}" if "/" in name else one.name for one in stages))
     if pair.type == "user":
         return [one.email or one.name for one in account.users or () if one.active]
     return list(known.enums) if known is not None else []

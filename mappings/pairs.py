@@ -300,7 +300,7 @@ class FieldPair:
     def _stage(self, name: str, near: AccountStage | None, to: Side) -> dict[str, Any]:
         known = stage_named(name, self.account(to), near)
         if known is None:
-            raise NotCarried(f"is at a stage that {_title(self.account(to))} does not have")
+            raise NotCarried(f'is at the stage "{name}", which {_title(self.account(to))} does not have')
         return {self.end(to).key: known.id, "pipeline": known.pipeline_id}
 
     def _typed(self, value: Any, to: Side) -> Any:

@@ -31,6 +31,7 @@ HEAD = "0014"
 UPGRADE_LOCK = 7_305_116
 BACKUP_FORMAT = "leadhub-backup-1"
 ROWS_AT_ONCE = 500
+NOT_MADE = "there is no leadhub database here yet: run `leadhub db upgrade`"
 
 
 class SchemaTooNew(Exception):
@@ -219,7 +220,7 @@ def check(url: str) -> list[str]:
         with engine.connect() as conn:
             found = current_revision(conn)
             if found is None:
-                return ["there is no leadhub database here yet: run `leadhub db upgrade`"]
+                return [NOT_MADE]
             if found != HEAD:
                 return [f"the schema is {found}, this leadhub wants {HEAD}: run `leadhub db upgrade`"]
             return [*_integrity(conn), *_consistency(conn)]

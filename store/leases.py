@@ -107,6 +107,14 @@ def forget(conn: Connection, name: str) -> None:
     conn.execute(delete(t_lease).where(t_lease.c.name == name))
 
 
+def silent_s(conn: Connection, name: str, now: datetime, *, ttl_s: float = TTL_S) -> float | None:
+    """Seconds since its holder gave a sign of life; None while nobody holds it."""
+    row = _ROW.first(conn, {"of_name": name})
+    if row is None or row.owner == "":
+        return None
+    return max(0.0, ttl_s - float((row.expires_at - now).total_seconds()))
+
+
 def held_by_another(conn: Connection, name: str, now: datetime, *, ttl_s: float = TTL_S) -> bool:
     """Whether somebody holds it now."""
     row = _ROW.first(conn, {"of_name": name})

@@ -206,6 +206,12 @@ def issues(conn: Connection, sync: str, kinds: Collection[str] = (), limit: int 
     return conn.execute(query.where(_I.kind.in_(kinds)) if kinds else query).all()
 
 
+def left_out(conn: Connection, sync: str, limit: int, after: str = "") -> Sequence[Row[Any]]:
+    """Fields that could not be carried over, in order of their ids."""
+    where = (_I.sync == sync, _I.kind == "left_out", _I.state == "open", _I.id > after)
+    return conn.execute(select(t_sync_issue).where(*where).order_by(_I.id).limit(limit)).all()
+
+
 def open_of_pairs(conn: Connection, sync: str, pair_ids: Collection[str]) -> dict[str, list[tuple[str, str]]]:
     """Pair -> (kind, field) of its open issues."""
     found: dict[str, list[tuple[str, str]]] = defaultdict(list)

@@ -52,6 +52,7 @@ class Sync(shapes.Shape):
         description="waits: for a yes; stopped: goes on with the next pass"
     )
     lag_seconds: float | None = Field(description="since both sides were looked at")
+    silent_seconds: float | None = Field(description="since the process of a running pass gave a sign of life")
     last_pass: Pass | None
     shadow: bool
     asked: bool = Field(description="a person wants a pass, and none has begun")

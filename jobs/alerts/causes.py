@@ -4,6 +4,7 @@ import re
 
 from connectors.errors import (
     NO_SUCH_HOST,
+    NOT_SIGNED_IN,
     NOT_TRUSTED,
     AuthError,
     ConnectorError,
@@ -22,6 +23,7 @@ CODES = frozenset(
         "flood",
         "unreadable",
         "token",
+        "not_signed_in",
         "rights",
         "unpaid",
         "no_access",
@@ -44,6 +46,10 @@ CODES = frozenset(
         "cannot_remove",
         "partner_changed",
         "other_sync",
+        "no_stage",
+        "no_value",
+        "required_empty",
+        "misread",
     }
 )
 """Codes with words of their own, beside `http_500` to `http_599`. A detail may follow after a colon: `field:NAME`."""
@@ -61,6 +67,10 @@ _OF_SYNCS = (
     (re.compile(r"(.+) cannot (archive|delete|tag) by its API(?:; (.+) would work)?"), "cannot_remove:{0}: {1}"),
     (re.compile(r"changed on the other side since they agreed"), "partner_changed"),
     (re.compile(r'the sync "(.+)" writes it, too'), "other_sync:{0}"),
+    (re.compile(r'(?:\w+ )?is at the stage "(.*)", which (.+) does not have'), 'no_stage:{1}: "{0}"'),
+    (re.compile(r"(?:\w+ )?has a value that (.+) does not know"), "no_value:{0}"),
+    (re.compile(r"(.+) is required and empty"), "required_empty:{0}"),
+    (re.compile(r"(?:\w+ )?is (?:not a number|not a date|neither true nor false)"), "misread"),
 )
 """What syncs say of themselves, to the letter."""
 _HTTP_CODE = re.compile(r"http_5\d\d")
@@ -72,6 +82,8 @@ def cause_of(error: ConnectorError) -> str:
         case NoAccessError():
             return code_of(str(error))
         case AuthError():
+            if NOT_SIGNED_IN in error.message:
+                return "not_signed_in"
             return _ACCESS.get(error.status, "token")
         case RateLimitedError():
             return "flood" if _FLOOD in error.message else "rate_limited"
@@ -97,6 +109,8 @@ def code_of(cause: str) -> str:
         return cause
     if _FLOOD in cause:
         return "flood"
+    if NOT_SIGNED_IN in cause:
+        return "not_signed_in"
     if lacks := _NO_ACCESS.search(cause):
         return f"no_access:{lacks.group(1) or lacks.group(2)}"
     for pattern, code in _OF_SYNCS:

@@ -21,12 +21,12 @@ from jobs.migrate.proposing import Proposal, propose
 from jobs.migrate.sampling import Sampled, choose
 from jobs.opening import WAITS_S, Transport, no_transport, opened, opening_of, patiently
 from jobs.sync.model import End, Sync
-from jobs.sync.opening import Opened, account_for, open_sync
+from jobs.sync.opening import Opened, account_for, read_sync
 from leads.clock import Clock
 from leads.merge import OTHER
 from mappings.live_names import unknown_names
 from mappings.pairs import NotCarried
-from mappings.problems import MappingError
+from mappings.problems import MappingError, Problem
 from store import cursors, leases
 from store.db import Database
 
@@ -145,9 +145,11 @@ async def opened_move(
             ends[move.source] = replace(old, reader=Sampled(old.port(), ready.chosen))
         await _dictionaries(ready, ends)
         for step in move.steps:
-            ready.syncs[step.sync] = await patiently(partial(open_sync, move.settings, step.sync, ends), clock)
-        mappings = [ready.syncs[step.sync].mapping for step in move.steps if step.own]
-        if problems := [one for mapping in mappings for one in unknown_names(mapping)]:
+            ready.syncs[step.sync] = await patiently(partial(read_sync, move.settings, step.sync, ends), clock)
+        problems: list[Problem] = []
+        for step in move.steps:
+            problems += unknown_names(ready.syncs[step.sync].mapping, None if step.own else "stage")
+        if problems:
             raise MappingError(problems)  # a mistyped stage would be the first one, for thousands of deals
         ready.old_port = old.port()
         ready.old_leads = await _leads(ready, old.port())

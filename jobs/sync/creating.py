@@ -192,6 +192,7 @@ def _settle(conn: Connection, gathered: Gathered, run: Run, one: New, job: Job) 
     sync, row, result = run.sync, one.row, job.result
     if result is None:  # only planned
         gathered.settled.append(Settled(row.side, row.record_id, row.version, status=sync_records.PLANNED))
+        _tell_left_out(conn, run, one)
         run.counts[f"create_{one.to}"] += 1
         return
     if job.unknown:
@@ -207,10 +208,26 @@ def _settle(conn: Connection, gathered: Gathered, run: Run, one: New, job: Job) 
             run.counts["failed"] += 1
         return
     finish(conn, gathered, run, one.pair, row, one.draft, result.id, result.values, result.modified_at, one.links)
+    _tell_left_out(conn, run, one, result.id)
     for name, why in result.left_out.items():
         issue = Issue("left_out", f"{one.to}:{result.id}:{name}", one.pair.id, name, data={"why": why, "side": one.to})
         sync_log.raise_issue(conn, sync.name, run.id(), issue, run.clock.now())
     run.counts[f"create_{one.to}"] += 1
+
+
+def _tell_left_out(conn: Connection, run: Run, one: New, id: str = "") -> None:
+    """What of the record cannot be carried over. `id`: of what was made; "" where it is only planned."""
+    sync, row = run.sync, one.row
+    names = {row.side: {row.record_id: title_of(one.values)}}
+    left, right = (row.record_id, id) if row.side == "left" else (id, row.record_id)
+    ids = [(some,) if some else () for some in (left, right)]
+    for name, why in one.draft.problems:
+        planned = f"{row.side}:{row.record_id}:{name}"
+        if id:  # of a shadow
+            sync_log.close_issues(conn, sync.name, run.clock.now(), "made", kind="left_out", subject=planned)
+        subject, data = f"{one.pair.id}:{name}" if id else planned, {"why": why, "source": row.side, "names": names}
+        issue = Issue("left_out", subject, one.pair.id if id else "", name, ids[0], ids[1], data)
+        sync_log.raise_issue(conn, sync.name, run.id(), issue, run.clock.now())
 
 
 def finish(

@@ -51,6 +51,8 @@ class Decision:
     )
     asks: list[Asked] = field(default_factory=list)
     problems: list[tuple[str, str]] = field(default_factory=list)
+    sources: dict[str, Side] = field(default_factory=dict)
+    """Field of which `problems` tell -> the side whose value cannot be carried over."""
     conflicts: int = 0
 
     @property
@@ -122,7 +124,8 @@ def draft(sync: Sync, to: Side, source: Mapping[str, Any]) -> Draft:
             try:
                 values |= {key: value for key, value in pair.carry(source, to).items() if _filled(value)}
             except NotCarried as error:
-                problems.append((pair.name, str(error)))
+                if not pair.optional:
+                    problems.append((pair.name, str(error)))
                 if pair.required:
                     missing = missing or f"{pair.name} {error}"
                 had = mark(pair.comparable(source, OTHER[to]))
@@ -157,6 +160,7 @@ def _field(pair: FieldPair, flow: Flow, found: Decision, left: RecordNow, right:
         written = _carried(pair, verdict, base, now, left, right)
     except NotCarried as error:
         found.problems.append((pair.name, str(error)))
+        found.sources[pair.name] = OTHER[verdict.to[0]]
         found.base[pair.name] = Agreed(mark(now.left), mark(now.right))
         return
     forms: dict[Side, Form] = {"left": now.left, "right": now.right}

@@ -15,6 +15,8 @@ from jobs.refusals import Refusal
 from jobs.sync.model import End, Sibling, Sync, blame, conditions_of
 from leads.merge import Side
 from mappings.accounts import Account, AccountField
+from mappings.live_names import unknown_names
+from mappings.problems import MappingError
 from mappings.records import load_record_mapping
 
 
@@ -45,8 +47,17 @@ class Opened:
 async def open_sync(settings: Settings, name: str, opened: Mapping[str, Opened]) -> Sync:
     """`opened`: both connections by name. Raises CannotSync, ConnectorError, mappings.problems.MappingError.
 
-    Safe to repeat: RetryableError where an account cannot be read for the moment.
+    Safe to repeat: RetryableError where an account cannot be read for the moment. A stage that the mapping names and a
+    CRM lacks stops the sync, like a missing field: its deals would go to the CRM's first stage.
     """
+    sync = await read_sync(settings, name, opened)
+    if unknown_names(sync.mapping, "stage"):
+        raise MappingError(unknown_names(sync.mapping))
+    return sync
+
+
+async def read_sync(settings: Settings, name: str, opened: Mapping[str, Opened]) -> Sync:
+    """As `open_sync`, whatever names its mapping holds."""
     chosen = settings.syncs[name]
     left, right = opened[chosen.left], opened[chosen.right]
     folder = settings.base_dir / "mappings"

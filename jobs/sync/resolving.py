@@ -6,6 +6,7 @@ from typing import Any, Final, Literal
 from sqlalchemy import Connection, Row
 
 from jobs.refusals import Refusal
+from jobs.sync.model import SIDES
 from leads.clock import Clock
 from leads.ids import new_id
 from leads.merge import Agreed
@@ -22,7 +23,7 @@ MAY: Final = {
     "loop": ("resume",),  # without going on it would stay stopped, and nobody would know
     "unknown": ("again", "done"),
     "refused": ("again", "done"),
-    "left_out": ("done",),
+    "left_out": ("done",),  # each full pass tries it again
     "deleted": ("done",),
     "merged": ("done",),
 }
@@ -61,14 +62,18 @@ def resolve(
     record_action(conn, clock, actor=actor, action=f"sync.{choice}", subject=issue.id)
 
 
+def as_changed(agreed: Agreed, side: str) -> Agreed:
+    """As if this side alone had changed since."""
+    return Agreed(DECIDED, agreed.right) if side == "left" else Agreed(agreed.left, DECIDED)
+
+
 def _prefer(conn: Connection, issue: Row[Any], side: str) -> None:
     pair = sync_pairs.by_ids(conn, [issue.pair_id]).get(issue.pair_id)
     marks = issue.data.get("marks")
     if pair is None or marks is None:
         raise CannotResolve("the pair is not there any more", "этой пары больше нет")
     left, right = (tuple(one) if isinstance(one, list) else one for one in marks)
-    chosen = Agreed(DECIDED, right) if side == "left" else Agreed(left, DECIDED)
-    sync_pairs.change(conn, pair.id, base={**(pair.base or {}), issue.field: chosen})
+    sync_pairs.change(conn, pair.id, base={**(pair.base or {}), issue.field: as_changed(Agreed(left, right), side)})
     _look_again(conn, issue)
 
 
@@ -95,6 +100,22 @@ def _pair(conn: Connection, clock: Clock, issue: Row[Any], ids: Sequence[str]) -
     for side, some, id in (("left", issue.left_ids, ids[0]), ("right", issue.right_ids, ids[1])):
         sync_records.set_pair(conn, issue.sync, side, id, pair_id)
         sync_records.mark_dirty(conn, issue.sync, side, some)
+
+
+def try_left_out_again(conn: Connection, sync: str, issues: Sequence[Row[Any]]) -> None:
+    """What could not be carried over is due once more: the mapping, or what the CRMs have, may have been mended."""
+    tried = [one for one in issues if one.pair_id and one.data.get("source")]
+    pairs = sync_pairs.by_ids(conn, {one.pair_id for one in tried})
+    bases = {id: dict(pair.base or {}) for id, pair in pairs.items()}
+    for one in tried:
+        base = bases.get(one.pair_id, {})
+        if one.field in base:
+            base[one.field] = as_changed(base[one.field], one.data["source"])
+    for id, base in bases.items():
+        sync_pairs.change(conn, id, base=base)
+    for side in SIDES:
+        ends = [getattr(pair, f"{side}_id") for pair in pairs.values()]
+        sync_records.mark_dirty(conn, sync, side, [id for id in ends if id])
 
 
 def _again(conn: Connection, issue: Row[Any]) -> None:

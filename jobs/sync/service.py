@@ -21,6 +21,7 @@ from jobs.sync.passes import PassResult, Wish, looked_at, run_pass
 from jobs.sync.undoing import undo
 from jobs.waking import woken
 from leads.clock import Clock
+from leads.ids import new_id
 from mappings.problems import MappingError
 from store import sync_log, sync_records
 from store.db import Database
@@ -34,6 +35,8 @@ ASK_EVERY_S: Final = 1.0
 OPEN_FOR_S: Final = 900.0
 """Fields, stages and users of the accounts are read anew after this long."""
 RETRY_S: Final = 60.0
+REFUSED: Final = "-refused"
+"""How ids of passes end that could not begin."""
 Report = Callable[[str, str, str, int], Awaitable[None]]
 """(sync, state of its last pass, error, records that the brake held): what people may have to be told of."""
 
@@ -107,7 +110,7 @@ class SyncService:
 
     async def _pass(self, held: Held, wish: Wish) -> None:
         try:
-            sync = await self._ready()
+            sync = await self._ready(anew=bool(wish.request_id))
             if wish.undo:
                 result = await undo(sync, self.db, self.clock, held, wish.undo, request_id=wish.request_id)
             else:
@@ -122,26 +125,31 @@ class SyncService:
         if not (wish.hints and result.state == "done"):
             await self.report(self.name, result.state, result.error, held_of(result))
 
-    async def _ready(self) -> Sync:
-        if self._sync is None or self.clock.monotonic() - self._opened_at > OPEN_FOR_S:
+    async def _ready(self, *, anew: bool) -> Sync:
+        """`anew`: a person asks, perhaps because the mapping was mended."""
+        if anew or self._sync is None or self.clock.monotonic() - self._opened_at > OPEN_FOR_S:
             self._sync = await self.open()
             self._opened_at = self.clock.monotonic()
         return self._sync
 
     async def _refuse(self, wish: Wish, error: str) -> None:
-        """The pass could not even begin; whoever asked for it learns why."""
+        """The pass could not even begin: it stands in `status`, and whoever asked for it learns why."""
         now = self.clock.now()
-        pass_id = f"{wish.request_id}-refused"
+        pass_id = f"{wish.request_id or new_id(self.clock)}{REFUSED}"
 
         def work(conn: Connection) -> None:
+            last = sync_log.last_pass(conn, self.name)
+            if not wish.request_id and last is not None and last.id.endswith(REFUSED) and last.error == error:
+                sync_log.change_pass(conn, last.id, ended_at=now)  # once a minute
+                return
             values = {"id": pass_id, "sync": self.name, "kind": "quick", "state": "failed", "started_at": now}
             sync_log.begin_pass(
                 conn, **values, ended_at=now, request_id=wish.request_id, counts={}, error=error, shadow=False
             )
-            sync_log.answer(conn, wish.request_id, pass_id)
+            if wish.request_id:
+                sync_log.answer(conn, wish.request_id, pass_id)
 
-        if wish.request_id:
-            await self.db.write(work)
+        await self.db.write(work)
 
     def _log(self, result: PassResult) -> None:
         extra = {

@@ -193,10 +193,10 @@ def _tell(conn: Connection, run: Run, one: Kept, known: Mapping[str, Sequence[tu
     still = {("conflict", asked.field) for asked in one.decision.asks}
     still |= {("left_out", name) for name, _ in one.decision.problems}
     for kind, name in known.get(one.pair.id, ()):
-        if kind in ("conflict", "left_out") and (kind, name) not in still:
-            touched = kind == "conflict" or any(name in names for names in one.decision.fields.values())
-            if touched:
-                sync_log.close_issues(conn, sync.name, now, "equal now", kind=kind, subject=f"{one.pair.id}:{name}")
+        if (kind, name) in still:
+            continue
+        if kind == "conflict" or (kind == "left_out" and _is_over(run, one, name)):
+            sync_log.close_issues(conn, sync.name, now, "equal now", kind=kind, subject=f"{one.pair.id}:{name}")
     sides = {side: record_now(run, one, side) for side in SIDES} if one.decision.asks else {}
     for asked in one.decision.asks:
         data = {
@@ -209,7 +209,16 @@ def _tell(conn: Connection, run: Run, one: Kept, known: Mapping[str, Sequence[tu
         sync_log.raise_issue(conn, sync.name, run.id(), _issue(one, "conflict", asked.field, **data), now)
         run.counts["conflicts"] += 1
     for name, why in one.decision.problems:
-        sync_log.raise_issue(conn, sync.name, run.id(), _issue(one, "left_out", name, why=why), now)
+        issue = _issue(one, "left_out", name, why=why, source=one.decision.sources[name])
+        sync_log.raise_issue(conn, sync.name, run.id(), issue, now)
+
+
+def _is_over(run: Run, one: Kept, name: str) -> bool:
+    """Whether a field that was left out is carried now, or the same on both sides."""
+    if any(name in names for names in one.decision.fields.values()):
+        return True
+    pairs, values = run.sync.mapping.pairs, {side: one.end(side).values or {} for side in SIDES}
+    return any(pair.name == name and pair.same(values["left"], values["right"]) for pair in pairs)
 
 
 def _count(run: Run, one: Kept, jobs: Sequence[Job] | None = None) -> None:

@@ -23,7 +23,8 @@ WRITES = ("create", "update", "link", "archive", "delete", "tag", "restored")
 class SyncStatus:
     """`state`: never_ran, running, ok, waits (for a yes), failed, stopped (goes on with the next pass), shadow.
 
-    `lag_s`: since both sides were looked at.
+    `lag_s`: since both sides were looked at. `silent_s`: since the process of a running pass gave a sign of life; a
+    killed one is known as such after `store.leases.TTL_S`.
 
     `asked`: a person wants a pass, and none has begun. `would`: by what and side, what the brake held back, or
     what a shadow would have done by now.
@@ -42,6 +43,7 @@ class SyncStatus:
     counted: Mapping[str, int] = field(default_factory=dict)
     asked: bool = False
     noted: Mapping[str, int] = field(default_factory=dict)
+    silent_s: float | None = None
 
     @property
     def would(self) -> Mapping[str, int]:
@@ -68,6 +70,7 @@ class SyncStatus:
             "direction": self.settings.direction,
             "state": self.state,
             "lag_seconds": self.lag_s,
+            "silent_seconds": self.silent_s,
             "last_pass": self.last_pass,
             "shadow": self.settings.shadow,
             "asked": self.asked,
@@ -100,6 +103,7 @@ def status(conn: Connection, name: str, settings: SyncSettings, now: datetime, *
         counted=sync_log.count_issues(conn, name),
         asked=sync_log.asked(conn, name) is not None,
         noted=sync_shadow.noted(conn, name) if settings.shadow else {},
+        silent_s=leases.silent_s(conn, lease_of(name), now) if state == "running" else None,
     )
 
 

@@ -67,9 +67,14 @@ def link_of(folder: Path, connection: str) -> str:
 
 @pytest.mark.parametrize("connection", ["amo", "b24", "hs"])
 def test_the_code_becomes_a_stored_token_that_works(folder: Path, connection: str) -> None:
-    assert inside("db", "upgrade", folder=folder).status == 0
     before = inside("check", "--live", folder=folder)
-    assert f"connections.{connection}: the token is refused" in before.err
+    assert before.status == 1
+    assert f"connections.{connection}: nobody has signed in yet\n    leadhub auth {connection}" in before.err
+    assert re.search(rf"^{connection} \(\w+\): not signed in yet", before.out, re.MULTILINE)
+    assert "fixed (amocrm): the token works" in before.out
+    assert not (folder / "var").exists(), "a check makes nothing"
+    assert inside("db", "upgrade", folder=folder).status == 0
+    assert f"connections.{connection}: nobody has signed in yet" in inside("check", "--live", folder=folder).err
     address = consented(folder, link_of(folder, connection), connection)
     ran = inside("auth", connection, "--code", address, folder=folder)
     assert ran.status == 0, ran.err
@@ -143,3 +148,20 @@ def test_a_connection_without_oauth_and_one_that_is_not_there_cannot_be_signed_i
     unknown = inside("auth", "fixd", folder=folder)
     assert (unknown.status, 'Did you mean "fixed"?' in unknown.err) == (2, True)
     assert not (folder / "var/leadhub.db").exists()
+
+
+def test_what_is_refused_is_said_in_the_hubs_language(folder: Path) -> None:
+    config = folder / "config.yaml"
+    config.write_text(config.read_text().replace("hub: {", "hub: {locale: ru, "))
+    told = {
+        inside("auth", "fixed", "--code", "x", folder=folder).err,
+        inside("auth", "amo", "--code", "?error=access_denied", folder=folder).err,
+        inside("auth", "amo", "--code", "два слова", folder=folder).err,
+        inside("auth", "amo", folder=folder).err,
+    }
+    assert told == {
+        "leadhub: «fixed» работает с постоянным токеном или вебхуком из конфигурации: входить не во что\n",
+        "leadhub: CRM отказала: access_denied\n",
+        "leadhub: кода в этом нет: вставьте весь адрес открывшейся страницы или код из него\n",
+        "leadhub: код не указан\n    вставьте его или передайте через --code\n",
+    }

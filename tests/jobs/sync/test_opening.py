@@ -13,6 +13,7 @@ from connectors.registry import CONNECTORS
 from jobs.config.loading import load
 from jobs.opening import patiently
 from jobs.sync.opening import Opened, open_sync
+from mappings.problems import MappingError
 from tests.support.manual_clock import ManualClock
 from tests.support.memory_connector import config, memory_crms
 from tests.support.memory_crm import MemoryCrm
@@ -54,6 +55,26 @@ async def test_a_sync_of_deals_does_not_begin_before_the_stages_are_known(tmp_pa
             await open_sync(settings, "contacts", ends)
         sync = await patiently(lambda: open_sync(settings, "contacts", ends), ManualClock())
         assert [one.name for one in sync.left.account.stages or ()] == ["Новая"]
+
+
+async def test_a_stage_that_no_crm_has_stops_the_sync_with_its_line_and_the_nearest_name(tmp_path: Path) -> None:
+    """Its deals would go to the first stage of the CRM."""
+    with memory_crms() as accounts:
+        (tmp_path / "config.yaml").write_text(config().replace("object: contact", "object: deal"))
+        folder = tmp_path / "mappings" / "sync"
+        folder.mkdir(parents=True)
+        wrong = MAPPING.replace("stage: stage", 'stage: {map: {"В работе": "Общая/Нова"}}')
+        (folder / "memory-memory-deal.yaml").write_text(wrong)
+        settings = load(tmp_path / "config.yaml", {})
+        target: Any = type("Target", (), {"crm": accounts["left"]})()
+        ends = {name: Busy(name, CONNECTORS["memory"], target, None, [1, 1]) for name in ("sales", "hs")}
+        with pytest.raises(MappingError) as error:
+            await open_sync(settings, "contacts", ends)
+    left, right = str(error.value).split("\nmappings/")
+    place = 'sync/memory-memory-deal.yaml:2:38  fields.stage.map["В работе"]: Memory'
+    assert left.startswith(f'mappings/{place} "sales" has no stage "В работе"\n    there are: Новая')
+    assert right.startswith(f'{place} "hs" has no stage "Общая/Нова"')
+    assert 'Did you mean "Общая/Новая"?' in right
 
 
 async def test_fields_that_cannot_be_read_for_the_moment_are_not_taken_for_empty(tmp_path: Path) -> None:

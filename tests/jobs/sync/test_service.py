@@ -11,6 +11,7 @@ from jobs.config.loading import load
 from jobs.hub import Hub
 from jobs.sync.beside import run_or_ask
 from jobs.sync.passes import Wish
+from jobs.sync.status import status
 from leads.clock import SystemClock
 from store.db import GroupCommitDatabase
 from tests.support.databases import new_sqlite
@@ -120,3 +121,39 @@ async def test_a_mass_change_waits_for_a_yes_and_is_told(tmp_path: Path) -> None
             assert len(right.alive("contact")) == 8
 
         await hub_with(tmp_path, accounts, work, brake="{at_least: 1, records: 5}")
+
+
+async def test_a_sync_that_cannot_begin_says_so_in_its_status_and_a_mended_mapping_is_taken_when_a_person_asks(
+    tmp_path: Path,
+) -> None:
+    with memory_crms() as accounts:
+        left, right = accounts["left"], accounts["right"]
+        mapping = tmp_path / "mappings" / "sync" / "contact.yaml"
+        left.put("contact", first_name="Анна", position="директор")
+
+        async def work(hub: Hub) -> None:
+            settings = hub.settings.syncs["contacts"]
+
+            async def stands() -> tuple[str, str]:
+                found = await hub.db.read(status, "contacts", settings, SystemClock().now())
+                return found.state, found.last_pass["error"] if found.last_pass else ""
+
+            async def ask() -> str:
+                wish = Wish(full=True)
+                clock = SystemClock()
+                done = await run_or_ask(hub.settings, "contacts", hub.db, clock, wish, asked_by="test", progress=silent)
+                return done.state
+
+            await until(lambda: len(right.alive("contact")) == 1)
+            good = mapping.read_text(encoding="utf-8")
+            mapping.write_text(good.replace("position: {", "position: {left: positon, "), encoding="utf-8")
+            assert await ask() == "failed"
+            state, error = await stands()
+            assert (state, 'no field "positon"' in error) == ("failed", True)
+            mapping.write_text(good.replace("position: {conflict: ask}", "last_name: position"), encoding="utf-8")
+            left.edit("contact", "1", last_name="Орлова")
+            assert await ask() == "done"
+            assert [one.values["position"] for one in right.alive("contact").values()] == ["Орлова"]
+            assert (await stands())[0] == "ok"
+
+        await hub_with(tmp_path, accounts, work, poll="1h")
