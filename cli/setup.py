@@ -105,8 +105,11 @@ def _missing(settings: "Settings", name: str, *, create: bool) -> "list[NeededFi
 
 
 def _advise(words: "Words", name: str, error: Exception) -> None:
-    from connectors.errors import AuthError, PermanentError
+    from connectors.errors import NOT_SIGNED_IN, AuthError, PermanentError
 
+    if NOT_SIGNED_IN in str(error):
+        warn(f"leadhub: {words.crm(name)}: {words.cause(str(error))}\n    leadhub auth {name}")
+        return
     warn(f"leadhub: {words.crm(name)}: {words.cause(str(error))} ({error})")
     if isinstance(error, AuthError) and getattr(error, "status", 0) == 401:
         warn(

@@ -105,12 +105,12 @@ def is_code(cause: str) -> bool:
 
 def code_of(cause: str) -> str:
     """A code as it is; the text of an error as the code that it means, "" when it means none."""
+    if NOT_SIGNED_IN in cause:  # before codes: the error of a call begins with what was asked, "token"
+        return "not_signed_in"
     if is_code(cause):
         return cause
     if _FLOOD in cause:
         return "flood"
-    if NOT_SIGNED_IN in cause:
-        return "not_signed_in"
     if lacks := _NO_ACCESS.search(cause):
         return f"no_access:{lacks.group(1) or lacks.group(2)}"
     for pattern, code in _OF_SYNCS:

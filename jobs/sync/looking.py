@@ -80,8 +80,10 @@ async def poll(run: Run, side: Side) -> None:
         await asyncio.gather(following, return_exceptions=True)
     if whole:
         run.whole.add(side)
-    if asked is not None:
-        gone = await run.ask(side, lambda: end.port.deleted(sync.object, asked))
+    if not whole:
+        # Nothing was ever seen to change there, and yet records are known: earlier ones the full comparison finds.
+        gone_since = asked or run.clock.now() - sync.settings.full
+        gone = await run.ask(side, lambda: end.port.deleted(sync.object, gone_since))
         _count(run, side, await _keep(run, side, gone, None))
 
 

@@ -73,6 +73,8 @@ def test_the_code_becomes_a_stored_token_that_works(folder: Path, connection: st
     assert re.search(rf"^{connection} \(\w+\): not signed in yet", before.out, re.MULTILINE)
     assert "fixed (amocrm): the token works" in before.out
     assert not (folder / "var").exists(), "a check makes nothing"
+    told = f'"{connection}": nobody has signed in yet\n    leadhub auth {connection}\n'
+    assert inside("setup", connection, folder=folder).err.endswith(told)
     assert inside("db", "upgrade", folder=folder).status == 0
     assert f"connections.{connection}: nobody has signed in yet" in inside("check", "--live", folder=folder).err
     address = consented(folder, link_of(folder, connection), connection)

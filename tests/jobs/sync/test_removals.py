@@ -127,3 +127,15 @@ async def test_a_plan_knows_the_removal_whose_outcome_a_killed_pass_did_not_stor
     assert done["matched"] == counts["matched"] == 1
     assert stage.values(stage.right, "contact", "first_name") == ["Борис"]
     await stage.quiet(sync)
+
+
+async def test_a_removal_is_seen_without_a_comparison_where_no_record_was_there_at_first(stage: Stage) -> None:
+    """Nothing was ever seen to change in that CRM: all that it has was made by us, and then removed."""
+    stage.right.capabilities = replace(stage.right.capabilities, sees_deleted=True)
+    sync = stage.sync(deletions="archive")
+    one = stage.left.put("contact", first_name="Анна", phones=(PHONE,))
+    await stage.run(sync)
+    (copy,) = stage.right.alive("contact")
+    stage.right.remove("contact", copy)
+    assert (await stage.run(sync)).counts["archive_left"] == 1
+    assert one not in stage.left.alive("contact")
