@@ -103,7 +103,7 @@ def _csv(plans: Sequence[Mapping[str, Any]]) -> None:
     for plan in plans:
         for change in plan["changes"]:
             head = [plan["sync"], change["op"], change["side"], change["record_id"], change["of"]]
-            for field in change["after"] or {"": ""}:
+            for field in change["after"] or change["before"] or {"": ""}:
                 before, after = change["before"].get(field), change["after"].get(field)
                 writer.writerow([*head, field, _cell(before), _cell(after)])
 
@@ -143,11 +143,13 @@ def _show(settings: "Settings", plan: Mapping[str, Any]) -> None:
 
 
 def _line(words: Words, change: Mapping[str, Any], sides: Mapping[str, str]) -> str:
+    from jobs.sync.model import title_of
+
     where = f"{sides[change['side']]} {change['record_id'] or words('new', 'новая')}"
     if change["of"]:
         where += f" ← {change['of']}"
     fields = ", ".join(
         f"{name}: {_cell(change['before'].get(name)) or '—'} → {_cell(value) or '—'}"
         for name, value in change["after"].items()
-    )
+    ) or title_of(change["before"])
     return f"{words(change['op'], VERBS[change['op']])} {where}  {fields}"

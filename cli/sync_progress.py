@@ -34,6 +34,10 @@ OTHERS = {
     "changed_since": ("changed since, left", "изменены позже, не тронуты"),
     "as_before": ("as before already", "уже как было"),
     "made_stay": ("made by the pass, stay", "созданы проходом, остаются"),
+    "removed_stay": ("removed by the pass, stay removed", "удалены проходом, не возвращаются"),
+    "links_stay": ("links of the pass, stay", "связи прохода, остаются"),
+    "tags_stay": ("tags of the pass, stay", "метки прохода, остаются"),
+    "gone": ("gone meanwhile", "с тех пор удалены"),
 }
 
 

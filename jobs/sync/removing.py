@@ -6,8 +6,11 @@ from typing import Any
 from sqlalchemy import Connection, Row
 
 from connectors.errors import PermanentError
+from connectors.records import Record
 from jobs.sync.departures import Departed, Removals, may_go, op_of, part, why_not
 from jobs.sync.looking import read
+from jobs.sync.model import SIDES, title_of
+from jobs.sync.packing import pack
 from jobs.sync.run import Run
 from jobs.sync.writing import Batch, Job, settle_log, write
 from leads.merge import Side
@@ -18,6 +21,8 @@ from store.sync_pairs import Pair
 from store.sync_records import GOING, Settled
 
 Due = tuple[Pair, Side, Row[Any], Departed]
+Records = dict[tuple[Side, str], Record]
+"""(side, id) -> the record."""
 
 
 async def remove_partners(run: Run, removals: Removals) -> None:
@@ -25,7 +30,8 @@ async def remove_partners(run: Run, removals: Removals) -> None:
     known = [one for one in due if _noted(run, one)]
     due = [one for one in due if not _noted(run, one)]
     unable = [one for one in removals.due if op_of(run.sync, one[1]) is None]
-    due, changed = await _as_agreed(run, due)
+    records = await _read(run, [*due, *unable])
+    due, changed = _as_agreed(run, due, records)
     room = len(due) if run.yes else max(0, run.sync.settings.delete_cap - len(run.removed))
     due, capped = due[:room], due[room:]
     run.capped |= {pair.id for pair, *_ in capped}
@@ -33,36 +39,44 @@ async def remove_partners(run: Run, removals: Removals) -> None:
     batch = Batch()
     for pair, side, partner, _ in due:
         op = op_of(run.sync, side) or ""
-        intent = Intent(run.id(), run.pass_id, run.sync.name, pair.id, side, partner.record_id, op)
+        record = records.get((side, partner.record_id))
+        before = pack(record.values) if record is not None else {}
+        intent = Intent(run.id(), run.pass_id, run.sync.name, pair.id, side, partner.record_id, op, before)
         batch.jobs.append(Job(intent, partner.record_id))
     await write(run, batch)
 
     def settle(conn: Connection) -> None:
         assert_held(conn, run.held)
         for one in unable:
-            _leave(conn, run, one, why_not(run.sync, one[1]))
+            _leave(conn, run, one, why_not(run.sync, one[1]), records)
         for one in changed:
-            _leave(conn, run, one, "changed on the other side since they agreed")
+            _leave(conn, run, one, "changed on the other side since they agreed", records)
         sync_records.settle(conn, run.sync.name, [_planned(one) for one in known])
         for one, job in zip(due, batch.jobs, strict=True):
-            _settle(conn, run, one, job)
+            _settle(conn, run, one, job, records)
 
     await run.db.write(settle)
 
 
-async def _as_agreed(run: Run, due: Sequence[Due]) -> tuple[list[Due], list[Due]]:
+async def _read(run: Run, due: Sequence[Due]) -> Records:
+    """As they are now: a person shall see who goes, and the log keep what was removed. A tag takes nothing away."""
+    found: Records = {}
+    for side in SIDES:
+        ids = [partner.record_id for _, to, partner, _ in due if to == side and op_of(run.sync, side) != "tag"]
+        some = await read(run, side, ids) if ids else {}
+        found |= {(side, id): record for id, record in some.items()}
+    return found
+
+
+def _as_agreed(run: Run, due: Sequence[Due], records: Records) -> tuple[list[Due], list[Due]]:
     """Those that nobody has changed since, and the others. A tag does no harm to anybody's work."""
-    if run.sync.settings.deletions == "tag" or not due:
-        return list(due), []
     good: list[Due] = []
     changed: list[Due] = []
-    for side in ("left", "right"):
-        some = [one for one in due if one[1] == side]
-        found = await read(run, side, [partner.record_id for _, _, partner, _ in some]) if some else {}
-        for one in some:
-            record = found.get(one[2].record_id)
-            fine = record is None or may_go(run.sync, one[0], side, record)
-            (good if fine else changed).append(one)
+    for one in due:
+        pair, side, partner, _ = one
+        record = records.get((side, partner.record_id))
+        fine = record is None or may_go(run.sync, pair, side, record)
+        (good if fine else changed).append(one)
     return good, changed
 
 
@@ -77,15 +91,17 @@ def _planned(one: Due) -> Settled:
     return Settled(row.side, row.record_id, row.version, status=GOING)
 
 
-def _leave(conn: Connection, run: Run, one: Due, why: str) -> None:
-    pair, _, partner, departed = one
+def _leave(conn: Connection, run: Run, one: Due, why: str, records: Records) -> None:
+    pair, side, partner, departed = one
     part(conn, run.sync, pair, departed.row, partner)
-    data = {"why": why, "gone": departed.side}
+    record = records.get((side, partner.record_id))
+    names = {side: {partner.record_id: title_of(record.values)}} if record is not None else {}
+    data = {"why": why, "gone": departed.side, "names": names}
     issue = Issue("deleted", pair.id, pair.id, "", (pair.left_id,), (pair.right_id,), data)
     sync_log.raise_issue(conn, run.sync.name, run.id(), issue, run.clock.now())
 
 
-def _settle(conn: Connection, run: Run, one: Due, job: Job) -> None:
+def _settle(conn: Connection, run: Run, one: Due, job: Job, records: Records) -> None:
     pair, side, partner, departed = one
     sync = run.sync
     settle_log(conn, job)
@@ -105,4 +121,4 @@ def _settle(conn: Connection, run: Run, one: Due, job: Job) -> None:
         return
     if isinstance(job.error, PermanentError):
         run.counts["failed"] += 1
-        _leave(conn, run, one, str(job.error))
+        _leave(conn, run, one, str(job.error), records)

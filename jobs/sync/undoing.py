@@ -1,7 +1,7 @@
 """Takes back what a pass overwrote, where nobody has changed it since."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, Row
 
@@ -21,13 +21,22 @@ from store.leases import Held, assert_held
 from store.sync_log import Intent
 
 AT_ONCE = 100
+STAYS: Final = {
+    "create": "made_stay",
+    "archive": "removed_stay",
+    "delete": "removed_stay",
+    "link": "links_stay",
+    "tag": "tags_stay",
+}
+"""What no write takes back: operation -> how it is counted."""
 
 
 async def undo(sync: Sync, db: Database, clock: Clock, held: Held, pass_id: str, *, request_id: str = "") -> PassResult:
     """Restores the values that the pass overwrote, newest first; what was changed since is left and counted.
 
-    Records that it made stay. Afterwards the two sides differ there, and that is what they are agreed on: nothing is
-    carried over again until somebody changes something. The undoing is a pass itself, and can be undone.
+    Records that it made or removed, links and tags stay so, and are counted. Afterwards the two sides differ there,
+    and that is what they are agreed on: nothing is carried over again until somebody changes something. The undoing is
+    a pass itself, and can be undone.
     """
     run = Run(sync, db, clock, held, new_id(clock))
     run.behind_leads()
@@ -44,7 +53,9 @@ async def undo(sync: Sync, db: Database, clock: Clock, held: Held, pass_id: str,
     after = ""
     while rows := await db.read(sync_log.writes_of, pass_id, limit=AT_ONCE, after=after, newest=True):
         after = rows[-1].id
-        run.counts["made_stay"] += sum(row.op == "create" and row.state == "done" for row in rows)
+        for row in rows:
+            if row.state == "done" and row.op in STAYS:
+                run.counts[STAYS[row.op]] += 1
         await _take_back(run, [row for row in rows if row.op == "update" and row.state in ("done", "unknown")])
     counts = {name: count for name, count in run.counts.items() if count}
     state = "failed" if run.troubles else "done"

@@ -204,3 +204,12 @@ def test_refusals_are_in_the_language_of_the_hub(scene: Scene) -> None:
     }.items():
         ran = scene.sync(*arguments)
         assert (ran.status, ran.err.rstrip()) == (2, f"leadhub: {said}")
+
+
+def test_a_plan_names_whom_a_pass_would_remove(scene: Scene) -> None:
+    scene.configure(deletions="archive")
+    one = scene.left.put("contact", first_name="Анна", phones=(PHONE,))
+    scene.sync("run", "contacts")
+    scene.left.remove("contact", one)
+    assert "archive hs 1  Анна\n" in scene.sync("plan", "contacts").out
+    assert "contacts,archive,right,1,,first_name,Анна," in scene.sync("plan", "contacts", "--csv").out

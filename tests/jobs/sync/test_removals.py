@@ -10,6 +10,7 @@ from jobs.checkpoints import passed
 from jobs.sync.model import Sync
 from jobs.sync.passes import plan
 from jobs.sync.run import Run
+from jobs.sync.undoing import undo
 from store import sync_log
 from tests.support.memory_crm import Died
 from tests.support.sync_stage import Stage
@@ -139,3 +140,32 @@ async def test_a_removal_is_seen_without_a_comparison_where_no_record_was_there_
     stage.right.remove("contact", copy)
     assert (await stage.run(sync)).counts["archive_left"] == 1
     assert one not in stage.left.alive("contact")
+
+
+async def test_who_is_removed_is_told_beforehand_kept_in_the_log_and_not_forgotten_by_undo(stage: Stage) -> None:
+    sync = stage.sync(deletions="archive")
+    one = stage.left.put("contact", first_name="Анна", phones=(PHONE,))
+    await stage.run(sync)
+    stage.left.remove("contact", one)
+
+    async def look(run: Run) -> list[tuple[str, str]]:
+        return [(row.op, row.before["first_name"]) for row in await run.db.read(sync_log.writes_of, run.pass_id)]
+
+    stage.clock.forward(120)
+    assert await plan(sync, stage.db, stage.clock, look, full=True) == [("archive", "Анна")]
+    done = await stage.run(sync, full=True)
+    (row,) = await stage.db.read(sync_log.writes_of, done.id)
+    assert (row.op, row.before["first_name"], row.before["phones"]) == ("archive", "Анна", [PHONE])
+    taken = await undo(sync, stage.db, stage.clock, await stage.held("sync:contacts"), done.id)
+    assert taken.counts == {"removed_stay": 1}
+
+
+async def test_a_partner_that_stays_is_told_by_its_name(stage: Stage) -> None:
+    stage.right.capabilities = replace(stage.right.capabilities, archives=frozenset())
+    sync = stage.sync(deletions="archive")
+    one = stage.left.put("contact", first_name="Анна", phones=(PHONE,))
+    await stage.run(sync)
+    stage.left.remove("contact", one)
+    await stage.run(sync, full=True)
+    (issue,) = await stage.db.read(sync_log.issues, "contacts")
+    assert issue.data["names"]["right"] == {issue.right_ids[0]: "Анна"}
