@@ -139,7 +139,11 @@ def _in_crms(
     except CannotSync as error:
         raise CannotRun(error.said(settings.hub.locale), check_live(words)) from error
     except ConnectorError as error:
-        raise crm_failed(settings, error) from error
+        failed = crm_failed(settings, error)
+        if work is _planned:
+            raise failed from error
+        again = words("run it again: it goes on where it was", "запустите ещё раз: продолжит с того же места")
+        raise CannotRun(str(failed), f"{again}; {check_live(words)}") from error
 
 
 def _tell(settings: "Settings", move: "Move", report: "Mapping[str, Any]", *, as_json: bool) -> None:

@@ -79,6 +79,7 @@ def plan_lines(words: Words, plan: Mapping[str, Any]) -> Iterator[Text]:
         yield Text(f"  {words.count(one['old'], *OBJECTS[name])}")
     for money in plan["objects"]["deal"]["sums"]:
         yield Text(f"    {words('sum', 'сумма')} {_money(words, money['old'], money['currency'])}")
+    yield from _one_currency(words, plan["objects"]["deal"])
     yield from _dictionary(words, plan["dictionary"], plan["objects"])
     for name, one in plan["objects"].items():
         about = f"{words(*NAMES[name])}: "
@@ -175,6 +176,7 @@ def _object(words: Words, name: str, one: Mapping[str, Any]) -> Iterator[Text]:
         yield Text(f"    {row['old']} → {row['new'] or '—'}: {row['records']} / {row['there']}", style=style)
     for money in one["sums"]:
         yield from _sum(words, money)
+    yield from _one_currency(words, one)
     links = one["links"]
     if links["old"]:
         style = "yellow" if links["orphans"] else ""
@@ -245,6 +247,15 @@ def _sum(words: Words, money: Mapping[str, Any]) -> Iterator[Text]:
     yield Text(f"    {words('sum', 'сумма')}: {told[0]} / {told[1]}{note}", style=style)
 
 
+def _one_currency(words: Words, one: Mapping[str, Any]) -> Iterator[Text]:
+    if len(one["sums"]) > 1 and not one["keeps_currency"]:
+        told = words(
+            "the new CRM keeps no currency: there all of these are sums in its own",
+            "валюту новая CRM не хранит: там всё это станет суммами в её собственной",
+        )
+        yield Text(f"    {told}", style="yellow")
+
+
 def _unmapped(words: Words, one: Mapping[str, Any], about: str = "") -> Iterator[Text]:
     """`about`: of which records, where no line above says it."""
     told = words("no counterpart", "нет пары")
@@ -305,5 +316,6 @@ def _issues(words: Words, issues: Sequence[Mapping[str, Any]]) -> Iterator[Text]
 
 def _money(words: Words, text: str, currency: str) -> str:
     value = Decimal(text)
-    shown = words.number(int(value)) if value == value.to_integral_value() else f"{value:.2f}"
+    whole = value == value.to_integral_value()
+    shown = words.number(int(value)) if whole else words.money(value)
     return f"{shown} {currency}".strip()

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from decimal import Decimal
 from html import unescape
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +54,11 @@ class Words:
 
     def number(self, number: int) -> str:
         return f"{number:,}".replace(",", "\u00a0" if self.style.locale == "ru" else ",")
+
+    def money(self, number: Decimal) -> str:
+        """With two decimals."""
+        shown = f"{number:,.2f}"
+        return shown.replace(",", "\u00a0").replace(".", ",") if self.style.locale == "ru" else shown
 
     def seconds(self, value: float | None) -> str:
         """`0.21 s`, `6 min`; "—" for nothing measured."""

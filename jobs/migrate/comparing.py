@@ -11,7 +11,6 @@ from connectors.errors import AuthError, ConnectorError
 from connectors.records import Record, RecordObject
 from jobs.migrate.model import Step
 from jobs.migrate.opening import Ready
-from jobs.opening import patiently
 from jobs.sync.looking import gently
 from jobs.sync.model import End, Sync
 from leads.merge import OTHER, same
@@ -42,7 +41,8 @@ class Money:
 
 @dataclass(slots=True)
 class Tally:
-    """One kind of record. `there`: those whose partner stands in the new CRM."""
+    """One kind of record. `there`: those whose partner stands in the new CRM. `new_total` None: that does not tell.
+    `keeps_currency`: the new CRM has a field for what the old one tells of it."""
 
     object: RecordObject
     old: int = 0
@@ -53,6 +53,7 @@ class Tally:
     filtered: int = 0
     stages: dict[tuple[str, str], list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0]))
     """(old stage, stage that it becomes) -> records, those that stand there."""
+    keeps_currency: bool = True
     money: dict[str, Money] = field(default_factory=lambda: defaultdict(Money))
     links: int = 0
     links_there: int = 0
@@ -104,6 +105,7 @@ class _Walk:
         self._keys = tuple(dict.fromkeys((*mapped, *money, *self._more)))
         there = {one.key for one in self._new.account.fields or ()}
         wanted = [key for key in ("price", "currency", "stage", "pipeline") if key in there]
+        self._tally.keeps_currency = "currency" in there or "currency" not in known
         self._new_keys = tuple(dict.fromkeys((*self._sync.keys(self._to), *wanted)))
 
     async def whole(self) -> Tally:
@@ -115,8 +117,8 @@ class _Walk:
 
     async def _count(self) -> int | None:
         try:
-            found: int | None = await self._ask(lambda: self._new.port.count(self._step.object))
-            return found
+            found: int | None = await self._ask(self._new, lambda: self._new.port.count(self._step.object))
+            return found if found is None or found >= self._tally.there else None  # an index that lags behind
         except AuthError:
             raise
         except ConnectorError:
@@ -126,7 +128,7 @@ class _Walk:
         cursor = ""
         while True:
             page = await self._ask(
-                lambda cursor=cursor: self._old.port.changed(self._step.object, None, self._keys, cursor)
+                self._old, lambda cursor=cursor: self._old.port.changed(self._step.object, None, self._keys, cursor)
             )
             fresh = {one.id: one for one in page.records if not one.deleted and not one.merged_into}
             records = [one for id, one in fresh.items() if id not in self._seen]
@@ -314,7 +316,7 @@ class _Walk:
         size = end.can.link_batch
 
         async def some(batch: Sequence[str]) -> None:
-            answer = await self._ask(lambda: end.port.links(self._step.object, batch, to))
+            answer = await self._ask(end, lambda: end.port.links(self._step.object, batch, to))
             found.update({id: tuple(linked) for id, linked in answer.items() if linked})
 
         batches = [rest[start : start + size] for start in range(0, len(rest), size)]
@@ -326,15 +328,15 @@ class _Walk:
         wanted, end = list(ids), self._new
 
         async def some(batch: Sequence[str]) -> None:
-            found.update(await self._ask(lambda: end.port.read(self._step.object, batch, self._new_keys)))
+            found.update(await self._ask(end, lambda: end.port.read(self._step.object, batch, self._new_keys)))
 
         size = end.can.read_batch
         batches = [wanted[start : start + size] for start in range(0, len(wanted), size)]
         await gently([lambda batch=batch: some(batch) for batch in batches], end.can.parallel)
         return found
 
-    async def _ask(self, call: Any) -> Any:
-        return await patiently(call, self._ready.clock)
+    async def _ask(self, end: End, call: Any) -> Any:
+        return await self._ready.ask(call, of_new=end is self._new)
 
 
 def _worth_telling(one: AccountField) -> bool:

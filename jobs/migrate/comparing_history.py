@@ -10,7 +10,6 @@ from jobs.migrate.history import HistoryTally, Sides
 from jobs.migrate.once import SHOWN, kept_states
 from jobs.migrate.opening import Ready
 from jobs.migrate.originals import Copy, Originals, originals_of
-from jobs.opening import patiently
 
 PARTS_OF: Final[Mapping[EntryKind, Part]] = {"note": "notes", "task": "tasks", "call": "calls"}
 
@@ -54,7 +53,7 @@ class _Comparing:
             self._one(id, copy, olds.get(id, ()), there, kept)
 
     async def _read(self, crm: Histories, about: RecordObject, ids: list[str]) -> dict[str, tuple[Entry, ...]]:
-        return await patiently(lambda: crm.of(about, ids), self._ready.clock)
+        return await self._ready.ask(lambda: crm.of(about, ids), of_new=crm is self._new)
 
     def _one(
         self, id: str, copy: Copy, entries: Sequence[Entry], there: set[str], kept: Mapping[str, Mapping[str, Any]]

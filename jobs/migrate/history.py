@@ -15,7 +15,6 @@ from jobs.migrate.entries import Entries, Piece, Sorted, own_of, state_of
 from jobs.migrate.once import Besides, exclusively, keep, kept_states, when_certain
 from jobs.migrate.opening import Ready
 from jobs.migrate.originals import AT_ONCE, Copies, Originals, originals_of
-from jobs.opening import patiently
 from store.leases import Held
 
 
@@ -108,7 +107,7 @@ class _Histories:
         ids = [id for id, copy in some.items() if copy]
         if not ids:
             return _Batch(some, {})
-        return _Batch(some, await patiently(lambda: self._read.of(self._whose.object, ids), self._ready.clock))
+        return _Batch(some, await self._ready.ask_old(lambda: self._read.of(self._whose.object, ids)))
 
     async def _batch(self, held: Held, batch: _Batch, *, again: bool = False) -> list[str]:
         """Returns the records of which it is not known whether all was written."""
@@ -220,7 +219,7 @@ class _Histories:
                 raise error
 
         with contextlib.suppress(ConnectorError):  # it stands in `made`
-            await patiently(attempt, self._ready.clock)
+            await self._ready.ask_new(attempt)
         return made
 
     def _refuse(self, one: Piece, error: ConnectorError) -> None:

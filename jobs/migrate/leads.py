@@ -13,7 +13,6 @@ from jobs.migrate.model import Step
 from jobs.migrate.once import SHOWN, Besides, create, exclusively, keep, kept_states, look_up
 from jobs.migrate.opening import Ready
 from jobs.migrate.originals import AT_ONCE, Copy, copy_of_lead, lead_name, leads_lease
-from jobs.opening import patiently
 from leads.identity import Key
 from leads.merge import OTHER, mark
 from leads.normalize import emails
@@ -77,7 +76,7 @@ class _Leads:
         assert ready.old_port is not None
         try:
             while True:
-                page = await patiently(partial(ready.old_port.changed, "lead", None, FIELDS, cursor), ready.clock)
+                page = await ready.ask_old(partial(ready.old_port.changed, "lead", None, FIELDS, cursor))
                 await self._some(held, page.records)
                 cursor = page.cursor
                 if not cursor:
@@ -95,7 +94,7 @@ class _Leads:
             ids = [id for id, state in begun.items() if state.get("state")]
             kept = await kept_states(ready, [self._name(WHOLE, id) for id in ids])
             if ids := [id for id in ids if self._name(WHOLE, id) not in kept]:
-                there = await patiently(partial(ready.old_port.read, "lead", ids, FIELDS), ready.clock)
+                there = await ready.ask_old(partial(ready.old_port.read, "lead", ids, FIELDS))
                 await self._some(held, list(there.values()), finishing=True)
         return True
 
@@ -138,7 +137,7 @@ class _Leads:
         lead_of = ready.sync(step).lead_field(step.source)
         while lead_of:
             assert ready.old_port is not None
-            page = await patiently(partial(ready.old_port.changed, "deal", None, (lead_of,), cursor), ready.clock)
+            page = await ready.ask_old(partial(ready.old_port.changed, "deal", None, (lead_of,), cursor))
             leads = {one.id: lead for one in page.records if (lead := str(one.values.get(lead_of) or "0")) != "0"}
             copies = await ready.db.read(sync_pairs.partners, step.sync, step.source, leads)
             kept = await kept_states(ready, [self._name(WHOLE, lead) for lead in leads.values()])
@@ -160,7 +159,7 @@ class _Leads:
         ids, there = [copy.id for copy in made.values() if copy.object == "deal"], dict[str, Record]()
         for start in range(0, len(ids), end.can.read_batch):
             some = ids[start : start + end.can.read_batch]
-            there |= await patiently(partial(end.port.read, "deal", some, mapping.keys(to)), self._ready.clock)
+            there |= await self._ready.ask_new(partial(end.port.read, "deal", some, mapping.keys(to)))
         states: dict[str, dict[str, Any]] = {}
         for id, copy in made.items():
             states[self._name(WHOLE, id)] = {"state": "done", "id": copy.id, "on": list(copy)}
@@ -201,14 +200,14 @@ class _Leads:
         keys = [Key("phone", one) for one in found]
         keys += [Key("email", one) for text in draft.emails for one in emails(text).found]
         if keys:
-            known = await patiently(partial(ready.old_port.find, "contact", keys), ready.clock)
+            known = await ready.ask_old(partial(ready.old_port.find, "contact", keys))
             ids = list(dict.fromkeys(one for some in known.values() for one in some))
             pairs = await ready.db.read(sync_pairs.partners, step.sync, step.source, ids)
             for one in ids:
                 if one in pairs and (partner := pairs[one].on(OTHER[step.source])):
                     return partner
-        there = await patiently(
-            partial(ready.new_target.find_contact, tuple(found) or draft.phones, draft.emails, draft.key), ready.clock
+        there = await ready.ask_new(
+            partial(ready.new_target.find_contact, tuple(found) or draft.phones, draft.emails, draft.key)
         )
         return there or await self._once(held, self._name("person", id), draft)
 
@@ -219,7 +218,7 @@ class _Leads:
         at_once, linked = ready.old_port.capabilities.link_batch, dict[str, tuple[str, ...]]()
         for start in range(0, len(ids), at_once):
             some = ids[start : start + at_once]
-            linked |= await patiently(partial(ready.old_port.links, "lead", some, about), ready.clock)
+            linked |= await ready.ask_old(partial(ready.old_port.links, "lead", some, about))
         wanted = list({one for some in linked.values() for one in some})
         pairs = await ready.db.read(sync_pairs.partners, step.sync, step.source, wanted)
         found = {id: [pairs[one].on(OTHER[step.source]) for one in some if one in pairs] for id, some in linked.items()}
@@ -238,7 +237,7 @@ class _Leads:
                 return there
         await self._keep(held, name, {"state": "sent", "at": ready.clock.now().isoformat()})
         try:
-            made = await patiently(partial(create, ready, draft), ready.clock)
+            made = await ready.ask_new(partial(create, ready, draft))
         except ConnectorError:
             await self._keep(held, name, {"state": ""})
             raise

@@ -12,7 +12,6 @@ from connectors.base import Draft, Hint
 from connectors.errors import ConnectorError, PermanentError, TooEarlyError, UnknownOutcomeError
 from jobs.migrate.moving import LEASE_WAIT_S
 from jobs.migrate.opening import Ready
-from jobs.opening import patiently
 from jobs.sync.beside import under_lease
 from store import cursors
 from store.leases import Held, assert_held
@@ -85,10 +84,10 @@ async def when_certain(ready: Ready, look: Callable[[], Awaitable[Found]], sent_
     if 0 <= passed < wait_s:
         await clock.sleep(wait_s - passed)
     try:
-        return await patiently(look, clock)
+        return await ready.ask_new(look)
     except TooEarlyError as error:
         await clock.sleep(error.wait_s)
-        return await patiently(look, clock)
+        return await ready.ask_new(look)
 
 
 async def create(ready: Ready, draft: Draft) -> str | None:

@@ -1,11 +1,11 @@
 """Both CRMs of a move opened: the old one to be read only, the dictionary made where it is missing."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from connectors.activities import Activities
 from connectors.base import Metadata, Target
@@ -20,7 +20,7 @@ from jobs.migrate.model import Move, Step
 from jobs.migrate.proposing import Proposal, propose
 from jobs.migrate.sampling import Sampled, choose
 from jobs.opening import WAITS_S, Transport, no_transport, opened, opening_of, patiently
-from jobs.sync.model import End, Sync
+from jobs.sync.model import End, Sync, blame
 from jobs.sync.opening import Opened, account_for, read_sync
 from leads.clock import Clock
 from leads.merge import OTHER
@@ -30,6 +30,7 @@ from mappings.problems import MappingError, Problem
 from store import cursors, leases
 from store.db import Database
 
+Answer = TypeVar("Answer")
 NEEDED: Final = frozenset({"users", "pipelines", "fields"})
 
 
@@ -69,6 +70,20 @@ class Ready:
     old_title: str = ""
     old_users: Mapping[str, str] = field(default_factory=dict)
     new_target: Any = None
+
+    async def ask(self, call: Callable[[], Awaitable[Answer]], *, of_new: bool) -> Answer:
+        """As `patiently`; the error names the CRM of the two that was asked."""
+        try:
+            return await patiently(call, self.clock)
+        except ConnectorError as error:
+            blame(_called(self.move, self.move.target if of_new else self.move.source), error)
+            raise
+
+    async def ask_old(self, call: Callable[[], Awaitable[Answer]]) -> Answer:
+        return await self.ask(call, of_new=False)
+
+    async def ask_new(self, call: Callable[[], Awaitable[Answer]]) -> Answer:
+        return await self.ask(call, of_new=True)
 
     @property
     def look_again_s(self) -> tuple[float, ...]:
@@ -112,6 +127,7 @@ async def opened_move(
 ) -> AsyncIterator[Ready]:
     """Raises CannotSync, ConnectorError, mappings.problems.MappingError, OSError for a dictionary."""
     async with AsyncExitStack() as stack:
+        ready = Ready(move, db, clock)
         ends: dict[str, House] = {}
         for name in (move.source, move.target):
             configured = move.settings.connections[name]
@@ -129,9 +145,8 @@ async def opened_move(
             target = await stack.enter_async_context(opened(configured.type, opening))
             end = Opened(name, connector, target, configured.settings)
             reader = ReadOnly(end.port()) if name == move.source else None
-            known = await _known(target, clock)
+            known = await _known(ready, target, of_new=name == move.target)
             ends[name] = House(name, connector, target, configured.settings, reader, known)
-        ready = Ready(move, db, clock)
         old = ends[move.source]
         new = ends[move.target]
         if old.connector.histories and new.connector.histories and new.connector.activities:
@@ -156,14 +171,18 @@ async def opened_move(
         yield ready
 
 
-async def _known(target: Target, clock: Clock) -> Metadata:
+def _called(move: Move, name: str) -> str:
+    return f'{CONNECTORS[move.settings.connections[name].type].title} "{name}"'
+
+
+async def _known(ready: Ready, target: Target, *, of_new: bool) -> Metadata:
     """With users and stages, if they can be had at all: what a vendor refuses for a moment is asked for again."""
-    known = await patiently(target.metadata, clock)
+    known = await ready.ask(target.metadata, of_new=of_new)
     for wait_s in WAITS_S:
         if known.known >= NEEDED:
             break
-        await clock.sleep(wait_s)
-        known = await patiently(target.metadata, clock)
+        await ready.clock.sleep(wait_s)
+        known = await ready.ask(target.metadata, of_new=of_new)
     return known
 
 
@@ -175,7 +194,7 @@ async def _dictionaries(ready: Ready, ends: Mapping[str, House]) -> None:
         if not step.own:
             continue
         left, right = [
-            await patiently(partial(account_for, move.settings, step.object, end, end.port()), ready.clock)
+            await ready.ask(partial(account_for, move.settings, step.object, end, end.port()), of_new=end is new)
             for end in (old, new)
         ]
         proposal = propose(step.object, left, right, types)
@@ -204,6 +223,6 @@ async def _sample(ready: Ready, port: RecordPort) -> Mapping[RecordObject, Any]:
     kept = await ready.db.read(cursors.load, name) or {}
     if kept.get("size") == move.sample:
         return dict(kept["ids"])
-    chosen = await choose(port, move.sample, lambda call: patiently(call, ready.clock))
+    chosen = await choose(port, move.sample, ready.ask_old)
     await ready.db.write(cursors.save, name, {"size": move.sample, "ids": chosen})
     return chosen

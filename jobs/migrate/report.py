@@ -138,6 +138,7 @@ def _tally(one: Tally) -> dict[str, Any]:
             {"currency": currency, "old": str(money.old), "expected": str(money.expected), "new": str(money.new)}
             for currency, money in sorted(one.money.items())
         ],
+        "keeps_currency": one.keeps_currency,
         "links": {"old": one.links, "there": one.links_there, "orphans": one.orphan_count, "examples": one.orphans},
         "unmapped": [
             {"field": name, "value": value, "records": count}
