@@ -171,7 +171,8 @@ class Pipeline:
 class FieldInfo:
     """`id` is what is sent; `code` and `name` are what a person may write instead. `enums` is text -> id.
 
-    `type` is the vendor's word, `kind` ours. `max_chars` 0: no limit known.
+    `type` is the vendor's word, `kind` ours. `max_chars` 0: no limit known. `foreign`: its values are numbers of
+    records or files of this account, and mean something else in another one.
     """
 
     id: str
@@ -183,6 +184,7 @@ class FieldInfo:
     kind: FieldType = "text"
     several: bool = False
     max_chars: int = 0
+    foreign: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,7 +63,7 @@ class RecordField:
     """One key that `values` may have: an attribute's name, or the vendor's field id.
 
     `enums`: the name of a choice -> its id. `max_chars`, `max_values`: 0 means "no limit known". `decimals` -1: as
-    many as there are.
+    many as there are. `foreign`: as of connectors.base.FieldInfo.
     """
 
     key: str
@@ -76,6 +76,7 @@ class RecordField:
     max_chars: int = 0
     max_values: int = 0
     decimals: int = -1
+    foreign: bool = False
 
 
 @dataclass(frozen=True, slots=True)

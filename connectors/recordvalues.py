@@ -150,4 +150,5 @@ def _own(info: FieldInfo) -> RecordField:
         info.enums,
         info.read_only,
         info.max_chars,
+        foreign=info.foreign,
     )

@@ -16,6 +16,7 @@ class AccountField:
     """One field of one kind of record. `key` is where a record holds it: an attribute's name, or the field's id.
 
     `enums` is name -> id. `max_chars`, `max_values`: 0 means "no limit known". `decimals` -1: as many as there are.
+    `foreign`: its values mean something in this account only.
     """
 
     key: str
@@ -29,6 +30,7 @@ class AccountField:
     max_chars: int = 0
     max_values: int = 0
     decimals: int = -1
+    foreign: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from connectors.base import CrmUser, FieldInfo, Kind, Metadata, NeededField, Pipeline, Stage
 from connectors.bitrix24.account import Account
-from connectors.bitrix24.fieldkinds import is_several, kind_of, max_chars
+from connectors.bitrix24.fieldkinds import is_foreign, is_several, kind_of, max_chars
 from connectors.bitrix24.payloads import TYPE_IDS, Entity
 from connectors.bitrix24.portal import Portal
 from connectors.errors import AuthError, ConnectorError, PermanentError
@@ -210,4 +210,5 @@ def _field(code: str, info: Mapping[str, Any]) -> FieldInfo:
         kind=kind_of(code, info),
         several=is_several(info),
         max_chars=max_chars(code),
+        foreign=is_foreign(info),
     )

@@ -20,6 +20,8 @@ _KINDS: Final[Mapping[str, FieldType]] = {
     "user": "user",
     "employee": "user",
 }
+_FOREIGN: Final = frozenset({"crm", "file", "disk_file", "iblock_element", "iblock_section", "resourcebooking"})
+_OWN_CRM: Final = frozenset({"crm_status", "crm_multifield", "crm_currency", "crm_category"})
 _MULTIFIELDS: Final[Mapping[str, FieldType]] = {"PHONE": "phone", "EMAIL": "email", "WEB": "url"}
 MULTIFIELD_CHARS: Final = 250
 """A longer one makes the vendor refuse the whole record."""
@@ -95,6 +97,12 @@ def kind_of(code: str, info: Mapping[str, Any]) -> FieldType:
 
 def is_several(info: Mapping[str, Any]) -> bool:
     return info.get("isMultiple") in (True, "Y", "true") or info.get("type") == "crm_multifield"
+
+
+def is_foreign(info: Mapping[str, Any]) -> bool:
+    """Binds to records, files or elements of lists of this portal."""
+    kind = str(info.get("type"))
+    return kind in _FOREIGN or (kind.startswith("crm_") and kind not in _OWN_CRM)
 
 
 def max_chars(code: str) -> int:

@@ -342,7 +342,7 @@ class _Walk:
 def _worth_telling(one: AccountField) -> bool:
     """Of a field that is left behind: not what a CRM keeps for itself."""
     key = one.key.casefold()
-    ours = key.startswith("hs_") or key.endswith("_id") or key in ("name", "pipeline", "created_at")
+    ours = key.startswith("hs_") or key.endswith(("_id", "_ids")) or key in ("name", "pipeline", "created_at")
     return not one.read_only and not ours
 
 

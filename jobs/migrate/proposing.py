@@ -139,11 +139,11 @@ def _by_name(about: RecordObject, left: Account, right: Account, taken: _Taken) 
     """The same name or code, and a type into which the value fits."""
     index: dict[str, AccountField] = {}
     for other in right.fields or ():
-        if not other.read_only and not _is_ours(other) and other.key != "pipeline":
+        if not other.read_only and not other.foreign and not _is_ours(other) and other.key != "pipeline":
             for way in _ways(other):
                 index.setdefault(way, other)
     for one in left.fields or ():
-        if _is_ours(one) or one.key == "pipeline":
+        if _is_ours(one) or one.foreign or one.key == "pipeline":
             continue
         for way in _ways(one):
             found = index.get(way)
@@ -181,7 +181,7 @@ def _is_ours(one: AccountField) -> bool:
 
 def _system(one: AccountField) -> bool:
     """What a CRM counts and keeps for itself."""
-    return one.key.startswith("hs_") or one.key.casefold().endswith("_id")
+    return one.key.startswith("hs_") or one.key.casefold().endswith(("_id", "_ids"))
 
 
 def _label(one: AccountField, account: Account) -> str:

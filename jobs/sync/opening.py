@@ -162,4 +162,5 @@ def _field(one: RecordField) -> AccountField:
         max_chars=one.max_chars,
         max_values=one.max_values,
         decimals=one.decimals,
+        foreign=one.foreign,
     )

@@ -1,5 +1,6 @@
 """Moves between the real connectors over their sandboxes: everything is there once, and the old CRM is untouched."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -164,3 +165,13 @@ async def test_values_without_a_counterpart_and_missing_links_are_counted(tmp_pa
         assert tallies[1].found == {"unmapped": 1}
         assert tallies[2].found == {"links": 1}
         assert tallies[2].orphans == [{"id": deal, "to": "contact", "to_id": contact, "why": "not linked"}]
+
+
+async def test_between_two_portals_numbers_of_the_old_one_s_records_go_nowhere(tmp_path: Path) -> None:
+    async with house(tmp_path) as made:
+        made.scenes["portal"].put("contact", first_name="Чужая", phones=("+79990000000",))
+        fill(made.scenes["bitrix24"], 4)
+        _, tallies = await made.run("bitrix24", "portal")
+        assert [one.found for one in tallies] == [{}, {}, {}]
+        texts = [path.read_text(encoding="utf-8") for path in (tmp_path / "mappings" / "sync").glob("*.yaml")]
+        assert not [line for text in texts for line in text.splitlines() if re.match("  (CONTACT|COMPANY)_IDS?:", line)]
