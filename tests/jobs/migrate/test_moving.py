@@ -115,7 +115,7 @@ async def test_a_name_in_the_dictionary_that_a_crm_does_not_have_stops_the_move(
             await made.run("amocrm", "hubspot")
         (first, *_) = caught.value.problems
         assert (first.message, first.line > 1) == ('HubSpot "hubspot" has no stage "Продажи/Новая завка"', True)
-        assert 'Did you mean "Новая заявка"' in first.hint
+        assert 'Did you mean "Продажи/Новая заявка"' in first.hint
 
 
 async def test_what_stands_in_the_new_crm_is_completed_and_never_overwritten(tmp_path: Path) -> None:
