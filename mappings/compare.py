@@ -95,12 +95,15 @@ def same_phone(text: str, region: str) -> str:
 
 
 def rounded(value: Any, decimals: int) -> str:
-    """A number without useless noughts, rounded half up to `decimals` places where that is not negative."""
+    """A number without useless noughts, rounded half up to `decimals` places where that is not negative; "" where
+    nothing is left of it."""
     found = amount(value)
     if found is None:
         return _text(value)
     if decimals >= 0:
-        found = to_places(found, decimals)
+        whole, found = found, to_places(found, decimals)
+        if whole and not found:
+            return ""
     text = plain_number(found)
     return "0" if text in ("-0", "") else text
 

@@ -17,7 +17,7 @@ from mappings.expressions import Condition, Value, scope
 from mappings.names import RecordView, labels_read, stage_named, stage_of, user_id, value_id, value_name
 from mappings.nodes import Place
 from mappings.transforms import Around, Transform, TransformError, apply
-from mappings.values import amount, is_empty, text_of
+from mappings.values import amount, decimal, is_empty, text_of
 
 __all__ = [
     "DIRECTIONS",
@@ -244,8 +244,11 @@ class FieldPair:
             stage = stage_of(record, account)
             return f"{stage.pipeline}/{stage.name}" if stage else record.get(self.end(side).key)
         value = record.get(self.end(side).key)
-        if self.type in ("enum", "user") or (self.end(side).field or _PLAIN).enums:
-            return value_name(value, self.end(side).field or AccountField("", type=self.type), account)
+        known = self.end(side).field
+        if (known.type if known else self.type) in ("number", "money"):
+            return tuple(decimal(one) for one in value) if _is_list(value) else decimal(value)
+        if self.type in ("enum", "user") or (known or _PLAIN).enums:
+            return value_name(value, known or AccountField("", type=self.type), account)
         if self.type in ("phone", "date", "datetime"):
             return (
                 tuple(_read(one, self.type, account) for one in value)
@@ -316,7 +319,8 @@ class FieldPair:
             case "number" | "money":
                 if (number := amount(value)) is None:
                     raise NotCarried("is not a number")
-                return to_places(number, self.decimals) if self.decimals >= 0 else number
+                placed = to_places(number, self.decimals) if self.decimals >= 0 else number
+                return placed if placed or not number else ""
             case "date" | "datetime":
                 if (found := time_of(value, account.zone)) is None:
                     raise NotCarried("is not a date")

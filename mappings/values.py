@@ -8,6 +8,7 @@ from decimal import Decimal, InvalidOperation
 TEXT_CAP = 20_000
 """No text that an expression makes is longer, in characters: a comment may be megabytes."""
 
+_DECIMAL = re.compile(r"[-+]?[0-9]{1,30}\.[0-9]{1,30}")
 _AMOUNT = re.compile(r"[-+]?\d[\d\s'.,]*")
 _MAX_DIGITS = 18  # more is no sum of money but a card or account number
 
@@ -52,6 +53,11 @@ def plain_number(value: Decimal | float) -> str:
         return ""
     text = f"{number:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def decimal(value: object) -> object:
+    """A number as a record holds it, `1234.567`, as a number: as a text it would be one with its thousands grouped."""
+    return Decimal(value) if isinstance(value, str) and _DECIMAL.fullmatch(value) else value
 
 
 def amount(value: object) -> Decimal | None:

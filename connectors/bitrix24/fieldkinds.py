@@ -56,7 +56,7 @@ _PLACE = (
 )
 _SALE = (
     AccountField("title", code="TITLE", max_chars=_CHARS["TITLE"]),
-    AccountField("price", code="OPPORTUNITY", type="money"),
+    AccountField("price", code="OPPORTUNITY", type="money", decimals=2),
     AccountField("currency", code="CURRENCY_ID"),
     AccountField("source", code="SOURCE_DESCRIPTION"),
 )

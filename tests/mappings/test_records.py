@@ -165,6 +165,17 @@ def test_amounts_are_equal_within_what_the_coarser_side_keeps() -> None:
     assert bound(DEAL).differences({"price": "100"}, {"price": Decimal("100.50")}) == ("price",)
 
 
+def test_three_decimals_of_a_record_are_no_thousands() -> None:
+    assert bound(DEAL).to_left({"price": "12.345"}) == {"price": Decimal(12)}
+    assert bound(DEAL).to_right({"price": "1234.567"}) == {"price": Decimal(1235)}
+    assert bound(DEAL).differences({"price": "1235"}, {"price": "1234.567"}) == ()
+
+
+def test_an_amount_of_which_nothing_is_left_is_none() -> None:
+    assert bound(DEAL).to_left({"price": "0.01"}) == {"price": ""}
+    assert bound(DEAL).differences({"price": ""}, {"price": "0.01"}) == ()
+
+
 def test_a_computed_value_reads_fields_by_their_names() -> None:
     mapping = bound(
         "object: contact\n"

@@ -175,3 +175,13 @@ async def test_between_two_portals_numbers_of_the_old_one_s_records_go_nowhere(t
         assert [one.found for one in tallies] == [{}, {}, {}]
         texts = [path.read_text(encoding="utf-8") for path in (tmp_path / "mappings" / "sync").glob("*.yaml")]
         assert not [line for text in texts for line in text.splitlines() if re.match("  (CONTACT|COMPANY)_IDS?:", line)]
+
+
+async def test_sums_of_three_decimals_are_rounded_and_no_thousands(tmp_path: Path) -> None:
+    async with house(tmp_path) as made:
+        for price in ("12.345", "1234.567", "0.001"):
+            made.scenes["hubspot"].put("deal", title="Окна", price=price)
+        _, tallies = await made.run("hubspot", "bitrix24")
+        assert [one.found for one in tallies] == [{}, {}, {}]
+        prices = [row["OPPORTUNITY"] for row in made.scenes["bitrix24"].box.crm.boxes["deal"].records.values()]
+        assert sorted(prices) == ["0.00", "12.35", "1234.57"]
