@@ -9,6 +9,8 @@ from cli.frame import CannotRun, ConfigOption, JsonOption, load_settings, not_fi
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from sqlalchemy import Row
+
     from jobs.config.loading import Settings
     from jobs.sync.passes import PassResult, Wish
     from store.db import Database
@@ -67,23 +69,25 @@ def register(app: typer.Typer) -> None:
         as_json: JsonOption = False,
     ) -> None:
         """Restore the values that a pass overwrote, where nobody has changed them since."""
-        from cli.opened import with_database
-        from cli.words import Words
         from jobs.sync.passes import Wish
-        from store import sync_log
 
         settings = load_settings(config)
-
-        async def find(db: "Database") -> Any:
-            return await db.read(sync_log.pass_of, pass_id)
-
-        row = with_database(settings, find, make=True)
-        if row is None or row.sync not in settings.syncs:
-            words = Words.of(settings)
-            last = words("leadhub sync status names the last ones", "последние называет leadhub sync status")
-            raise CannotRun(words(f"there is no pass {pass_id}", f"прохода {pass_id} нет"), last)
+        row = _pass(settings, pass_id)
         result = _run(settings, row.sync, Wish(undo=pass_id))
         _tell_results(settings, [(row.sync, result)], row.sync, as_json=as_json, wrote=True)
+
+    @group.command()
+    def show(
+        pass_id: Annotated[str, typer.Argument(metavar="PASS", help="The pass; `status` names the last ones.")],
+        csv: Annotated[bool, typer.Option("--csv", help="Print every change as a line of CSV.")] = False,
+        config: ConfigOption = None,
+        as_json: JsonOption = False,
+    ) -> None:
+        """Every write of a pass, with the values before and after; of a shadow, what it would have written."""
+        from cli.sync_plan import show_pass
+
+        settings = load_settings(config)
+        show_pass(settings, _pass(settings, pass_id), csv=csv, as_json=as_json)
 
     conflicts = typer.Typer(no_args_is_help=True, help="What a person decides: conflicts, unclear matches, trouble.")
 
@@ -139,6 +143,23 @@ def _named(settings: "Settings", name: str) -> list[str]:
         none = words(f'there is no sync "{name}"', f"синхронизации «{name}» нет")
         raise CannotRun(none, words.near(name, settings.syncs))
     return [name] if name else list(settings.syncs)
+
+
+def _pass(settings: "Settings", pass_id: str) -> "Row[Any]":
+    """Raises CannotRun."""
+    from cli.opened import with_database
+    from cli.words import Words
+    from store import sync_log
+
+    async def find(db: "Database") -> "Row[Any] | None":
+        return await db.read(sync_log.pass_of, pass_id)
+
+    row = with_database(settings, find, make=True)
+    if row is None or row.sync not in settings.syncs:
+        words = Words.of(settings)
+        last = words("leadhub sync status names the last ones", "последние называет leadhub sync status")
+        raise CannotRun(words(f"there is no pass {pass_id}", f"прохода {pass_id} нет"), last)
+    return row
 
 
 def _run(settings: "Settings", name: str, wish: "Wish") -> "PassResult":

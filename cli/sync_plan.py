@@ -10,6 +10,8 @@ from cli.frame import CannotRun, print_json, say
 from cli.words import Words, console
 
 if TYPE_CHECKING:
+    from sqlalchemy import Row
+
     from jobs.config.loading import Settings
     from jobs.sync.run import Run
     from store.db import Database
@@ -24,6 +26,11 @@ VERBS = {
     "archive": "в архив",
     "delete": "удалить",
     "tag": "пометить",
+}
+STATES = {
+    "sent": ("not answered yet", "ответа ещё нет"),
+    "failed": ("refused", "не принято"),
+    "unknown": ("outcome unknown, looked up later", "исход неизвестен, проверяется позже"),
 }
 COLUMNS = ("sync", "op", "side", "record_id", "of", "field", "before", "after")
 
@@ -95,6 +102,39 @@ def _plan(settings: "Settings", name: str, *, full: bool, whole: bool) -> dict[s
         raise CannotRun(f"{name}: {error}", check_live(Words.of(settings))) from error
     except ConnectorError as error:
         raise crm_failed(settings, error, f"{name}: ") from error
+
+
+def show_pass(settings: "Settings", row: "Row[Any]", *, csv: bool, as_json: bool) -> None:
+    """Everything that a pass wrote, the failed and unknown ones too."""
+    from cli.opened import with_database
+    from cli.sync_progress import counted
+    from jobs.sync.status import pass_json, write_json
+    from leads.clock import SystemClock
+    from store import sync_log
+
+    async def read(db: "Database") -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        after = ""
+        while rows := await db.read(sync_log.writes_of, row.id, after=after):
+            found += [write_json(one) for one in rows]
+            after = rows[-1].id
+        return found
+
+    now, changes = SystemClock().now(), with_database(settings, read)
+    told = {"sync": row.sync, **pass_json(row, now), "changes": changes}
+    if as_json:
+        print_json(told)
+    elif csv:
+        _csv([told])
+    else:
+        words, out = Words.of(settings), console()
+        sides = {"left": settings.syncs[row.sync].left, "right": settings.syncs[row.sync].right}
+        did = ", ".join(counted(words, row.counts, sides, would=row.shadow))
+        out.print(f"{row.sync}: {words.time(row.started_at, now, seconds=True)}  {did}")
+        for change in changes:
+            state = change.get("state", "done")
+            how = "" if state == "done" else f"  ({words(*STATES.get(state, (state, state)))})"
+            out.print(f"  {_line(words, change, sides)}{how}", markup=False)
 
 
 def _csv(plans: Sequence[Mapping[str, Any]]) -> None:

@@ -213,3 +213,23 @@ def test_a_plan_names_whom_a_pass_would_remove(scene: Scene) -> None:
     scene.left.remove("contact", one)
     assert "archive hs 1  Анна\n" in scene.sync("plan", "contacts").out
     assert "contacts,archive,right,1,,first_name,Анна," in scene.sync("plan", "contacts", "--csv").out
+
+
+def test_what_a_pass_wrote_is_shown_with_the_values_before_and_after(scene: Scene) -> None:
+    one = scene.left.put("contact", first_name="Анна", phones=(PHONE,))
+    scene.sync("run", "contacts")
+    scene.left.edit("contact", one, first_name="Аня")
+    done = scene.json("run", "contacts")[1]
+    ran = scene.sync("show", done["pass_id"])
+    assert ran.status == 0
+    assert "  update hs 1  first_name: Анна → Аня\n" in ran.out
+    assert "contacts,update,right,1,,first_name,Анна,Аня" in scene.sync("show", done["pass_id"], "--csv").out
+    status, shown = scene.json("show", done["pass_id"])
+    (change,) = shown["changes"]
+    assert (status, shown["sync"], shown["state"], change["state"]) == (0, "contacts", "done", "done")
+    assert (change["before"]["first_name"], change["after"]["first_name"]) == ("Анна", "Аня")
+    unknown = scene.sync("show", "0199")
+    assert (unknown.status, unknown.err) == (
+        2,
+        "leadhub: there is no pass 0199\n    leadhub sync status names the last ones\n",
+    )
