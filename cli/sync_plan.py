@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from store.db import Database
 
 SAMPLES = 10
+SHOWN_CHARS = 80
+"""Of a value in a line; --json and --csv have all of it."""
 WRITES = ("create", "update", "link", "archive", "delete", "tag")
 VERBS = {
     "create": "создать",
@@ -182,6 +184,11 @@ def _show(settings: "Settings", plan: Mapping[str, Any]) -> None:
         say(words(f"  and {more} more: --json", f"  и ещё {more}: --json"))
 
 
+def _short(value: Any) -> str:
+    text = " ".join(_cell(value).split())
+    return (text if len(text) <= SHOWN_CHARS else f"{text[:SHOWN_CHARS]}…") or "—"
+
+
 def _line(words: Words, change: Mapping[str, Any], sides: Mapping[str, str]) -> str:
     from jobs.sync.model import title_of
 
@@ -189,7 +196,6 @@ def _line(words: Words, change: Mapping[str, Any], sides: Mapping[str, str]) -> 
     if change["of"]:
         where += f" ← {change['of']}"
     fields = ", ".join(
-        f"{name}: {_cell(change['before'].get(name)) or '—'} → {_cell(value) or '—'}"
-        for name, value in change["after"].items()
+        f"{name}: {_short(change['before'].get(name))} → {_short(value)}" for name, value in change["after"].items()
     ) or title_of(change["before"])
     return f"{words(change['op'], VERBS[change['op']])} {where}  {fields}"

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from store.db import Database
 
 SHOWN = 20
+SHOWN_CHARS, SHOWN_BEFORE = 160, 20
+"""Of a value, and how much of that before the first difference."""
 PASSES, PASSES_SHOWN = 100, 5
 QUIET_S = 2 * RENEW_S
 """A process that lives gives a sign twice in this time."""
@@ -92,18 +94,31 @@ def issue_line(words: Words, issue: Mapping[str, Any], sides: Mapping[str, str])
     kind = words(*KINDS.get(issue["kind"], (issue["kind"],) * 2))
     what = f"{kind}: {issue['field']}" if issue["field"] else kind
     ends = []
+    values = dict(zip(("left", "right"), where_apart(issue.get("left"), issue.get("right")), strict=True))
     for side, connection in sides.items():
         names = issue.get(f"{side}_names", {})
         paired = {id for id in issue[f"{side}_ids"] if f"{side}:{id}" in issue.get("taken", ())}
         marks = {id: words("(has a partner)", "(уже в паре)") for id in paired}
         ids = ", ".join(" ".join((id, *filter(None, (names.get(id), marks.get(id))))) for id in issue[f"{side}_ids"])
-        value = f": {issue[side] or '—'}" if side in issue and issue["kind"] == "conflict" else ""
+        value = f": {values[side] or '—'}" if side in issue and issue["kind"] == "conflict" else ""
         at = issue.get(f"{side}_at")
         when = words.time(datetime.fromisoformat(at), now) if at else ""
         by = ", ".join(part for part in (issue.get(f"{side}_by"), when) if part)
         ends.append(f"{connection} {ids or '—'}{value}{f' ({by})' if by and value else ''}")
     why = f"  {words.cause(str(issue['why']))}" if issue.get("why") else ""
     return f"{what}  {' · '.join(ends)}{why}"
+
+
+def where_apart(left: Any, right: Any) -> tuple[Any, Any]:
+    """Two long texts cut to where they begin to differ; anything else as it is. --json has all of them."""
+    if not (isinstance(left, str) and isinstance(right, str) and max(len(left), len(right)) > SHOWN_CHARS):
+        return left, right
+    pairs = enumerate(zip(left, right, strict=False))
+    apart = next((at for at, (one, other) in pairs if one != other), min(len(left), len(right)))
+    begin = max(0, apart - SHOWN_BEFORE)
+    head, end = "…" if begin else "", begin + SHOWN_CHARS
+    cut = [f"{head}{text[begin:end]}{'…' if len(text) > end else ''}" for text in (left, right)]
+    return cut[0], cut[1]
 
 
 def silence(words: Words, silent_s: float | None) -> str:

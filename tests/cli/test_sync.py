@@ -233,3 +233,15 @@ def test_what_a_pass_wrote_is_shown_with_the_values_before_and_after(scene: Scen
         2,
         "leadhub: there is no pass 0199\n    leadhub sync status names the last ones\n",
     )
+
+
+def test_long_values_are_cut_to_where_they_differ(scene: Scene) -> None:
+    same = "Окна. " * 100
+    one = scene.left.put("contact", first_name="Анна", phones=(PHONE,), position=f"{same} левый {same}")
+    assert f"position: — → {same[:80]}…, phones" in scene.sync("plan", "contacts").out
+    scene.right.put("contact", first_name="Анна", phones=(PHONE,), position=f"{same} правый")
+    scene.sync("run", "contacts")
+    shown = rf"sales {one} Анна: ….{{20}}левый .*… \(person, .* hs 1 Анна: ….{{20}}правый \(person, "
+    assert re.search(shown, scene.sync("status").out)
+    (conflict,) = scene.json("conflicts", "list")[1]
+    assert (conflict["left"], conflict["right"]) == (f"{same} левый {same}", f"{same} правый")
