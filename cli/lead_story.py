@@ -165,8 +165,14 @@ class _Story:
                 due = self._moment(one["due_at"])
                 yield Text(words(f"    next try {due}", f"    следующая попытка {due}"))
             for left in one["incomplete"]:
-                what = words("not taken, stands in the note", "не принято, записано в примечание")
-                yield Text(f"    {left.get('field', '')}: {what}: {left.get('why', '')}", style="yellow")
+                noted, empty = (
+                    words("not taken, stands in the note", "не принято, записано в примечание"),
+                    words("not filled", "не заполнено"),
+                )
+                where = f" ({left['where']})" if left.get("where") else ""
+                what = noted if left.get("value") else empty
+                why = words.cause(str(left.get("why", "")))
+                yield Text(f"    {left.get('field', '')}{where}: {what}: {why}", style="yellow")
 
     def _timeline(self) -> Iterator[Text]:
         for event in folded(self._lead["timeline"]):

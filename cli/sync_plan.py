@@ -29,6 +29,7 @@ VERBS = {
     "delete": "удалить",
     "tag": "пометить",
 }
+OBJECTS = {"contact": "контакт", "company": "компания", "deal": "сделка", "lead": "лид"}
 STATES = {
     "sent": ("not answered yet", "ответа ещё нет"),
     "failed": ("refused", "не принято"),
@@ -195,6 +196,9 @@ def _line(words: Words, change: Mapping[str, Any], sides: Mapping[str, str]) -> 
     where = f"{sides[change['side']]} {change['record_id'] or words('new', 'новая')}"
     if change["of"]:
         where += f" ← {change['of']}"
+    if change["op"] in ("link", "unlink"):
+        to = change["after"]["to"]
+        return f"{words(change['op'], VERBS[change['op']])} {where}  {words(to, OBJECTS[to])} {change['after']['id']}"
     fields = ", ".join(
         f"{name}: {_short(change['before'].get(name))} → {_short(value)}" for name, value in change["after"].items()
     ) or title_of(change["before"])

@@ -262,17 +262,20 @@ def _failed(conn: Connection, look: Look, name: str, about: dict[str, Any]) -> N
 
 
 def _incomplete(conn: Connection, look: Look, name: str, about: dict[str, Any]) -> None:
-    by_field: dict[str, tuple[int, datetime, str]] = {}
+    by_field: dict[str, tuple[int, datetime, str, str]] = {}
     for entries, settled_at in _INCOMPLETE.all(conn, {"of_connection": name}):
         for entry in entries:
             if entry["field"] in ("note", "task") and look.now - settled_at < EXTRAS_MISSING:
                 continue  # written anew by itself, mostly within a minute or two
-            count, since, where = by_field.get(entry["field"], (0, settled_at, entry.get("where", "")))
-            by_field[entry["field"]] = (count + 1, since, where)
+            where = entry.get("where", "")
+            why = entry.get("why", "") if where and not entry.get("value") else ""  # the mapping gave no value at all
+            count, since, where, why = by_field.get(entry["field"], (0, settled_at, where, why))
+            by_field[entry["field"]] = (count + 1, since, where, why)
     kept = set()
-    for title, (count, since, where) in by_field.items():
-        shown = {**about, "field": title, "mapping": where}
-        seen = Observation("field_removed", name, f"field:{title}", count, since, shown)
+    for title, (count, since, where, why) in by_field.items():
+        shown = {**about, "field": title, "mapping": where, "why": why}
+        cause = f"mapping:{title}" if why else f"field:{title}"
+        seen = Observation("field_removed", name, cause, count, since, shown)
         kept.add(seen.key)
         look.observe(seen)
     _over_but(look, "field_removed", name, kept)

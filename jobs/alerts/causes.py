@@ -49,6 +49,7 @@ CODES = frozenset(
         "no_stage",
         "no_value",
         "required_empty",
+        "required_field",
         "misread",
     }
 )
@@ -69,7 +70,8 @@ _OF_SYNCS = (
     (re.compile(r'the sync "(.+)" writes it, too'), "other_sync:{0}"),
     (re.compile(r'(?:\w+ )?is at the stage "(.*)", which (.+) does not have'), 'no_stage:{1}: "{0}"'),
     (re.compile(r"(?:\w+ )?has a value that (.+) does not know"), "no_value:{0}"),
-    (re.compile(r"(.+) is required and empty"), "required_empty:{0}"),
+    (re.compile(r"is required and empty"), "required_empty"),
+    (re.compile(r"(\w+) is required and empty"), "required_field:{0}"),
     (re.compile(r"(?:\w+ )?is (?:not a number|not a date|neither true nor false)"), "misread"),
 )
 """What syncs say of themselves, to the letter."""

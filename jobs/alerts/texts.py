@@ -159,12 +159,15 @@ def _field_removed(incident: Incident, style: Style, now: datetime) -> Lines:
         ]
     what = incident.cause.partition(":")[0]
     key = f"field_removed_{what}" if what in ("field", "refused", "mandatory", "mapping") else "field_removed"
-    mapping = incident.data.get("mapping")
+    mapping, time = incident.data.get("mapping"), style.time(incident.opened_at, now)
+    group = "field_removed_mapping" if what == "mapping" else "field_removed"
+    reason = str(incident.data.get("why") or "")
+    why = cause_text(reason, style) or escape(reason, quote=False)
     return [
         style.say(key, crm=crm_of(incident, style), field=field_of(incident)),
-        style.say("field_removed_count", n=incident.count, time=style.time(incident.opened_at, now)),
+        style.say(f"{group}_count", n=incident.count, time=time, why=Raw(why)),
         style.say("field_removed_where", mapping=as_code(str(mapping))) if mapping else "",
-        style.say("field_removed_todo", where=where_to(incident, style, "/", "leadhub leads list")),
+        style.say(f"{group}_todo", where=where_to(incident, style, "/", "leadhub leads list")),
     ]
 
 

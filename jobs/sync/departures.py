@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row
 
 from connectors.records import Record
 from jobs.sync.deciding import unchanged
-from jobs.sync.model import Sync
+from jobs.sync.model import OWN, Sync, key_of
 from jobs.sync.run import Run
 from leads.merge import OTHER, Side
 from store import sync_keys, sync_log, sync_pairs, sync_records, sync_shadow
@@ -106,9 +106,12 @@ def _gone(row: Row[Any]) -> Settled:
 
 
 def _heir(conn: Connection, sync: Sync, one: Departed) -> str:
-    """Where the CRM does not tell: the only living record of that side that has all keys of the one that is gone."""
+    """Where the CRM does not tell: the only living record of that side that has all keys of the one that is gone.
+
+    But for the key that we wrote into it: that is of one record only, and goes with it.
+    """
     node = (one.side, one.row.record_id)
-    keys = sync_keys.keys_of(conn, sync.name, [node]).get(node, set())
+    keys = sync_keys.keys_of(conn, sync.name, [node]).get(node, set()) - {key_of(OWN, one.row.own_key)}
     if not keys:
         return ""
     others = [

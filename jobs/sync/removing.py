@@ -105,12 +105,13 @@ def _settle(conn: Connection, run: Run, one: Due, job: Job, records: Records) ->
     pair, side, partner, departed = one
     sync = run.sync
     settle_log(conn, job)
-    if job.result is None:
+    if job.result is None and run.mode == "shadow":
         run.counts[f"{job.intent.op}_{side}"] += 1
         sync_records.settle(conn, sync.name, [_planned(one)])
         return
     gone = isinstance(job.error, PermanentError) and job.error.gone
-    if job.done or gone:
+    # A plan works on a copy: there it is gone, too, and who was unclear because of it may be clear.
+    if job.done or gone or job.result is None:
         run.counts[f"{job.intent.op}_{side}"] += 1
         if job.intent.op == "tag":
             part(conn, sync, pair, departed.row, partner)

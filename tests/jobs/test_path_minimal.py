@@ -233,3 +233,19 @@ async def test_a_company_named_twice_at_once_is_made_once_and_linked() -> None:
         (company,) = h.amocrm.companies.values()
         links = [deal["_embedded"]["companies"] for deal in h.amocrm.deals.values()]
         assert [[one["id"] for one in each] for each in links] == [[company["id"]]] * 5
+
+
+@virtual
+async def test_a_value_that_the_mapping_cannot_give_is_told_with_its_line_and_reason() -> None:
+    ours = mapping("amocrm", 'fields: {"Адрес объекта": {value: "{{ lead.extra.street }}", required: true}}')
+    async with hub(config(AMO_ROUTE), mappings=ours, pace=PATIENT) as h:
+        lead_id = await h.post("site", IVAN)
+        assert await h.quiet() < 3.0
+        assert h.delivery(lead_id).state == "delivered"
+        await h.wait(70.0)
+        assert one_warning(h).startswith(
+            '🟡 amoCRM «amo»: не заполнено поле «deal.fields["Адрес объекта"]»\n'
+            "С 11:01 · 1 лид доставлен без него: обязательно и пусто\n"
+            "Где: mappings/ours.yaml:3.\n"
+            "Исправьте строку маппинга"
+        )

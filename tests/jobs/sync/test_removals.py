@@ -16,6 +16,7 @@ from tests.support.memory_crm import Died
 from tests.support.sync_stage import Stage
 
 PHONE, OTHER_PHONE = "+79161234567", "+79031112233"
+PEOPLE = {"Анна": PHONE, "Борис": OTHER_PHONE}
 
 
 @pytest.fixture
@@ -169,3 +170,30 @@ async def test_a_partner_that_stays_is_told_by_its_name(stage: Stage) -> None:
     await stage.run(sync, full=True)
     (issue,) = await stage.db.read(sync_log.issues, "contacts")
     assert issue.data["names"]["right"] == {issue.right_ids[0]: "Анна"}
+
+
+async def test_records_of_ours_that_a_crm_merges_without_telling_are_no_removal(stage: Stage) -> None:
+    """The one that is gone bore our key, which the survivor does not have."""
+    sync = stage.sync(deletions="archive")
+    ids = [stage.left.put("contact", first_name=name, phones=(phone,)) for name, phone in PEOPLE.items()]
+    await stage.run(sync)
+    kept, gone = stage.right.alive("contact")
+    stage.right.edit("contact", kept, phones=tuple(PEOPLE.values()))
+    stage.right.remove("contact", gone)
+    await stage.run(sync, full=True)
+    assert sorted(stage.left.alive("contact")) == sorted(ids)
+    (issue,) = await stage.db.read(sync_log.issues, "contacts")
+    assert (issue.kind, sorted(issue.left_ids), issue.right_ids) == ("merged", sorted(ids), [kept])
+
+
+async def test_a_plan_knows_who_is_clear_once_another_is_removed(stage: Stage) -> None:
+    sync = stage.sync(deletions="archive")
+    right = stage.right.put("contact", first_name="Борис", phones=(PHONE,))
+    await stage.run(sync)
+    stage.left.put("contact", first_name="Вера", phones=(PHONE,))
+    await stage.run(sync)
+    stage.right.remove("contact", right)
+    counts, ops = await _planned(stage, sync)
+    did = (await stage.run(sync, full=True)).counts
+    assert (counts["archive_left"], counts["create_right"], ops) == (1, 1, ["archive", "create"])
+    assert (did["archive_left"], did["create_right"]) == (1, 1)
