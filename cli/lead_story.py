@@ -63,6 +63,11 @@ ACTIONS = {
     "lead.retry": ("retried by {}", "повтор: {}"),
     "lead.discard": ("discarded by {}", "снят: {}"),
     "lead.rerun": ("let in after all by {}", "впущен повторно: {}"),
+    "person.joined": (
+        "joined with the person of other enquiries by {}",
+        "объединён с человеком из других обращений: {}",
+    ),
+    "person.apart": ("is another person, said {}", "это другой человек, решил: {}"),
 }
 
 

@@ -191,7 +191,7 @@ RUSSIAN_STATUS = {"pending": "ждёт", "delivered": "дошёл", "failed": "�
 STATUS_STYLE = {"pending": "yellow", "delivered": "green", "failed": "bold red", "discarded": "dim"}
 
 
-async def _ids(db: "Database", named: list[str]) -> tuple[list[str], dict[str, str]]:
+async def lead_ids(db: "Database", named: list[str]) -> tuple[list[str], dict[str, str]]:
     """(whole ids, what was named -> why it means no lead)."""
     from store.reading import ids_beginning, known_ids
 
@@ -222,7 +222,7 @@ async def story_of(db: "Database", settings: "Settings", named: str) -> dict[str
     from jobs.sources.masking import Masks
     from store.reading import story
 
-    found, problems = await _ids(db, [named])
+    found, problems = await lead_ids(db, [named])
     for name, why in problems.items():
         return f"{name}: {why}"
     told = await db.read(story, found[0])
@@ -239,7 +239,7 @@ def _retry(settings: "Settings", named: list[str], *, as_json: bool) -> None:
     clock = SystemClock()
 
     async def work(db: "Database") -> tuple[Done, dict[str, str]]:
-        ids, problems = await _ids(db, named) if named else (await db.read(failed_leads), {})
+        ids, problems = await lead_ids(db, named) if named else (await db.read(failed_leads), {})
         return await retry_leads(db, make_router(settings, clock), clock, ids, actor()), problems
 
     done, problems = _read(settings, work)
@@ -262,7 +262,7 @@ def _discard(settings: "Settings", named: list[str], why: str, *, as_json: bool)
     clock = SystemClock()
 
     async def work(db: "Database") -> tuple[list[str], dict[str, str]]:
-        ids, problems = await _ids(db, named)
+        ids, problems = await lead_ids(db, named)
         changed: list[str] = []
         for lead_id in ids:
             done = await db.write(discard, lead_id, why=why, actor=actor(), clock=clock)

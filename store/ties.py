@@ -53,11 +53,27 @@ def tie(conn: Connection, clock: Clock, lead: Lead, persons: Sequence[str]) -> l
     kept = identity.turns_out_to_be(persons, kinds)
     if kept is None:
         return []
-    return [_join(conn, clock, lead, gone, kept) for gone in persons if gone != kept]
+    made = []
+    for gone in persons:
+        if gone != kept:
+            made.append(Tie(gone, kept, lead, newest_deals(conn, gone), newest_deals(conn, kept)))
+            join(conn, clock, gone, kept, lead.id, lead.source)
+    return made
 
 
-def _join(conn: Connection, clock: Clock, lead: Lead, gone: str, kept: str) -> Tie:
-    made = Tie(gone, kept, lead, newest_deals(conn, gone), newest_deals(conn, kept))
+def join(
+    conn: Connection,
+    clock: Clock,
+    gone: str,
+    kept: str,
+    lead_id: str,
+    source: str,
+    *,
+    action: str = TIED,
+    actor: str = ACTOR,
+    why: str = "",
+) -> None:
+    """`gone` becomes `kept`, because of this lead; the audit trail keeps which keys and leads were his."""
     keys = conn.execute(select(t_identity.c.kind, t_identity.c.value).where(t_identity.c.person_id == gone)).all()
     leads = list(conn.execute(select(t_lead.c.id).where(t_lead.c.person_id == gone).order_by(t_lead.c.id)).scalars())
     for table in (t_identity, t_touch, t_lead, t_conversation):
@@ -65,12 +81,11 @@ def _join(conn: Connection, clock: Clock, lead: Lead, gone: str, kept: str) -> T
     conn.execute(update(t_person).where(t_person.c.id == gone).values(merged_into=kept))
     _move_links(conn, gone, kept)
     _move_deliveries(conn, gone, kept, clock.now())
-    said: dict[str, Any] = {"person": gone, "into": kept, "lead": lead.id, "source": lead.source}
-    for subject in (gone, *leads, lead.id):
-        entry = {"id": new_id(clock), "at": clock.now(), "actor": ACTOR, "action": TIED, "subject": subject}
+    said: dict[str, Any] = {"person": gone, "into": kept, "lead": lead_id, "source": source}
+    for subject in dict.fromkeys((gone, *leads, lead_id)):
+        entry = {"id": new_id(clock), "at": clock.now(), "actor": actor, "action": action, "subject": subject}
         data = {**said, "keys": [list(key) for key in keys]} if subject == gone else said
-        conn.execute(insert(t_audit_entry).values(**entry, why="", data=data))
-    return made
+        conn.execute(insert(t_audit_entry).values(**entry, why=why, data=data))
 
 
 def newest_deals(conn: Connection, person_id: str) -> dict[str, KnownDeal]:
