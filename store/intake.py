@@ -19,7 +19,7 @@ from leads.records import Lead
 from store import tables, ties
 from store.columns import table_of
 from store.lanes import lock_persons, read_lanes
-from store.prepared import execute, fetch
+from store.prepared import as_array, execute, fetch
 from store.repeats import keep_differences
 from store.tables import t_lead
 
@@ -101,7 +101,7 @@ class _Rows:
         SQLite the numbers of rows are powers of two, so that there are few statements and each is prepared once.
         """
         if conn.dialect.name == "postgresql" and self.by_table:
-            lists = [list(values) for rows in self.by_table.values() for values in zip(*rows, strict=True)]
+            lists = [as_array(values) for rows in self.by_table.values() for values in zip(*rows, strict=True)]
             execute(conn, _insert_lists(tuple(self.by_table), conn.dialect), lists)
             self.by_table.clear()
         for table, rows in self.by_table.items():
@@ -313,7 +313,7 @@ def _stored_before(conn: Connection, items: Sequence[Acceptance]) -> dict[str, t
     if conn.dialect.name == "sqlite":
         rows = fetch(conn, _BEFORE_SQLITE, (_json(keys),))
     else:
-        rows = fetch(conn, _BEFORE_POSTGRES, (keys,))
+        rows = fetch(conn, _BEFORE_POSTGRES, (as_array(keys),))
     return {key: (lead_id, tables.from_us(received_at)) for key, lead_id, received_at in rows}
 
 
@@ -324,14 +324,14 @@ def _persons_of(conn: Connection, keys: list[tuple[identity.Key, ...]]) -> dict[
     if conn.dialect.name == "sqlite":
         rows = fetch(conn, _PERSONS_SQLITE, (_json(wanted),))
     else:
-        lists = ([kind for kind, _ in wanted], [value for _, value in wanted])
+        lists = [as_array(values) for values in zip(*wanted, strict=True)]
         rows = fetch(conn, _PERSONS_POSTGRES, lists)
     return {identity.Key(kind, value): person_id for kind, value, person_id in rows}
 
 
 # Lists are one parameter, so that a statement is always the same.
 _BEFORE_SQLITE = "SELECT dedup_key, id, received_at FROM lead WHERE dedup_key IN (SELECT value FROM json_each(?))"
-_BEFORE_POSTGRES = "SELECT dedup_key, id, received_at FROM lead WHERE dedup_key = ANY(%s)"
+_BEFORE_POSTGRES = "SELECT dedup_key, id, received_at FROM lead WHERE dedup_key = ANY(%s::text[])"
 _PERSONS_SQLITE = (
     "SELECT kind, value, person_id FROM identity "
     "WHERE (kind, value) IN (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?))"

@@ -4,11 +4,13 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, bindparam, func, insert, select, update
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from store.engines import make_engine, unavailable
-from store.prepared import Prepared, among, execute, execute_many, fetch
+from store.prepared import Prepared, among, as_array, execute, execute_many, fetch
 from store.tables import t_attempt, t_delivery, t_lead
 
 AT = datetime(2026, 11, 26, 9, 30, 0, 123456, tzinfo=UTC)
@@ -30,6 +32,14 @@ def engine(database_url: str) -> Iterator[Engine]:
 def conn(engine: Engine) -> Iterator[Connection]:
     with engine.connect() as conn:
         yield conn
+
+
+@pytest.fixture
+def postgres(postgres_url: str) -> Iterator[Connection]:
+    engine = make_engine(postgres_url, writer=False)
+    with engine.connect() as conn:
+        yield conn
+    engine.dispose()
 
 
 def test_rows_are_those_of_core_with_defaults_and_types(conn: Connection) -> None:
@@ -142,3 +152,21 @@ def test_a_lost_connection_is_told_as_the_database_being_away(engine: Engine) ->
         assert failed.value.connection_invalidated
         conn.rollback()
         assert BY_ID.first(conn, {"of_id": "l-1"}) is None  # on a new one
+
+
+TEXTS = st.lists(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])))
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(texts=TEXTS, numbers=st.lists(st.integers(-(2**63), 2**63 - 1)), bodies=st.lists(st.binary()), marks=...)
+def test_a_list_arrives_as_it_is(
+    postgres: Connection, texts: list[str], numbers: list[int], bodies: list[bytes], marks: list[bool]
+) -> None:
+    sql = "SELECT %s::text[], %s::bigint[], %s::bytea[], %s::boolean[]"
+    lists = (texts, numbers, bodies, marks)
+    assert fetch(postgres, sql, [as_array(one) for one in lists]) == [lists]
+
+
+@pytest.mark.parametrize("text", ["", "NULL", "null", '"', "\\", '\\"', "{a,b}", " a ", "'", "%s", "\u2003", "a\nb"])
+def test_a_list_of_what_means_something_to_the_server(postgres: Connection, text: str) -> None:
+    assert fetch(postgres, "SELECT %s::text[]", [as_array([text, text])]) == [([text, text],)]
