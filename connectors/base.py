@@ -151,12 +151,14 @@ class CrmUser:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """`outcome` of a closed one, where the vendor tells."""
+    """`outcome` of a closed one, where the vendor tells. `takes`: records may be put there; else they are only found in
+    it."""
 
     id: str
     name: str
     closed: bool = False
     outcome: Outcome = ""
+    takes: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,7 +64,7 @@ def _own(info: FieldInfo) -> AccountField:
 
 def _stages(metadata: Metadata) -> tuple[AccountStage, ...]:
     return tuple(
-        AccountStage(stage.id, stage.name, pipeline.id, pipeline.name, stage.outcome, pipeline.is_default)
+        AccountStage(stage.id, stage.name, pipeline.id, pipeline.name, stage.outcome, pipeline.is_default, stage.takes)
         for pipeline in metadata.pipelines
         for stage in pipeline.stages
     )

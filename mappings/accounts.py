@@ -42,6 +42,8 @@ class AccountStage:
     outcome: Outcome = ""
     is_default: bool = False
     """Of the pipeline that new deals go to."""
+    takes: bool = True
+    """Whether records may be put there."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,7 +61,7 @@ def _unknown(pair: FieldPair, side: Side, name: str) -> str:
     account, known = pair.account(side), pair.end(side).field
     where = account.title or f"the {side} side"
     if pair.type == "stage":
-        missing = account.stages is not None and stage_named(name, account) is None
+        missing = account.stages is not None and stage_named(name, account, put=pair.goes(side)) is None
         return f'{where} has no stage "{name}"' if missing else ""
     if pair.type == "user":
         known_user = account.users is None or _is_user(account, name, active=pair.goes(side))
@@ -83,7 +83,7 @@ def _choices(pair: FieldPair, side: Side, name: str) -> list[str]:
     """What there is in place of `name`: stages with their pipelines where it has one, too."""
     account, known = pair.account(side), pair.end(side).field
     if pair.type == "stage":
-        stages = account.stages or ()
+        stages = [one for one in account.stages or () if one.takes or not pair.goes(side)]
         return list(dict.fromkeys(f"{one.pipeline}/{one.name}" if "/" in name else one.name for one in stages))
     if pair.type == "user":
         return [one.email or one.name for one in account.users or () if one.active]

@@ -77,12 +77,15 @@ def stage_of(record: Mapping[str, Any], account: Account) -> AccountStage | None
     return next((one for one in found if one.pipeline_id == pipeline), found[0] if found else None)
 
 
-def stage_named(name: str, account: Account, near: AccountStage | None = None) -> AccountStage | None:
+def stage_named(
+    name: str, account: Account, near: AccountStage | None = None, *, put: bool = False
+) -> AccountStage | None:
     """The stage called `pipeline/name` or `name`, or with this id, best in a pipeline that is called as that of `near`.
 
-    Where no stage has that name and `near` is won or lost, the one that means the same.
+    Where no stage has that name and `near` is won or lost, the one that means the same. `put`: of those that take
+    records.
     """
-    stages = account.stages or ()
+    stages = [one for one in account.stages or () if one.takes or not put]
     wanted = name.strip().casefold()
     alone = wanted.rpartition("/")[2]
     pipeline = near.pipeline.casefold() if near else ""

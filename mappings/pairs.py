@@ -301,7 +301,7 @@ class FieldPair:
         return value[:most] if most else value
 
     def _stage(self, name: str, near: AccountStage | None, to: Side) -> dict[str, Any]:
-        known = stage_named(name, self.account(to), near)
+        known = stage_named(name, self.account(to), near, put=True)
         if known is None:
             raise NotCarried(f'is at the stage "{name}", which {_title(self.account(to))} does not have')
         return {self.end(to).key: known.id, "pipeline": known.pipeline_id}

@@ -29,6 +29,7 @@ from connectors.amocrm.payloads import (
     number,
     task_body,
     update_body,
+    without_origins,
 )
 from connectors.amocrm.record_port import AmocrmRecords
 from connectors.amocrm.records import (
@@ -65,11 +66,13 @@ from connectors.base import (
     NeededField,
     NoteDraft,
     Opening,
+    Pipeline,
     TaskDraft,
 )
 from connectors.errors import PermanentError
 from connectors.limits import Limiter
 from connectors.oauth import FixedToken, OAuthTokens
+from connectors.records import RecordObject
 from connectors.recordvalues import same_name
 from connectors.webhooks import Subscribed
 
@@ -352,7 +355,7 @@ class AmocrmClient:
             if not own:
                 raise PermanentError(error_text(errors), operation, error.status, fields=fields) from error
             self._fields.block(entity, own)
-            await self._patch(operation, path, entity, _without(body, own))
+            await self._patch(operation, path, entity, without_origins(body, own))
 
     async def _search(self, query: str, matches: Callable[[Row], bool]) -> str | None:
         """Lowest id among the hits that really match: hits come from any field of the contact."""
@@ -365,6 +368,9 @@ class AmocrmClient:
             if found:
                 break
         return str(min(found)) if found else None
+
+    async def record_pipelines(self, about: RecordObject) -> tuple[Pipeline, ...] | None:
+        return tuple(pipelines(await pipeline_rows(self._api), whole=True)) if about == "deal" else None
 
     async def _first_stage(self, deal_id: str, pipeline: str) -> tuple[str, str]:
         if not pipeline:
@@ -389,12 +395,3 @@ def _keyed_body(
 ) -> Body:
     known = fields.of(entity).without(without)
     return deal_body(draft, known) if isinstance(draft, DealDraft) else contact_body(draft, known)
-
-
-def _without(body: Body, origins: list[str]) -> Body:
-    custom = body.json.get("custom_fields_values", [])
-    kept = [(value, origin) for value, origin in zip(custom, body.origins, strict=True) if origin not in origins]
-    json = {key: value for key, value in body.json.items() if key != "custom_fields_values"}
-    if kept:
-        json["custom_fields_values"] = [value for value, _ in kept]
-    return Body(json, tuple(origin for _, origin in kept))

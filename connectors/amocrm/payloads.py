@@ -348,3 +348,13 @@ def put_number(json: dict[str, Any], key: str, text: str, attribute: str) -> Non
 def _put_custom(json: dict[str, Any], custom: _Custom) -> None:
     if custom.values:
         json["custom_fields_values"] = custom.values
+
+
+def without_origins(body: Body, origins: list[str]) -> Body:
+    """Without the custom fields that come from these."""
+    custom = body.json.get("custom_fields_values", [])
+    kept = [(value, origin) for value, origin in zip(custom, body.origins, strict=True) if origin not in origins]
+    json = {key: value for key, value in body.json.items() if key != "custom_fields_values"}
+    if kept:
+        json["custom_fields_values"] = [value for value, _ in kept]
+    return Body(json, tuple(origin for _, origin in kept))

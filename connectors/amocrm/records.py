@@ -284,19 +284,26 @@ def user(row: Row) -> CrmUser:
     return CrmUser(_id(row), str(row.get("name") or ""), str(row.get("email") or ""), active)
 
 
-def pipelines(rows: Iterable[Row]) -> Iterator[Pipeline]:
-    """Pipelines in use with the stages where a lead can be put."""
+def pipelines(rows: Iterable[Row], *, whole: bool = False) -> Iterator[Pipeline]:
+    """Pipelines in use with the stages where a lead can be put; `whole`: also those in which leads are only found."""
     for row in rows:
-        if row.get("is_archive") or not _id(row):
+        archived = bool(row.get("is_archive"))
+        if not _id(row) or (archived and not whole):
             continue
         stages = sorted(rows_of(row, "statuses") or [], key=lambda stage: int(stage.get("sort") or 0))
         yield Pipeline(
             _id(row),
             str(row.get("name") or ""),
             tuple(
-                Stage(_id(stage), str(stage.get("name") or ""), _id(stage) in CLOSED, OUTCOMES.get(_id(stage), ""))
+                Stage(
+                    _id(stage),
+                    str(stage.get("name") or ""),
+                    _id(stage) in CLOSED,
+                    OUTCOMES.get(_id(stage), ""),
+                    takes=not archived and stage.get("type") != INCOMING,
+                )
                 for stage in stages
-                if stage.get("type") != INCOMING
+                if whole or stage.get("type") != INCOMING
             ),
             bool(row.get("is_main")),
         )

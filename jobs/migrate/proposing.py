@@ -203,14 +203,15 @@ def _same_user(email: str, account: Account) -> bool:
 
 def propose_stages(left: Account, right: Account) -> Iterator[StageRow]:
     """Pipelines by name, else the one for new deals; in it stages by name, by meaning, by place."""
-    theirs = _pipelines(right.stages or ())
+    theirs = _pipelines(one for one in right.stages or () if one.takes)
     for stages in _pipelines(left.stages or ()).values():
         targets = _pipeline_for(stages[0], theirs)
         open_here, open_there = ([one for one in some if not one.outcome] for some in (stages, targets))
+        open_here = [one for one in open_here if one.takes] or open_here  # what is not sorted yet has no place
         for one in stages:
             found, how = _stage_for(one, targets)
             if found is None and not one.outcome and open_there:
-                place = open_here.index(one) * len(open_there) // len(open_here)
+                place = open_here.index(one) * len(open_there) // len(open_here) if one in open_here else 0
                 found, how = open_there[place], "place"
             yield StageRow(_full(one), _full(found) if found else "", how)
 

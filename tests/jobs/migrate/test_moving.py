@@ -185,3 +185,36 @@ async def test_sums_of_three_decimals_are_rounded_and_no_thousands(tmp_path: Pat
         assert [one.found for one in tallies] == [{}, {}, {}]
         prices = [row["OPPORTUNITY"] for row in made.scenes["bitrix24"].box.crm.boxes["deal"].records.values()]
         assert sorted(prices) == ["0.00", "12.35", "1234.57"]
+
+
+async def test_deals_in_archived_pipelines_and_not_sorted_yet_go_where_the_dictionary_says(tmp_path: Path) -> None:
+    async with house(tmp_path) as made:
+        old = made.scenes["amocrm"].box
+        for title, status in (("Архив", 77000022), ("Новое", 77000010)):
+            deal = old.put("leads", {"name": title})
+            pipeline = 7700002 if title == "Архив" else 7700001
+            old.stores["leads"].records[deal] |= {"status_id": status, "pipeline_id": pipeline}
+        old.pipelines[1]["is_archive"] = True
+        _, tallies = await made.run("amocrm", "hubspot")
+        assert [one.found for one in tallies] == [{}, {}, {}]
+        stages = {old for old, _ in tallies[2].stages}
+        assert stages == {"Повторные продажи/В работе", "Воронка/Неразобранное"}
+
+
+async def test_nothing_is_put_into_archived_pipelines_nor_among_what_is_not_sorted_yet(tmp_path: Path) -> None:
+    async with house(tmp_path) as made:
+        new = made.scenes["amocrm"].box
+        new.pipelines[0]["is_archive"] = True
+        made.scenes["hubspot"].put("deal", title="Окна")
+        _, tallies = await made.run("hubspot", "amocrm")
+        assert [one.found for one in tallies] == [{}, {}, {}]
+        assert [becomes for _, becomes in tallies[2].stages] == ["Повторные продажи/Новая заявка"]
+        file = tmp_path / "mappings" / "sync" / "migrate-hubspot-amocrm-deal.yaml"
+        text = file.read_text(encoding="utf-8")
+        assert "Воронка/" not in text
+        assert "Неразобранное" not in text
+        file.write_text(
+            text.replace(': "Повторные продажи/Новая заявка"', ': "Повторные продажи/Неразобранное"', 1), "utf-8"
+        )
+        with pytest.raises(MappingError, match="has no stage"):
+            await made.run("hubspot", "amocrm")
