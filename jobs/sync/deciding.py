@@ -108,6 +108,11 @@ class Draft:
     problems: Sequence[tuple[str, str]] = ()
     missing: str = ""
 
+    @property
+    def by_itself(self) -> dict[str, Agreed]:
+        """Of the base, the fields into which the CRM puts what it likes."""
+        return {name: agreed for name, agreed in self.base.items() if UNSEEN in (agreed.left, agreed.right)}
+
 
 def draft(sync: Sync, to: Side, source: Mapping[str, Any]) -> Draft:
     """What the other side's record shall be. What the CRM puts where nothing can be carried is nobody's change."""

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Row
 
 from connectors.records import Change, LinkChange, Record
 from jobs.sync.circles import stop_circles
-from jobs.sync.deciding import LINK, decide, first_seen, unchanged
+from jobs.sync.deciding import LINK, Draft, decide, draft, first_seen, unchanged
 from jobs.sync.kept import End, Kept, record_now
 from jobs.sync.linking import Raw, links_of, partner_id, tokens
 from jobs.sync.looking import read
@@ -133,13 +133,26 @@ def _judge(run: Run, one: Kept) -> None:
     except ExpressionError:
         one.status = "filtered"
         return
-    one.decision = decide(run.sync, one.pair.base or {}, record_now(run, one, "left"), record_now(run, one, "right"))
+    base = one.pair.base or {}
+    source = None if base else _made_of(one)
+    made = draft(run.sync, OTHER[source], one.end(source).values or {}) if source is not None else Draft({}, {})
+    left, right = record_now(run, one, "left"), record_now(run, one, "right")
+    one.decision = decide(run.sync, base or made.by_itself, left, right)
+    if source is not None:
+        one.decision.problems += made.problems
+        one.decision.sources |= {name: source for name, _ in made.problems}
     at = run.clock.now().timestamp()
     for side in SIDES:
         for name in one.decision.goes_to(side):
             past = [*(one.pair.flips or {}).get(name, ()), (side, at)]
             if flipped(past, at, FLIP_WINDOW_S) > run.sync.settings.flips:  # type: ignore[arg-type]  # sides are stored
                 one.stopped = name
+
+
+def _made_of(one: Kept) -> Side | None:
+    """The side of which we made the other record, while nothing is agreed on: the answer to its creation was lost."""
+    made = [side for side in SIDES if one.pair.key and one.end(side).row.own_key == one.pair.key]
+    return OTHER[made[0]] if len(made) == 1 else None
 
 
 async def _carry_out(run: Run, quiet: Sequence[Kept], judged: Sequence[Kept]) -> None:

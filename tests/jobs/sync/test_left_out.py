@@ -70,3 +70,18 @@ async def test_what_a_shadow_told_is_told_once_when_it_ends(stage: Stage) -> Non
     await stage.run(stage.sync(text=NUMBER, shadow=True), full=True)
     await stage.run(stage.sync(text=NUMBER), full=True)
     assert len(await _told(stage)) == 1
+
+
+async def test_what_a_crm_put_into_a_record_whose_answer_was_lost_does_not_go_back(stage: Stage) -> None:
+    """Nothing was agreed on yet, and that record is the newer one."""
+    left = stage.left.put("contact", first_name="Анна", position="директор")
+    stage.right.lose_replies = 1
+    await stage.run(stage.sync(text=NUMBER))
+    (right,) = stage.right.alive("contact")
+    stage.right.records["contact", right].values["position"] = "1"  # by itself, where nothing was named
+    await stage.run(stage.sync(text=NUMBER))
+    assert stage.left.records["contact", left].values["position"] == "директор"
+    assert await _told(stage) == [("position", [left], [right], "is not a number")]
+    stage.right.edit("contact", right, position="2")
+    await stage.run(stage.sync(text=NUMBER))
+    assert stage.left.records["contact", left].values["position"] == 2, "that was somebody"
