@@ -182,6 +182,36 @@ def raise_issue(conn: Connection, sync: str, issue_id: str, one: Issue, now: dat
     return True
 
 
+def open_issues(conn: Connection, sync: str, issues: Sequence[tuple[str, Issue]], now: datetime) -> None:
+    """Of subjects of which none is open: (id, issue)."""
+    if issues:
+        head = {"sync": sync, "opened_at": now, "changed_at": now, "state": "open"}
+        values = [
+            {
+                **head,
+                "id": id,
+                "kind": one.kind,
+                "subject": one.subject,
+                "pair_id": one.pair_id,
+                "field": one.field,
+                "left_ids": list(one.left_ids),
+                "right_ids": list(one.right_ids),
+                "data": {**one.data, "names": _names(one, {})},
+            }
+            for id, one in issues
+        ]
+        conn.execute(insert(t_sync_issue), values)
+
+
+def close_subjects(
+    conn: Connection, sync: str, now: datetime, resolution: str, kind: str, subjects: Collection[str]
+) -> None:
+    for some in chunks(subjects):
+        where = (_I.sync == sync, _I.kind == kind, _I.subject.in_(some), _I.state == "open")
+        values = {"state": "resolved", "changed_at": now, "resolution": resolution}
+        conn.execute(update(t_sync_issue).where(*where).values(**values))
+
+
 def _names(one: Issue, before: Mapping[str, Any]) -> dict[str, dict[str, str]]:
     told, old = one.data.get("names", {}), before.get("names", {})
     return {

@@ -107,6 +107,7 @@ async def make(run: Run, making: Making) -> None:
             if (one, job) not in met:
                 _settle(conn, gathered, run, one, job)
         gathered.store(conn, run.clock.now())
+        _left_out(conn, run, [(one, job) for one, job in done if (one, job) not in met])
         for one, job in met:  # perhaps one of those that were made just now
             _meet(conn, run, one, job.result.id if job.result is not None else "")
 
@@ -192,7 +193,6 @@ def _settle(conn: Connection, gathered: Gathered, run: Run, one: New, job: Job) 
     sync, row, result = run.sync, one.row, job.result
     if result is None:  # only planned
         gathered.settled.append(Settled(row.side, row.record_id, row.version, status=sync_records.PLANNED))
-        _tell_left_out(conn, run, one)
         run.counts[f"create_{one.to}"] += 1
         return
     if job.unknown:
@@ -208,26 +208,32 @@ def _settle(conn: Connection, gathered: Gathered, run: Run, one: New, job: Job) 
             run.counts["failed"] += 1
         return
     finish(conn, gathered, run, one.pair, row, one.draft, result.id, result.values, result.modified_at, one.links)
-    _tell_left_out(conn, run, one, result.id)
     for name, why in result.left_out.items():
         issue = Issue("left_out", f"{one.to}:{result.id}:{name}", one.pair.id, name, data={"why": why, "side": one.to})
         sync_log.raise_issue(conn, sync.name, run.id(), issue, run.clock.now())
     run.counts[f"create_{one.to}"] += 1
 
 
-def _tell_left_out(conn: Connection, run: Run, one: New, id: str = "") -> None:
-    """What of the record cannot be carried over. `id`: of what was made; "" where it is only planned."""
-    sync, row = run.sync, one.row
-    names = {row.side: {row.record_id: title_of(one.values)}}
-    left, right = (row.record_id, id) if row.side == "left" else (id, row.record_id)
-    ids = [(some,) if some else () for some in (left, right)]
-    for name, why in one.draft.problems:
-        planned = f"{row.side}:{row.record_id}:{name}"
-        if id:  # of a shadow
-            sync_log.close_issues(conn, sync.name, run.clock.now(), "made", kind="left_out", subject=planned)
-        subject, data = f"{one.pair.id}:{name}" if id else planned, {"why": why, "source": row.side, "names": names}
-        issue = Issue("left_out", subject, one.pair.id if id else "", name, ids[0], ids[1], data)
-        sync_log.raise_issue(conn, sync.name, run.id(), issue, run.clock.now())
+def _left_out(conn: Connection, run: Run, done: Sequence[tuple[New, Job]]) -> None:
+    """Tells of new records what cannot be carried into them; of planned ones what could not be."""
+    sync, now = run.sync, run.clock.now()
+    issues: list[tuple[str, Issue]] = []
+    noted: list[str] = []
+    for one, job in done:
+        if not one.draft.problems or not (job.result is None or job.done):
+            continue
+        row, id = one.row, job.result.id if job.result is not None else ""
+        left, right = (row.record_id, id) if row.side == "left" else (id, row.record_id)
+        ids = [(some,) if some else () for some in (left, right)]
+        names = {row.side: {row.record_id: title_of(one.values)}}
+        for name, why in one.draft.problems:
+            planned = f"{row.side}:{row.record_id}:{name}"
+            noted.append(planned)
+            subject, data = f"{one.pair.id}:{name}" if id else planned, {"why": why, "source": row.side, "names": names}
+            issue = Issue("left_out", subject, one.pair.id if id else "", name, ids[0], ids[1], data)
+            issues.append((run.id(), issue))
+    sync_log.close_subjects(conn, sync.name, now, "made", "left_out", noted)  # of a shadow, or told before
+    sync_log.open_issues(conn, sync.name, issues, now)
 
 
 def finish(

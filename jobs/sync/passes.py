@@ -1,19 +1,19 @@
 """One pass: look at both sides, stop at the brake, work off what is due, tell how it went."""
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Literal
 
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection
 
 from connectors.errors import ConnectorError
 from jobs.checkpoints import Checkpoint, passed
 from jobs.config.syncs import SyncSettings
+from jobs.sync.again import try_again
 from jobs.sync.looking import list_all, poll, set_clocks
 from jobs.sync.model import Sync
-from jobs.sync.resolving import try_left_out_again
 from jobs.sync.resuming import resume, wait_for_unknown
 from jobs.sync.rounds import work_off
 from jobs.sync.run import BATCH, Mode, Run, Stopped, both
@@ -27,7 +27,6 @@ from store.leases import Held, assert_held
 REMOVALS: Final = ("archive", "delete", "tag")
 HARM: Final = ("update", *REMOVALS)
 TELL_EVERY_S: Final = 1.0
-AGAIN_AT_ONCE: Final = 500
 TELLING: Final = (*HARM, "create", "link", "matched", "ambiguous", "failed", "unknown", "conflicts", "stopped", "found")
 State = Literal["done", "stopped", "braked", "failed"]
 
@@ -117,7 +116,7 @@ async def _whole(run: Run, wish: Wish) -> None:
     if not wish.hints:
         await both(lambda side: poll(run, side))
     if wish.full:
-        await _try_again(run)
+        await try_again(run)
     if wish.full and not run.saw_all:
         await both(lambda side: list_all(run, side))
     if run.mode == "write" and not run.yes:
@@ -263,22 +262,10 @@ async def plan(
         await _leave_shadow(run, db)
         await both(lambda side: poll(run, side))
         if full:
-            await _try_again(run)
+            await try_again(run)
             await both(lambda side: list_all(run, side))
         await work_off(run)
         return await look(run)
-
-
-async def _try_again(run: Run) -> None:
-    after, name = "", run.sync.name
-    while rows := await run.db.read(sync_log.left_out, name, AGAIN_AT_ONCE, after):
-
-        def work(conn: Connection, rows: Sequence[Row[Any]] = rows) -> None:
-            assert_held(conn, run.held)
-            try_left_out_again(conn, name, rows)
-
-        await run.db.write(work)
-        after = rows[-1].id
 
 
 async def _leave_shadow(run: Run, noted: Database | None = None) -> None:

@@ -23,7 +23,7 @@ MAY: Final = {
     "loop": ("resume",),  # without going on it would stay stopped, and nobody would know
     "unknown": ("again", "done"),
     "refused": ("again", "done"),
-    "left_out": ("done",),  # each full pass tries it again
+    "left_out": ("done",),  # jobs.sync.again tries it
     "deleted": ("done",),
     "merged": ("done",),
 }
