@@ -12,6 +12,7 @@ from functools import cache, lru_cache
 from typing import Any
 
 import httpx
+from pydantic_core import to_json
 
 from connectors.errors import (
     NO_SUCH_HOST,
@@ -30,6 +31,7 @@ NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx
 KEPT_CHARS = 2000
 CONNECT_S = 5.0
 WRITE_S = 10.0
+JSON = {"Content-Type": "application/json"}
 TOTAL_FACTOR = 1.5
 """A vendor that drips bytes is cut off after the read time-out times this."""
 
@@ -195,10 +197,10 @@ class VendorHttp:
         request = httpx.Request(
             method,
             self._url(path),
-            json=json,
+            content=None if json is None else to_json(json),
             data=data,
             params=params,
-            headers={**self._headers, **(headers or {})},
+            headers={**self._headers, **({} if json is None else JSON), **(headers or {})},
             extensions={"timeout": self._timeout, **({LEAVES: _only_while_ours} if writes else {})},
         )
         record = CallRecord(
