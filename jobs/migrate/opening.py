@@ -206,12 +206,10 @@ async def _dictionaries(ready: Ready, ends: Mapping[str, House]) -> None:
 
 
 async def _leads(ready: Ready, port: RecordPort) -> int:
+    """Raises ConnectorError: leads that cannot be counted are not taken for none."""
     if "lead" not in port.capabilities.objects:
         return 0
-    try:
-        return await patiently(lambda: port.count("lead"), ready.clock) or 0
-    except ConnectorError:  # only told along with the rest
-        return 0
+    return await ready.ask_old(partial(port.count, "lead")) or 0
 
 
 # --- the sample -----------------------------------------------------------------------------------------------------

@@ -3,6 +3,9 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from connectors.errors import ConnectorError
 from connectors.sandbox.base import Fault
 from jobs.migrate.history import move_histories
 from jobs.migrate.leads import LeadTally, move_leads
@@ -71,3 +74,14 @@ async def test_open_leads_become_deals_with_their_people_once(tmp_path: Path) ->
         assert (third.moved, third.before) == (0, 3)
         assert made.stored("hubspot") == before
         assert made.stored("bitrix24") == untouched
+
+
+async def test_leads_that_cannot_be_counted_are_not_taken_for_none(tmp_path: Path) -> None:
+    async with house(tmp_path) as made:
+        made.clock.leaps = True
+        scene = made.scenes["bitrix24"]
+        fill(scene)
+        scene.layer.faults.append(Fault("500", "crm.lead.list"))
+        with pytest.raises(ConnectorError, match="Bitrix24"):
+            async with made.ready("bitrix24", "hubspot"):
+                pass
