@@ -205,7 +205,7 @@ SECOND_NAME = USERS[1][1]
 def same_people(made: House) -> None:
     """The second users of all CRMs have one name, so that the dictionary of a move knows them."""
     first, last = SECOND_NAME.split()
-    for portal in ("bitrix24", "portal"):
+    for portal in made.scenes.keys() & {"bitrix24", "portal"}:
         made.scenes[portal].box.crm.users[SECOND["bitrix24"]] |= {"NAME": first, "LAST_NAME": last}
     made.scenes["hubspot"].box.schema.owners[SECOND["hubspot"]] |= {"firstName": first, "lastName": last}
 
