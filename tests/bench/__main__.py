@@ -32,9 +32,9 @@ HEAD = """# Benchmarks
 `make bench` prints this table; nothing in it is asserted by a test. Measured on {date}, on {cpus} cores ({system},
 Python {python}). The baseline is a Procrastinate app as its documentation shows, a web process and a worker, one task a
 lead, on the same PostgreSQL in the same run (its log files are there already, as on a server that has run for a day);
-where a ratio stands without it, it is to the line before. The drain, the first syncs and the moves (`--only sync`, `--only moving`, at the full size unless `--sync-share` says less: 15
-minutes of CPU each) run on virtual time against the sandboxes' real limits. Ratios say more than single figures:
-machines differ, and are busy.
+where a ratio stands without it, it is to the line before. The drain, the first syncs and the moves (`--only sync`,
+`--only moving`, at the full size unless `--sync-share` says less: 15 minutes of CPU each) run on virtual time against
+the sandboxes' real limits. Ratios say more than single figures: machines differ, and are busy.
 
 {table}
 """
