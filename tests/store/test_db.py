@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from store.tables import t_cursor
 from tests.support.databases import new_sqlite
 
 
-def put(name: str) -> "object":
+def put(name: str) -> Callable[[Connection], str]:
     def work(conn: Connection) -> str:
         conn.execute(insert(t_cursor).values(name=name, value={}))
         return name
@@ -52,7 +52,7 @@ async def test_many_writes_share_few_commits(tmp_path: Path) -> None:
 
     event.listen(db._write_engine, "commit", committed)
     names = [f"n{number}" for number in range(300)]
-    assert await asyncio.gather(*(db.write(put(name)) for name in names)) == names  # type: ignore[arg-type]
+    assert await asyncio.gather(*(db.write(put(name)) for name in names)) == names
     assert await db.read(count) == 300
     assert commits < 100
     await db.close()
@@ -61,7 +61,7 @@ async def test_many_writes_share_few_commits(tmp_path: Path) -> None:
 async def test_one_bad_write_does_not_fail_the_others(database_url: str) -> None:
     db = GroupCommitDatabase(database_url)
     names = ["a", "b", "a", "c"]  # the second "a" breaks the primary key
-    results = await asyncio.gather(*(db.write(put(name)) for name in names), return_exceptions=True)  # type: ignore[arg-type]
+    results = await asyncio.gather(*(db.write(put(name)) for name in names), return_exceptions=True)
     assert sorted(str(result) for result in results if isinstance(result, str)) == ["a", "b", "c"]
     assert sum(isinstance(result, Exception) for result in results) == 1
     assert await db.read(count) == 3
@@ -215,8 +215,8 @@ async def test_a_lock_held_too_long_is_unavailable_not_a_crash(tmp_path: Path, m
     with other._engine.begin() as conn:
         conn.execute(text("SELECT 1"))
         with pytest.raises(StoreUnavailable, match="locked"):
-            await db.write(put("late"))  # type: ignore[arg-type]
-    assert await db.write(put("later")) == "later"  # type: ignore[arg-type]
+            await db.write(put("late"))
+    assert await db.write(put("later")) == "later"
     await db.close()
     await other.close()
 
@@ -237,7 +237,7 @@ async def test_two_writers_that_store_the_same_at_once_both_end_well(database_ur
 
     for number in range(20):
         work = take_in(f"n{number}")
-        assert sorted(await asyncio.gather(one.write(work), other.write(work))) == [False, True]  # type: ignore[arg-type]
+        assert sorted(await asyncio.gather(one.write(work), other.write(work))) == [False, True]
     for db in (one, other):
         await db.close()
 
@@ -261,12 +261,12 @@ def test_several_hosts_may_have_ports_of_their_own(written: str, host: str, port
 async def test_writes_go_on_when_the_server_was_started_anew(postgres_url: str) -> None:
     """Each writer keeps a connection; no sender has to hear that one of them was lost while it had nothing to do."""
     db = GroupCommitDatabase(postgres_url)
-    await meeting(db, *(db.write(put(f"before{number}")) for number in range(8)), db.write_behind(put("behind")))  # type: ignore[arg-type]
+    await meeting(db, *(db.write(put(f"before{number}")) for number in range(8)), db.write_behind(put("behind")))
     _end_connections(postgres_url)
     names = [f"after{number}" for number in range(8)]
     results = await asyncio.gather(
-        *(db.write(put(name)) for name in names),  # type: ignore[arg-type]
-        db.write_behind(put("last")),  # type: ignore[arg-type]
+        *(db.write(put(name)) for name in names),
+        db.write_behind(put("last")),
         return_exceptions=True,
     )
     assert results == [*names, "last"]
@@ -277,7 +277,7 @@ async def test_writes_go_on_when_the_server_was_started_anew(postgres_url: str) 
 async def test_a_connection_lost_at_the_commit_is_told_and_nothing_is_repeated(postgres_url: str) -> None:
     """It may be stored or not: only who asked for it knows how to find out."""
     db = GroupCommitDatabase(postgres_url)
-    await db.write(put("before"))  # type: ignore[arg-type]
+    await db.write(put("before"))
     runs: list[int] = []
 
     def work(conn: Connection) -> None:
@@ -288,7 +288,7 @@ async def test_a_connection_lost_at_the_commit_is_told_and_nothing_is_repeated(p
     with pytest.raises(StoreUnavailable):
         await db.write(work)
     assert runs == [1]
-    assert await db.write(put("after")) == "after"  # type: ignore[arg-type]
+    assert await db.write(put("after")) == "after"
     await db.close()
 
 
