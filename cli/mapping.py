@@ -1,6 +1,7 @@
 """`leadhub mapping try / test` and `leadhub fields`: writing a mapping without sending anything to a CRM."""
 
 import asyncio
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from mappings.views import Facts
     from store.db import Database
 
-OBJECTS = ("contact", "company", "deal")
+OBJECTS = ("contact", "company", "deal", "lead")
 SHOWN_VALUES = 8
 
 
@@ -66,7 +67,7 @@ def register(app: typer.Typer) -> None:
     def fields(
         connection: Connection,
         object_: Annotated[
-            str, typer.Argument(metavar="[OBJECT]", help="contact, company or deal; default: all.")
+            str, typer.Argument(metavar="[OBJECT]", help="contact, company, deal or lead; default: all.")
         ] = "",
         config: ConfigOption = None,
         as_json: JsonOption = False,
@@ -212,7 +213,15 @@ def _fields(settings: "Settings", connection: str, objects: tuple[str, ...], *, 
         print_json(rows)
         return
     if not rows:
-        warn("leadhub: the CRM did not tell its fields: has the token the right to read them?")
+        words = Words.of(settings)
+        warn(
+            words("leadhub: the CRM has no leads", "leadhub: лидов в этой CRM нет")
+            if found and objects == ("lead",)
+            else words(
+                "leadhub: the CRM did not tell its fields: has the token the right to read them?",
+                "leadhub: CRM не показала свои поля: есть ли у токена право их читать?",
+            )
+        )
         raise not_fine()
     _print_fields(rows)
 
@@ -223,6 +232,7 @@ async def _asked(settings: "Settings", connection: str) -> list[dict[str, Any]]:
     from connectors.registry import CONNECTORS
     from jobs.field_list import field_rows
     from jobs.opening import WAITS_S, patiently
+    from jobs.sync.opening import Opened, account_for
     from leads.clock import SystemClock
 
     clock = SystemClock()
@@ -238,7 +248,11 @@ async def _asked(settings: "Settings", connection: str) -> list[dict[str, Any]]:
                     break
                 await clock.sleep(wait_s)
                 metadata = await target.metadata()
-            return field_rows(connector, metadata)
+            if metadata.deal_is == "deal":
+                return field_rows(connector, metadata)
+            opened = Opened(connection, connector, target, configured.settings)
+            deals = await patiently(partial(account_for, settings, "deal", opened, opened.port()), clock)
+            return field_rows(connector, metadata, deals)
         finally:
             await target.close()
 

@@ -202,6 +202,8 @@ class Metadata:
     fields: Mapping[Kind, tuple[FieldInfo, ...]] = field(default_factory=dict)
     known: frozenset[str] = frozenset()
     """Which of "users", "pipelines", "fields" were read."""
+    deal_is: Literal["deal", "lead"] = "deal"
+    """What a deal of the lead path is there: Bitrix24's classic mode begins with leads."""
 
 
 @dataclass(frozen=True, slots=True)

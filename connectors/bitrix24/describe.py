@@ -54,6 +54,7 @@ class Describer:
             pipelines=pipelines or (),
             fields=readable,
             known=frozenset(part for part, known in parts.items() if known),
+            deal_is="lead" if record == "lead" else "deal",
         )
 
     @staticmethod

@@ -182,4 +182,6 @@ def test_fields_of_each_crm_are_listed_with_stages_and_users(hub: RunningHub, co
 
 def test_fields_of_what_is_not_there_are_not_listed(hub: RunningHub) -> None:
     assert 'Did you mean "sales"?' in inside("fields", "sale", folder=hub.folder).err
-    assert "there are: contact, company, deal" in inside("fields", "sales", "tasks", folder=hub.folder).err
+    assert "there are: contact, company, deal, lead" in inside("fields", "sales", "tasks", folder=hub.folder).err
+    leads = inside("fields", "marketing", "lead", folder=hub.folder)
+    assert (leads.status, leads.err) == (1, "leadhub: the CRM has no leads\n")
