@@ -48,6 +48,8 @@ fields:
 """
 MAPPINGS = {"contact": CONTACT, "company": COMPANY, "deal": DEAL}
 
+PHONE, OTHER_PHONE = "+79161234567", "+79031112233"
+
 
 def account(object: str, title: str) -> Account:
     fields = tuple(AccountField(name, name, several=name in LISTS, type=_type(name)) for name in FIELDS[object])  # type: ignore[index]

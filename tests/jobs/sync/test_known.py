@@ -1,6 +1,5 @@
 """A lead that is delivered to both CRMs of a sync makes each record once, whoever of the two is first."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -9,16 +8,7 @@ from sqlalchemy import insert, update
 from store import sync_pairs
 from store.outbox import remember_links
 from store.tables import t_delivery, t_identity, t_link
-from tests.support.sync_stage import Stage
-
-PHONE = "+79161234567"
-
-
-@pytest.fixture
-async def stage(database_url: str) -> AsyncIterator[Stage]:
-    made = Stage(database_url)
-    yield made
-    await made.db.close()
+from tests.support.sync_stage import PHONE, Stage
 
 
 async def delivery(stage: Stage, connection: str, state: str, **values: Any) -> None:

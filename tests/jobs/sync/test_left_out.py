@@ -1,9 +1,6 @@
 """Fields that cannot be carried over: told of every record, also of new ones, and tried again once that may work."""
 
-from collections.abc import AsyncIterator
 from typing import Any
-
-import pytest
 
 from jobs.sync.passes import plan
 from jobs.sync.run import Run
@@ -11,13 +8,6 @@ from store import sync_log
 from tests.support.sync_stage import CONTACT, Stage
 
 NUMBER = CONTACT.replace("position: {conflict: ask}", "position: {type: number}")
-
-
-@pytest.fixture
-async def stage(database_url: str) -> AsyncIterator[Stage]:
-    made = Stage(database_url)
-    yield made
-    await made.db.close()
 
 
 async def _told(stage: Stage) -> list[Any]:

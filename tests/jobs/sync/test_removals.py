@@ -1,7 +1,6 @@
 """Records that are gone on one side: what a plan, a shadow, a pass and its cap do about their partners."""
 
 from collections import Counter
-from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
@@ -13,17 +12,9 @@ from jobs.sync.run import Run
 from jobs.sync.undoing import undo
 from store import sync_log
 from tests.support.memory_crm import Died
-from tests.support.sync_stage import Stage
+from tests.support.sync_stage import OTHER_PHONE, PHONE, Stage
 
-PHONE, OTHER_PHONE = "+79161234567", "+79031112233"
 PEOPLE = {"Анна": PHONE, "Борис": OTHER_PHONE}
-
-
-@pytest.fixture
-async def stage(database_url: str) -> AsyncIterator[Stage]:
-    made = Stage(database_url)
-    yield made
-    await made.db.close()
 
 
 async def _planned(stage: Stage, sync: Sync) -> tuple[Counter[str], list[str]]:

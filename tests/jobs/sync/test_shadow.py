@@ -1,6 +1,5 @@
 """Syncs that write nothing yet: what they would have done, and what becomes of it when they begin in earnest."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -8,16 +7,7 @@ import pytest
 from jobs.sync.resolving import resolve
 from jobs.sync.status import status
 from store import sync_log
-from tests.support.sync_stage import Stage
-
-PHONE, OTHER_PHONE = "+79161234567", "+79031112233"
-
-
-@pytest.fixture
-async def stage(database_url: str) -> AsyncIterator[Stage]:
-    made = Stage(database_url)
-    yield made
-    await made.db.close()
+from tests.support.sync_stage import OTHER_PHONE, PHONE, Stage
 
 
 async def test_a_shadow_writes_nothing_says_what_it_would_and_begins_in_earnest_later(stage: Stage) -> None:

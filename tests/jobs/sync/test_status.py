@@ -1,6 +1,5 @@
 """How a sync stands while its process runs, and after it was killed."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
@@ -11,13 +10,6 @@ from jobs.alerts.words import Style
 from jobs.sync.status import status
 from store import leases, sync_log
 from tests.support.sync_stage import Stage
-
-
-@pytest.fixture
-async def stage(database_url: str) -> AsyncIterator[Stage]:
-    made = Stage(database_url)
-    yield made
-    await made.db.close()
 
 
 @pytest.mark.parametrize(("later_s", "state"), [(1, "running"), (9, "running"), (13, "stopped")])
