@@ -1,6 +1,7 @@
 """The one way out to a vendor: limiter, time-outs, redaction, and an answer or an outcome."""
 
 import asyncio
+import json
 import socket
 import ssl
 from collections.abc import Callable, Iterable, Mapping
@@ -197,7 +198,7 @@ class VendorHttp:
         request = httpx.Request(
             method,
             self._url(path),
-            content=None if json is None else to_json(json),
+            content=None if json is None else _body(json),
             data=data,
             params=params,
             headers={**self._headers, **({} if json is None else JSON), **(headers or {})},
@@ -254,6 +255,14 @@ class VendorHttp:
         await self._transport.aclose()
         if self._client is not None:
             await self._client.aclose()
+
+
+def _body(value: Any) -> bytes:
+    """Raises ValueError for what JSON has no word for: NaN, Infinity, half a surrogate pair."""
+    body = to_json(value)
+    if b"NaN" in body or b"Infinity" in body:  # a number, or only a text with that in it?
+        json.dumps(value, allow_nan=False, default=str)
+    return body
 
 
 def _body_text(request: httpx.Request, data: Mapping[str, Any] | None) -> str:

@@ -21,6 +21,8 @@ MAX_ANSWER = 64 * 1024 * 1024
 MAX_HEAD = 256 * 1024
 """Bytes of status and headers."""
 PORTS = {"http": 80, "https": 443}
+LENGTHS = {b"content-length", b"transfer-encoding"}
+"""Headers that say where a body ends."""
 
 LEAVES = "leaves"
 """An extension of a request: a function that is called as its first byte is about to leave, and may raise instead."""
@@ -64,7 +66,11 @@ class StackedTransport(httpx.AsyncBaseTransport):
         try:
             if (leaves := request.extensions.get(LEAVES)) is not None:
                 leaves()
-            await wire.write(sent, times.get("write"))
+            try:
+                await wire.write(sent, times.get("write"))
+            except httpx.WriteError:
+                if not wire.has_come():  # else it is told why not all of the request was taken: "413" and the like
+                    raise
             answer = _Answer()
             while not answer.complete:
                 answer.take(await wire.read(times.get("read")))
@@ -74,7 +80,7 @@ class StackedTransport(httpx.AsyncBaseTransport):
             if again:
                 stack.append((self._clock.monotonic(), wire))
             else:
-                wire.close()
+                wire.abort()  # `close` would still send what of the request waits here, long after it was given up
         return response
 
     def _taken(self, stack: Stack) -> Wire | None:
@@ -117,6 +123,13 @@ class _Answer:
         self._size = 0
         self._in_body = False
         self._parser = httptools.HttpResponseParser(self)
+        # What h11 and browsers read too, and some old servers and proxies write; nothing of it makes a body ambiguous.
+        self._parser.set_dangerous_leniencies(
+            lenient_headers=True,
+            lenient_chunked_length=True,  # the length beside it does not count
+            lenient_optional_cr_before_lf=True,
+            lenient_spaces_after_chunk_size=True,
+        )
 
     def take(self, data: bytes) -> None:
         """b"": the connection has ended. Raises httpx.RemoteProtocolError."""
@@ -134,10 +147,12 @@ class _Answer:
             raise httpx.RemoteProtocolError(f"the answer is longer than {self._size} bytes")
 
     def _end(self) -> None:
-        names = {name.lower() for name, _ in self.headers}
-        if not self._in_body or names & {b"content-length", b"transfer-encoding"}:
+        if not self._in_body or self._names() & LENGTHS:
             raise httpx.RemoteProtocolError("the connection ended before the answer did")
         self.complete = True
+
+    def _names(self) -> set[bytes]:
+        return {name.lower() for name, _ in self.headers}
 
     def on_message_begin(self) -> None:
         if self.complete:
@@ -146,7 +161,8 @@ class _Answer:
         self.headers = []  # of "100 Continue" and the like
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self.headers.append((name, value))
+        if not self._in_body:  # what comes after the body says nothing of it any more
+            self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         self.status = self._parser.get_status_code()
@@ -157,4 +173,6 @@ class _Answer:
 
     def on_message_complete(self) -> None:
         if self._in_body:
-            self.complete, self.keeps_alive = True, self._parser.should_keep_alive()
+            self.complete = True
+            # With two lengths, whoever stands between may have read the other one.
+            self.keeps_alive = self._parser.should_keep_alive() and not self._names() >= LENGTHS

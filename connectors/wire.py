@@ -23,9 +23,11 @@ class Network:
         try:
             async with asyncio.timeout(timeout_s):
                 wire = await self._connect(host, port)
+            wire.must_be_quiet()  # else what anybody on the way said in the clear would be read as the vendor's answer
             if tls is not None:
                 async with asyncio.timeout(timeout_s):
                     await wire.encrypt(tls, host)
+                wire.must_be_quiet()
         except BaseException as error:
             if wire is not None:
                 wire.abort()
@@ -82,6 +84,7 @@ class Wire(asyncio.Protocol):
 
     def eof_received(self) -> None:
         self._ended = True
+        self._writable.set()  # it said all it will say: nothing is won by sending it the rest
         self._wake()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -102,8 +105,17 @@ class Wire(asyncio.Protocol):
     # --- what the transport asks --------------------------------------------------------------
 
     def is_quiet(self) -> bool:
-        """Of an idle connection: the vendor has neither ended it nor said what nobody asked."""
-        return not self._ended and not self._buffer
+        """While nothing is asked: the vendor has neither ended it nor said anything."""
+        return not (self._ended or self._buffer or self._transport.is_closing())
+
+    def must_be_quiet(self) -> None:
+        """Of a new connection. Raises ConnectionError."""
+        if not self.is_quiet():
+            raise ConnectionError("the other end hung up or spoke before it was asked")
+
+    def has_come(self) -> bool:
+        """Whether there is something to read at once."""
+        return bool(self._buffer)
 
     async def read(self, timeout_s: float | None = None) -> bytes:
         """b"" at the end. Raises httpx.ReadError, httpx.ReadTimeout."""

@@ -82,3 +82,12 @@ async def test_it_is_asked_after_the_way_to_the_vendor_was_made(
     with pytest.raises(TooEarlyError):
         await write(http, "/late")
     assert one.requests == []
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), {"price": [-float("inf")]}, "\ud800"])
+async def test_what_json_has_no_word_for_never_leaves(vendor: tuple[Vendor, VendorHttp], value: Any) -> None:
+    one, http = vendor
+    with pytest.raises(ValueError):
+        await http.call("create", "POST", "/", writes=True, json={"value": value})
+    assert await http.call("create", "POST", "/text", writes=True, json={"value": "NaN, Infinity"}) == {}
+    assert one.requests == ["/text"]
