@@ -251,12 +251,12 @@ def _among(element: among, compiler: SQLCompiler, **how: Any) -> str:
 
 def as_array(values: Iterable[str | int | bytes | bool]) -> str:
     """A list as PostgreSQL reads it, `{"a","b"}`: psycopg looks at each value with regular expressions, which takes
-    longer than all the rest of an insert."""
+    longer than all the rest of an insert. Raises TypeError for a value of another type."""
     return "{" + ",".join([_ELEMENTS.get(type(value), _quoted)(value) for value in values]) + "}"
 
 
 def _quoted(text: Any) -> str:
-    escaped = str(text).replace("\\", "\\\\").replace('"', '\\"')
+    escaped = str.replace(text, "\\", "\\\\").replace('"', '\\"')  # of a member of an enum the value, not the name
     return f'"{escaped}"'
 
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from enum import Enum
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -170,3 +172,16 @@ def test_a_list_arrives_as_it_is(
 @pytest.mark.parametrize("text", ["", "NULL", "null", '"', "\\", '\\"', "{a,b}", " a ", "'", "%s", "\u2003", "a\nb"])
 def test_a_list_of_what_means_something_to_the_server(postgres: Connection, text: str) -> None:
     assert fetch(postgres, "SELECT %s::text[]", [as_array([text, text])]) == [([text, text],)]
+
+
+def test_a_list_has_texts_not_what_python_calls_them() -> None:
+    class Word(str, Enum):  # noqa: UP042  # its str() is not its value
+        ONE = 'a"b'
+
+    assert as_array([Word.ONE]) == '{"a\\"b"}'
+
+
+@pytest.mark.parametrize("value", [None, bytearray(b"a"), memoryview(b"a"), ("a",), 1.5])
+def test_a_list_takes_no_value_that_would_arrive_as_another(value: Any) -> None:
+    with pytest.raises(TypeError):
+        as_array([value])
