@@ -75,6 +75,20 @@ async def asked(one: StackedTransport, url: str, **kwargs: Any) -> httpx.Respons
     return await one.handle_async_request(httpx.Request("POST", url, extensions={"timeout": TIMES}, **kwargs))
 
 
+@pytest.fixture
+def heard(monkeypatch: pytest.MonkeyPatch) -> "asyncio.Queue[None]":
+    """Tells of each piece that arrives at our end."""
+    pieces: asyncio.Queue[None] = asyncio.Queue()
+    real = Wire.data_received
+
+    def received(self: Wire, data: bytes) -> None:
+        real(self, data)
+        pieces.put_nowait(None)
+
+    monkeypatch.setattr(Wire, "data_received", received)
+    return pieces
+
+
 class Answering:
     """Answers every request; counts connections and keeps what was asked."""
 
@@ -270,16 +284,16 @@ async def test_a_header_cannot_bring_another_along(value: str) -> None:
     assert there.requests == []
 
 
-async def test_an_answer_is_the_same_however_it_is_cut() -> None:
+async def test_an_answer_is_the_same_however_it_is_cut(heard: "asyncio.Queue[None]") -> None:
     answer = b"HTTP/1.1 200 OK\r\nX-One: 1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"
     cuts = iter(range(1, len(answer)))
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while await request_of(reader):
             at = next(cuts)
-            writer.write(answer[:at])
-            await asyncio.sleep(0)
-            writer.write(answer[at:])
+            for part in (answer[:at], answer[at:]):
+                writer.write(part)
+                await heard.get()
 
     async with vendor(talk) as url, opened() as one:
         for _ in range(1, len(answer)):
@@ -494,21 +508,11 @@ async def test_an_answer_that_comes_before_all_is_sent_is_read() -> None:
         assert (await asked(one, url, content=LARGE)).status_code == 413
 
 
-async def test_an_answer_that_came_before_the_connection_was_cut_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    wires: list[Wire] = []
-    real = Network.connect
-
-    async def noted(self: Network, *args: Any, **kwargs: Any) -> Wire:
-        wires.append(await real(self, *args, **kwargs))
-        return wires[-1]
-
-    monkeypatch.setattr(Network, "connect", noted)
-
+async def test_an_answer_that_came_before_the_connection_was_cut_is_read(heard: "asyncio.Queue[None]") -> None:
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(TOO_LARGE)
-        while not wires[0].has_come():
-            await asyncio.sleep(0.001)
+        await heard.get()
         writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         writer.transport.abort()
 

@@ -1,7 +1,6 @@
 """Accept, claim, intend, settle: order, fences and lanes, on both databases."""
 
 import sqlite3
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -10,24 +9,11 @@ from sqlalchemy import Connection, Engine, select
 from leads.ids import new_id
 from store import leases, mending, operator, outbox, reading
 from store.delivery_records import AttemptRecord, Claimed, Intent, Settlement
-from store.engines import make_engine
 from store.intake import Intake
 from store.leases import Held, LostLease
 from store.tables import t_delivery, t_identity, t_lead, t_person
 from tests.support.leads import acceptance
 from tests.support.manual_clock import ManualClock
-
-
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock()
-
-
-@pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
-    engine = make_engine(database_url, writer=True)
-    yield engine
-    engine.dispose()
 
 
 def own(engine: Engine, clock: ManualClock, owner: str = "w1", name: str = "sales") -> Held:

@@ -24,13 +24,6 @@ CHANGED = Prepared(update(t_lead).where(t_lead.c.id == bindparam("of_id")))
 
 
 @pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
-    engine = make_engine(database_url, writer=True)
-    yield engine
-    engine.dispose()
-
-
-@pytest.fixture
 def conn(engine: Engine) -> Iterator[Connection]:
     with engine.connect() as conn:
         yield conn

@@ -1,7 +1,6 @@
 """Two known persons become one: order, what is under way, contacts, races; on both databases."""
 
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -12,7 +11,6 @@ from sqlalchemy import Connection, Engine, select
 from store import mending
 from store.conversation_tables import t_conversation
 from store.delivery_records import Claimed
-from store.engines import make_engine
 from store.intake import Acceptance, Accepted, Intake
 from store.leases import Held
 from store.tables import t_audit_entry, t_delivery, t_identity, t_lead, t_link, t_person, t_touch
@@ -23,18 +21,6 @@ from tests.support.manual_clock import ManualClock
 
 CHAT = (("telegram", "77"),)
 PHONE = "+79160000001"
-
-
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock()
-
-
-@pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
-    engine = make_engine(database_url, writer=True)
-    yield engine
-    engine.dispose()
 
 
 def written(clock: ManualClock, **values: Any) -> Acceptance:

@@ -1,11 +1,8 @@
 """Two persons with contact data of their own, tied by a lead: what somebody decides; on both databases."""
 
-from collections.abc import Iterator
-
 import pytest
 from sqlalchemy import Engine, select
 
-from store.engines import make_engine
 from store.intake import Intake
 from store.tables import t_audit_entry, t_delivery, t_identity, t_lead, t_person
 from store.unclear_persons import APART, JOINED, join_persons, keep_apart, unclear
@@ -13,18 +10,6 @@ from tests.support.leads import acceptance
 from tests.support.manual_clock import ManualClock
 
 PHONE, EMAIL = "+79160000001", "anna@example.ru"
-
-
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock()
-
-
-@pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
-    engine = make_engine(database_url, writer=True)
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture
