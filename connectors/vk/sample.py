@@ -6,6 +6,8 @@ from connectors.doors import Inbound
 from connectors.samples import EMAIL, NAME, PHONE, millis, own_id, posted_json, secret
 from connectors.vk.settings import VkSettings
 
+USER_ID = 1
+
 
 def sample(settings: VkSettings, address: str, now: datetime) -> Inbound:
     told = (("first_name", "Name", NAME), ("phone_number", "Phone", PHONE), ("email", "Email", EMAIL))
@@ -14,7 +16,7 @@ def sample(settings: VkSettings, address: str, now: datetime) -> Inbound:
     form = {
         "lead_id": millis(now),
         "group_id": group,
-        "user_id": 1,
+        "user_id": USER_ID,
         "form_id": 1,
         "form_name": NAME,
         "answers": answers,

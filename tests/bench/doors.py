@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from connectors import samples
 from connectors.doors import DoorSettings, Inbound
 from connectors.registry import SOURCES, sample_of
 from tests.bench import processes, servers
@@ -116,15 +117,16 @@ def requests(port: int, count: int) -> Iterator[bytes]:
 
 def _sample(name: str, settings: DoorSettings, base: str, began: datetime, number: int) -> Inbound:
     """Samples are all of one invented person; here each is of another, or one person's lane would be measured."""
-    module = import_module(sample_of(name).__module__)
-    _set(module, "PHONE", phone_of(number))
-    _set(module, "EMAIL", f"person.{number}@example.com")
+    own = {"PHONE": phone_of(number), "EMAIL": f"person.{number}@example.com", "USER_ID": number + 1}
+    for module in (samples, import_module(sample_of(name).__module__)):
+        for constant, value in own.items():
+            _set(module, constant, value)
     token = settings.url_token.get_secret_value() if settings.url_token else ""
     address = f"{base}/in/s-{name}/{quote(token, safe='')}"
     return sample_of(name)(settings, address, began + timedelta(milliseconds=number))
 
 
-def _set(module: ModuleType, name: str, value: str) -> None:
+def _set(module: ModuleType, name: str, value: object) -> None:
     if hasattr(module, name):
         setattr(module, name, value)
 

@@ -7,16 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from jobs.alerts import incidents
 from jobs.alerts.incidents import StoredIncidents
 from jobs.watch import Watch
 from store import leases, mending, reading
+from store.deal_notes import lead_of_ids, person_of_keys
 from store.engines import make_engine
 from store.fallbacks import waiting_for_fallback
+from store.intake import Intake
 from store.lateness import on_the_way
 from tests.support.databases import QuickDatabase, new_sqlite
+from tests.support.leads import acceptance
 from tests.support.manual_clock import ManualClock
 
 BIG = ("lead", "delivery", "raw_request", "person", "touch", "attempt", "identity", "event")
@@ -82,3 +85,31 @@ def test_mending(watch: Watch, conn: Connection) -> None:
 )
 def test_what_did_not_arrive(conn: Connection, asked: Callable[[Connection], Any]) -> None:
     assert read_whole(conn, asked) == []
+
+
+READ = text(
+    "SELECT relname, coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0) AS rows FROM pg_stat_xact_user_tables"
+    " WHERE relname IN ('lead', 'delivery', 'identity', 'person')"
+)
+KEPT = 12
+"""Times after which PostgreSQL keeps the plan of a statement: the driver prepares it, then five are planned anew."""
+
+
+def test_plans_made_while_tables_were_empty(postgres_url: str, clock: ManualClock) -> None:
+    engine, intake = make_engine(postgres_url, writer=True), Intake(clock)
+
+    def read(conn: Connection) -> dict[str, int]:
+        return {row.relname: row.rows for row in conn.execute(READ)}
+
+    with engine.connect() as conn:
+        for asked in range(KEPT + 1):
+            if asked == KEPT:
+                with conn.begin():
+                    intake.accept(conn, [acceptance(clock, phones=(f"+7916{number:07}",)) for number in range(2_000)])
+            with conn.begin():
+                before = read(conn)
+                assert lead_of_ids(conn, ["order-5", "no-such-order"], ["site", "shop"]) is None
+                assert person_of_keys(conn, [("email", "nobody@example.com")]) is None
+                intake.accept(conn, [acceptance(clock, phones=(f"+7915{asked:07}",))])
+                assert sum(read(conn).values()) - sum(before.values()) <= 20
+    engine.dispose()
