@@ -5,9 +5,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
-from sqlalchemy.pool import NullPool, QueuePool
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool, QueuePool
 
-from store.prepared import run_bare
+from store.prepared import OWN_CURSOR, run_bare
 
 BUSY_S = 5.0
 READERS = 4
@@ -46,13 +46,22 @@ def make_engine(url: str, *, writer: bool) -> Engine:
         # empty it would be to read them whole: a new hub would do so with each lead until the next ANALYZE.
         settings["enable_seqscan"] = "off"
     options = " ".join(f"-c {name}={value}" for name, value in settings.items())
-    return create_engine(
+    from store.libpq import Cursor  # with SQLite psycopg is not loaded
+
+    engine = create_engine(
         postgres_url(url),
         pool_size=POSTGRES_WRITERS + 1 if writer else READERS,
         max_overflow=0,
         pool_pre_ping=True,
-        connect_args={"connect_timeout": 5, "options": options},
+        # psycopg prepares nothing itself: it would forget all statements of the connection, ours too, at each rollback
+        connect_args={"connect_timeout": 5, "options": options, "prepare_threshold": None},
     )
+
+    @event.listens_for(engine, "connect")
+    def new(connection: Any, record: ConnectionPoolEntry) -> None:
+        record.info[OWN_CURSOR] = Cursor(connection)
+
+    return engine
 
 
 def postgres_url(url: str) -> str:

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from store.engines import unavailable
+from store.prepared import commit
 
 TRIES = 3
 """Of a write that met another's with the same key."""
@@ -58,6 +59,7 @@ class Writer:
         try:
             with conn.begin():
                 work(conn)
+                commit(conn)
         except BaseException:
             self.close()
             raise

@@ -26,6 +26,8 @@ Rows = list[Any]
 Result = TypeVar("Result")
 
 NOTHING: Values = {}
+OWN_CURSOR = "own cursor"
+"""Under which a connection to PostgreSQL has ours (`Connection.info`, store.libpq)."""
 
 
 class Prepared:
@@ -113,6 +115,12 @@ def execute_many(conn: Connection, sql: str, many: Sequence[Bound]) -> int:
     return _driven(conn, sql, act)
 
 
+def commit(conn: Connection) -> None:
+    """Commits at once; SQLAlchemy, which holds the transaction, finds nothing left to commit. Raises DBAPIError."""
+    if OWN_CURSOR in conn.info:
+        _driven(conn, "COMMIT", lambda cursor: cursor.commit())
+
+
 def _begin(conn: Connection) -> None:
     if not conn.in_transaction():
         conn.begin()
@@ -122,7 +130,7 @@ def _driven(conn: Connection, sql: str, act: Callable[[Any], Result]) -> Result:
     """What the driver's cursor gives; a connection that is closed already gives none."""
     cursor = None
     try:
-        cursor = conn.connection.cursor()
+        cursor = conn.info.get(OWN_CURSOR) or conn.connection.cursor()
         return act(cursor)
     except conn.dialect.loaded_dbapi.Error as error:
         raise _told(conn, sql, error, cursor) from error

@@ -123,6 +123,15 @@ def test_it_is_part_of_the_transaction(engine: Engine) -> None:
         assert BY_ID.first(conn, {"of_id": "l-1"}) is not None
 
 
+def test_it_is_known_after_a_rollback(conn: Connection) -> None:
+    """A driver that prepares statements by itself forgets them all with a rollback."""
+    for _ in range(2):
+        for _ in range(12):
+            assert BY_ID.first(conn, {"of_id": "l-1"}) is None
+            conn.execute(select(t_lead).where(t_lead.c.id == "l-1"))
+        conn.rollback()
+
+
 def test_sql_in_the_driver_s_own_words(conn: Connection) -> None:
     mark = "?" if conn.dialect.name == "sqlite" else "%s"
     NEW.run(conn, LEAD)
