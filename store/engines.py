@@ -12,6 +12,8 @@ from store.prepared import OWN_CURSOR, run_bare
 BUSY_S = 5.0
 READERS = 4
 POSTGRES_WRITERS = 2
+UTF8: dict[str, Any] = {"client_encoding": "utf8"}
+"""Whatever the server's database is in: it translates. Without this its encoding, or PGCLIENTENCODING, would count."""
 
 
 def make_engine(url: str, *, writer: bool) -> Engine:
@@ -45,6 +47,8 @@ def make_engine(url: str, *, writer: bool) -> Engine:
         # What writers ask is served by indexes. The first plan of a statement is kept, and while tables are as good as
         # empty it would be to read them whole: a new hub would do so with each lead until the next ANALYZE.
         settings["enable_seqscan"] = "off"
+        # A table read whole all the same is reckoned so dear then that the server would compile each such query.
+        settings["jit"] = "off"
     options = " ".join(f"-c {name}={value}" for name, value in settings.items())
     from store.libpq import Cursor  # with SQLite psycopg is not loaded
 
@@ -54,7 +58,7 @@ def make_engine(url: str, *, writer: bool) -> Engine:
         max_overflow=0,
         pool_pre_ping=True,
         # psycopg prepares nothing itself: it would forget all statements of the connection, ours too, at each rollback
-        connect_args={"connect_timeout": 5, "options": options, "prepare_threshold": None},
+        connect_args=UTF8 | {"connect_timeout": 5, "options": options, "prepare_threshold": None},
     )
 
     @event.listens_for(engine, "connect")
@@ -87,7 +91,9 @@ def _host_and_port(written: str) -> tuple[str, str]:
 
 def admin_engine(url: str) -> Engine:
     """An engine that keeps no connection open: for migrations and one-off work."""
-    return create_engine(url if url.startswith("sqlite") else postgres_url(url), poolclass=NullPool)
+    if url.startswith("sqlite"):
+        return create_engine(url, poolclass=NullPool)
+    return create_engine(postgres_url(url), poolclass=NullPool, connect_args=UTF8)
 
 
 def unavailable(exc: Exception) -> bool:

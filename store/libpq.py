@@ -17,6 +17,8 @@ Values = Sequence[Any] | Mapping[str, Any]
 _PLACEHOLDER = re.compile(r"%(?:\((\w+)\))?s|%%")
 _TEXT, _BINARY = pq.Format.TEXT, pq.Format.BINARY
 _IDLE = pq.TransactionStatus.IDLE
+OUTDATED = (errors.FeatureNotSupported, errors.InvalidSqlStatementName)
+"""Of a statement that was prepared: columns have another type since then, or the server has forgotten it."""
 _DONE = frozenset((pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK))
 
 
@@ -40,7 +42,11 @@ class Cursor:
         given = [values[one] for one in names] if isinstance(values, Mapping) else values
         dumped: Any = [self._dumped(value) for value in given]  # psycopg's types know of no NULL here; it takes them
         formats = [_BINARY if type(value) is bytes else _TEXT for value in given]
-        self._result = self._checked(self._pg.exec_prepared(name, dumped, formats))
+        try:
+            self._result = self._checked(self._pg.exec_prepared(name, dumped, formats))
+        except OUTDATED:
+            self._pg.finish()  # to be told like a lost connection: on a new one all is prepared anew
+            raise
         self.rowcount = self._result.command_tuples or 0
         return self
 
@@ -62,7 +68,9 @@ class Cursor:
             raise errors.InFailedSqlTransaction("the transaction had failed: the server rolled it back")
 
     def close(self) -> None:
-        """As every cursor has it; this one serves the next statement."""
+        """Lets go of the rows; as every cursor has it, but this one serves the next statement."""
+        self._result = None
+        self._rows.set_pgresult(None)
 
     def run(self, command: str) -> bytes | None:
         """What takes no values; returns what the server says that it did."""

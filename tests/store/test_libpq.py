@@ -63,6 +63,13 @@ def test_rows_changed_and_rows_found(cursor: Cursor) -> None:
     assert cursor.execute("DELETE FROM kept WHERE id = %(gone)s", {"gone": 7}).rowcount == 0
 
 
+def test_rows_are_let_go_of(cursor: Cursor) -> None:
+    assert cursor.execute("SELECT 1").fetchall() == [(1,)]
+    cursor.close()
+    assert cursor.fetchall() == []
+    assert cursor.execute("SELECT 1").fetchall() == [(1,)]
+
+
 def test_a_statement_begins_a_transaction_and_commit_ends_it(connection: Connection, cursor: Cursor) -> None:
     cursor.execute("INSERT INTO kept VALUES (%s)", (1,))
     connection.rollback()

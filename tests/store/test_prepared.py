@@ -5,12 +5,14 @@ from datetime import UTC, datetime
 from enum import Enum
 from typing import Any
 
+import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, bindparam, func, insert, select, update
 from sqlalchemy.exc import IntegrityError, OperationalError
 
+from store.db import InlineDatabase, StoreUnavailable
 from store.engines import make_engine, unavailable
 from store.prepared import Prepared, among, as_array, execute, execute_many, fetch
 from store.tables import t_attempt, t_delivery, t_lead
@@ -156,6 +158,30 @@ def test_a_lost_connection_is_told_as_the_database_being_away(engine: Engine) ->
         assert failed.value.connection_invalidated
         conn.rollback()
         assert BY_ID.first(conn, {"of_id": "l-1"}) is None  # on a new one
+
+
+async def test_a_table_that_is_altered_while_the_hub_runs(postgres_url: str) -> None:
+    """What was prepared before has the types of then, and PostgreSQL refuses it ever after."""
+    db = InlineDatabase(postgres_url)
+    with psycopg.connect(postgres_url, autocommit=True) as upgrade:
+        upgrade.execute("CREATE TABLE altered AS SELECT 1 AS number")
+        assert await db.write(fetch, "SELECT number FROM altered", ()) == [(1,)]
+        assert await db.read(fetch, "SELECT number FROM altered", ()) == [(1,)]
+        upgrade.execute("ALTER TABLE altered ALTER number TYPE text")
+    assert await db.write(fetch, "SELECT number FROM altered", ()) == [("1",)]
+    with pytest.raises(StoreUnavailable, match="cached plan"):
+        await db.read(fetch, "SELECT number FROM altered", ())
+    assert await db.read(fetch, "SELECT number FROM altered", ()) == [("1",)]
+    await db.close()
+
+
+def test_texts_of_a_database_in_another_encoding(postgres_server: str) -> None:
+    with psycopg.connect(postgres_server, autocommit=True) as conn:
+        conn.execute("CREATE DATABASE of_windows ENCODING 'WIN1251' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'")
+    engine = make_engine(postgres_server.replace("/postgres?", "/of_windows?"), writer=False)
+    with engine.connect() as windows:
+        assert fetch(windows, "SELECT %s::text, length(%s)", ("Иван", "Иван")) == [("Иван", 4)]
+    engine.dispose()
 
 
 TEXTS = st.lists(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])))
