@@ -7,7 +7,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from tests.bench import processes
+from tests.bench import machine, processes
+from tests.bench.machine import Watched
 from tests.bench.scale import Scale
 from tests.bench.table import Row, at_most, percentile
 
@@ -20,19 +21,23 @@ WARM_S = 2.0
 
 
 def measure(folder: Path, scale: Scale) -> list[Row]:
-    up, arrivals = _with_crm(folder / "up", scale)
-    down = _without_crm(folder / "down", scale)
-    p99_up, p99_down = percentile(up, 0.99), percentile(down, 0.99)
+    (up, while_up), arrivals = _with_crm(folder / "up", scale)
+    down, while_down = _without_crm(folder / "down", scale)
+    p99_up, p99_down = percentile(up["latencies_ms"], 0.99), percentile(down["latencies_ms"], 0.99)
     totals = [arrival.total_ms for arrival in arrivals]
     own = [arrival.own_ms for arrival in arrivals]
+    quiet = [arrival.own_ms for arrival in arrivals if while_up.kept_speed(arrival.sent_at, arrival.made_at)]
     return [
         at_most("webhook answered at 50 leads/s, p99", p99_up, 20, "ms", digits=1),
+        while_up.row(while_up.undisturbed_ms(up), 20),
         at_most("  while the CRM is down, p99", p99_down, 20, "ms", digits=1),
+        while_down.row(while_down.undisturbed_ms(down), 20),
         at_most("  to that with the CRM up", p99_down / p99_up, 1.5, "x"),
         at_most("POST to the CRM's record at 50 leads/s, p50", percentile(totals, 0.5), 200, "ms"),
         at_most("POST to the CRM's record at 50 leads/s, p99", percentile(totals, 0.99), 600, "ms"),
         at_most("  the hub's own share, p50", percentile(own, 0.5), 10, "ms", digits=1),
         at_most("  the hub's own share, p99", percentile(own, 0.99), 50, "ms", digits=1),
+        while_up.row(quiet, 50),
     ]
 
 
@@ -40,6 +45,7 @@ class Arrival:
     """One lead's way: from the first byte sent to the deal made in the CRM."""
 
     def __init__(self, sent_at: float, made_at: float, calls: list[dict[str, Any]]) -> None:
+        self.sent_at, self.made_at = sent_at, made_at
         self.total_ms = (made_at - sent_at) * 1000
         self.own_ms = self.total_ms - DELAY_MS * rounds(calls)
 
@@ -57,7 +63,11 @@ def rounds(calls: list[dict[str, Any]]) -> int:
     return count
 
 
-def _with_crm(folder: Path, scale: Scale) -> tuple[list[float], list[Arrival]]:
+Stream = tuple[dict[str, Any], Watched]
+"""What the load generator told, and how the machine was meanwhile."""
+
+
+def _with_crm(folder: Path, scale: Scale) -> tuple[Stream, list[Arrival]]:
     folder.mkdir()
     database = folder / "leadhub.db"
     with (
@@ -65,7 +75,7 @@ def _with_crm(folder: Path, scale: Scale) -> tuple[list[float], list[Arrival]]:
         processes.hub(folder, f"sqlite:///{database}", crm_port=crm_port, rate=CRM_CALLS_PER_S) as hub,
     ):
         processes.send_load(hub.port, rate=RATE, seconds=min(WARM_S, scale.steady_s), first=9_000_000)
-        result = processes.send_load(hub.port, rate=RATE, seconds=scale.steady_s)
+        result, watched = _stream(hub.port, scale)
         _wait_until_delivered(database)
         with urllib.request.urlopen(f"http://127.0.0.1:{crm_port}/_bench") as answer:
             made_at = {str(deal): float(at) for deal, at in json.load(answer).items()}
@@ -77,16 +87,20 @@ def _with_crm(folder: Path, scale: Scale) -> tuple[list[float], list[Arrival]]:
     ]
     if len(arrivals) != len(sent_at):
         raise RuntimeError(f"{len(sent_at)} enquiries, {len(arrivals)} deliveries at the first attempt")
-    return result["latencies_ms"], arrivals
+    return (result, watched), arrivals
 
 
-def _without_crm(folder: Path, scale: Scale) -> list[float]:
+def _stream(port: int, scale: Scale) -> Stream:
+    with machine.watched() as watched:
+        result = processes.send_load(port, rate=RATE, seconds=scale.steady_s)
+    return result, watched
+
+
+def _without_crm(folder: Path, scale: Scale) -> Stream:
     folder.mkdir()
     with processes.hub(folder, f"sqlite:///{folder / 'leadhub.db'}", rate=CRM_CALLS_PER_S) as hub:
         processes.send_load(hub.port, rate=RATE, seconds=min(WARM_S, scale.steady_s), first=9_000_000)
-        result = processes.send_load(hub.port, rate=RATE, seconds=scale.steady_s)
-    latencies: list[float] = result["latencies_ms"]
-    return latencies
+        return _stream(hub.port, scale)
 
 
 def _wait_until_delivered(database: Path) -> None:

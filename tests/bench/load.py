@@ -47,7 +47,7 @@ class Sender(asyncio.Protocol):
         if len(rest) < length:
             return
         self._buffer = b""
-        self._load.answered(self, int(head[9:12]), time.monotonic() - self._sent_at)
+        self._load.answered(self, int(head[9:12]), self._sent_at, time.monotonic())
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._load.lost += 1
@@ -58,6 +58,7 @@ class Load:
         self.args = args
         self.sent_at: dict[int, float] = {}
         self.latencies_s: list[float] = []
+        self.answered_at: list[float] = []
         self.bad = 0
         self.lost = 0
         self.finished_at = 0.0
@@ -75,10 +76,11 @@ class Load:
         index = number - self.args.first
         return self._prepared[index] if index < len(self._prepared) else request(self.args.path, form(number))
 
-    def answered(self, sender: Sender, status: int, took_s: float) -> None:
-        self.finished_at = time.monotonic()
+    def answered(self, sender: Sender, status: int, sent_at: float, answered_at: float) -> None:
+        self.finished_at = answered_at
         if 200 <= status < 300:
-            self.latencies_s.append(took_s)
+            self.latencies_s.append(answered_at - sent_at)
+            self.answered_at.append(answered_at)
         else:
             self.bad += 1
         if not self.args.rate and self.finished_at < self._until:
@@ -118,6 +120,7 @@ class Load:
             "lost": self.lost,
             "seconds": self.finished_at - started,
             "latencies_ms": [round(one * 1000, 3) for one in self.latencies_s],
+            "answered_at": self.answered_at if args.rate else [],
             "sent_at": self.sent_at if args.rate else {},
         }
 
