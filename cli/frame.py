@@ -64,7 +64,7 @@ def load_settings(given: Path | None) -> "Settings":
 @contextmanager
 def using_database() -> Iterator[None]:
     """Turns what the store may raise into CannotRun."""
-    from store.admin import BackupError, SchemaTooNew
+    from store.admin import BackupError, UnfitDatabase
     from store.db import StoreUnavailable
 
     try:
@@ -72,7 +72,7 @@ def using_database() -> Iterator[None]:
     except StoreUnavailable as error:
         text = f"the database cannot be used: {redact(' '.join(str(error).split()))}"
         raise CannotRun(text, "see hub.database in the configuration; `leadhub db upgrade` makes it") from error
-    except (BackupError, SchemaTooNew) as error:
+    except (BackupError, UnfitDatabase) as error:
         raise CannotRun(str(error)) from error
     except OSError as error:
         raise CannotRun(f"{error.filename or 'a file'}: {error.strerror}") from error

@@ -46,7 +46,7 @@ def _serve(settings: "Settings", roles: tuple[str, ...], *, json_logs: bool) -> 
     from jobs import logs
     from jobs.serving import CannotListen
     from store import admin
-    from store.admin import SchemaTooNew
+    from store.admin import UnfitDatabase
     from store.db import StoreUnavailable
     from store.spool import SpoolUnavailable
 
@@ -61,7 +61,7 @@ def _serve(settings: "Settings", roles: tuple[str, ...], *, json_logs: bool) -> 
     except CannotListen as error:
         taken = "if another program or another leadhub has it, stop that; else change hub.listen (sandbox.listen)"
         raise CannotRun(str(error), taken) from error
-    except (SchemaTooNew, SpoolUnavailable) as error:
+    except (UnfitDatabase, SpoolUnavailable) as error:
         raise CannotRun(str(error)) from error
     except StoreUnavailable as error:
         raise CannotRun(

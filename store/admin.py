@@ -31,11 +31,13 @@ HEAD = "0014"
 UPGRADE_LOCK = 7_305_116
 BACKUP_FORMAT = "leadhub-backup-1"
 ROWS_AT_ONCE = 500
+ENCODINGS = ("UTF8", "SQL_ASCII")
+"""Of PostgreSQL's, those that hold every text: the second keeps what it is given, which is UTF-8."""
 NOT_MADE = "there is no leadhub database here yet: run `leadhub db upgrade`"
 
 
-class SchemaTooNew(Exception):
-    """The database was written by a newer leadhub; starting on it could harm it."""
+class UnfitDatabase(Exception):
+    """Starting on it could harm it or lose leads: it was written by a newer leadhub, or cannot hold every text."""
 
 
 class BackupError(Exception):
@@ -45,7 +47,7 @@ class BackupError(Exception):
 def upgrade(url: str) -> str:
     """Brings the schema to HEAD and returns HEAD; makes the database if there is none.
 
-    One process at a time does it, the others wait. Raises SchemaTooNew, StoreUnavailable.
+    One process at a time does it, the others wait. Raises UnfitDatabase, StoreUnavailable.
     """
     path = sqlite_path(url)
     if path is not None:
@@ -57,6 +59,7 @@ def upgrade(url: str) -> str:
             if conn.dialect.name == "postgresql":
                 conn.execute(text("SELECT pg_advisory_lock(:key)"), {"key": UPGRADE_LOCK})
                 conn.commit()
+                _refuse_encoding(conn)
             current = current_revision(conn)
             conn.commit()
             if current != HEAD:
@@ -82,9 +85,20 @@ def current_revision(conn: Connection) -> str | None:
 
 def _refuse_newer(current: str | None) -> None:
     if current is not None and current > HEAD:
-        raise SchemaTooNew(
+        raise UnfitDatabase(
             f"the database has schema {current}, this leadhub knows up to {HEAD}: "
             "start the newer version again, or restore a backup made before the upgrade"
+        )
+
+
+def _refuse_encoding(conn: Connection) -> None:
+    """A lead with a character that the database's encoding lacks could never be stored."""
+    encoding = conn.execute(text("SHOW server_encoding")).scalar_one()
+    conn.commit()
+    if encoding not in ENCODINGS:
+        raise UnfitDatabase(
+            f"the database's encoding {encoding} lacks characters that leads come with: make one with"
+            " `CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0` (rows move by `leadhub db backup` and `restore`)"
         )
 
 

@@ -1,7 +1,9 @@
 """The schema is made, upgraded, backed up and restored the same way on both databases."""
 
+from collections.abc import Callable
 from pathlib import Path
 
+import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -12,6 +14,7 @@ from store import admin
 from store.db import StoreUnavailable
 from store.engines import admin_engine, make_engine
 from store.intake import Intake
+from store.prepared import fetch
 from tests.support.databases import new_sqlite
 from tests.support.leads import acceptance
 from tests.support.manual_clock import ManualClock
@@ -38,7 +41,7 @@ def test_a_newer_schema_refuses_to_start(database_url: str) -> None:
     with engine.begin() as conn:
         conn.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     engine.dispose()
-    with pytest.raises(admin.SchemaTooNew, match="9999"):
+    with pytest.raises(admin.UnfitDatabase, match="9999"):
         admin.upgrade(database_url)
     assert "9999" in admin.check(database_url)[0]
 
@@ -88,6 +91,35 @@ def test_a_cut_backup_restores_nothing(tmp_path: Path) -> None:
 def test_a_database_that_is_away_is_said_to_be() -> None:
     with pytest.raises(StoreUnavailable):
         admin.upgrade("postgresql://leadhub@127.0.0.1:1/leadhub")
+
+
+@pytest.fixture
+def postgres_in(postgres_server: str) -> Callable[[str], str]:
+    """An encoding -> URL of a database in it."""
+
+    def make(encoding: str) -> str:
+        name = f"in_{encoding.lower()}"
+        with psycopg.connect(postgres_server, autocommit=True) as conn:
+            conn.execute(f"CREATE DATABASE {name} ENCODING '{encoding}' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'")
+        return postgres_server.replace("/postgres?", f"/{name}?")
+
+    return make
+
+
+def test_a_database_that_cannot_hold_every_text_is_refused(postgres_in: Callable[[str], str]) -> None:
+    with pytest.raises(admin.UnfitDatabase, match="WIN1251 lacks"):
+        admin.upgrade(postgres_in("WIN1251"))
+
+
+def test_a_database_without_encoding_holds_every_text(postgres_in: Callable[[str], str], clock: ManualClock) -> None:
+    url = postgres_in("SQL_ASCII")
+    assert admin.upgrade(url) == admin.HEAD
+    engine = make_engine(url, writer=True)
+    with engine.connect() as conn:
+        Intake(clock).accept(conn, [acceptance(clock, name="Иван 😀")])
+        assert fetch(conn, "SELECT name FROM lead", ()) == [("Иван 😀",)]
+        assert conn.execute(text("SELECT name FROM lead")).scalar() == "Иван 😀"
+    engine.dispose()
 
 
 def _accept(url: str, clock: ManualClock, count: int) -> None:

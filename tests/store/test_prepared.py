@@ -175,15 +175,6 @@ async def test_a_table_that_is_altered_while_the_hub_runs(postgres_url: str) -> 
     await db.close()
 
 
-def test_texts_of_a_database_in_another_encoding(postgres_server: str) -> None:
-    with psycopg.connect(postgres_server, autocommit=True) as conn:
-        conn.execute("CREATE DATABASE of_windows ENCODING 'WIN1251' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'")
-    engine = make_engine(postgres_server.replace("/postgres?", "/of_windows?"), writer=False)
-    with engine.connect() as windows:
-        assert fetch(windows, "SELECT %s::text, length(%s)", ("Иван", "Иван")) == [("Иван", 4)]
-    engine.dispose()
-
-
 TEXTS = st.lists(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])))
 
 
