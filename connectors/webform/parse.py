@@ -84,4 +84,5 @@ def _lead(
         flags=flags,
     )
     uid = lead.lead_uid or clean_text(inbound.headers.get("idempotency-key", ""))
-    return replace(lead, lead_uid=short_uid(f"{uid}{uid_suffix}") if uid else "")
+    kept = short_uid(f"{uid}{uid_suffix}") if uid else ""
+    return lead if kept == lead.lead_uid else replace(lead, lead_uid=kept)

@@ -17,12 +17,12 @@ def touches(gathered: Gathered, page_url: str, now: datetime) -> tuple[Touch, To
     A visit that tells nothing itself is given what the browser remembers of the last one that did.
     """
     referrer = gathered.text("referrer")
-    cookies = touch_of(cookie_values(gathered), at=now)
+    cookies = cookie_values(gathered)
     touch = touch_of(
         gathered.touch, at=now, page_url=page_url, landing_page=gathered.text("landing_page"), referrer=referrer
     )
-    if cookies.utm or cookies.click_ids:
-        touch = _filled(touch, cookies)
+    if cookies:
+        touch = _filled(touch, touch_of(cookies, at=now))
     last, first = _remembered(gathered.last, now), _remembered(gathered.first, now)
     if last is not None:
         touch = _filled(
