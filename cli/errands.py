@@ -98,7 +98,7 @@ def _list(settings: "Settings", state: str, source: str, *, as_json: bool) -> No
             Text(f"{one['kind']} {one['key']}"),
             Text(words(one["state"], RUSSIAN[one["state"]]), style=STYLE[one["state"]]),
             str(one["attempts"]),
-            Text(words.cause(one["last_error"]) if one["last_error"] else ""),
+            Text(words.cause(one["last_error"], one["source"]) if one["last_error"] else ""),
         )
     console().print(lines)
 

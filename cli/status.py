@@ -192,12 +192,12 @@ def _unread(words: "Words", source: str, one: "OwedErrands") -> "Iterator[Text]"
     name = words(f'"{source}"', f"«{source}»")
     if one.waiting:
         count = words.count(one.waiting, ("enquiry", "enquiries"), ("обращение", "обращения", "обращений"))
-        cause = f": {words.cause(one.last_error)}" if one.last_error else ""
+        cause = f": {words.cause(one.last_error, name)}" if one.last_error else ""
         text = words(f"{count} of {name} not read yet{cause}", f"{count} из {name} ещё не прочитано{cause}")
         yield Text(text + "; leadhub errands list", style="yellow")
     if one.failed:
         count = words.count(one.failed, ("enquiry", "enquiries"), ("обращение", "обращения", "обращений"))
-        cause = f": {words.cause(one.failed_error)}" if one.failed_error else ""
+        cause = f": {words.cause(one.failed_error, name)}" if one.failed_error else ""
         text = words(f"{count} of {name} could not be read{cause}", f"{count} из {name} не удалось прочитать{cause}")
         yield Text(text + "; leadhub errands retry --all-failed", style="red")
 
@@ -206,9 +206,10 @@ def _unclaimed(words: "Words", source: str, one: "OwedErrands") -> str:
     """A payment or an analysis of a call that no deal is known for."""
     name = words(f'"{source}"', f"«{source}»")
     count = words.count(one.waiting + one.failed, ("record", "records"), ("запись", "записи", "записей"))
+    waits = words.form(one.waiting + one.failed, ("waits", "wait"), ("ждёт", "ждут", "ждут"))
     return words(
-        f"{count} of {name} wait for the lead or call that they are of: leadhub errands list",
-        f"{count} из {name} ждут лида или звонка, к которому относятся: leadhub errands list",
+        f"{count} of {name} {waits} for a lead or call to belong to: leadhub errands list",
+        f"{count} из {name} {waits} лида или звонка, к которым относятся: leadhub errands list",
     )
 
 

@@ -99,9 +99,9 @@ class Words:
         meant = nearest(name, there)
         return f"есть: {', '.join(there) or 'ничего'}." + (f" Может быть, «{meant}»?" if meant else "")
 
-    def cause(self, text: str) -> str:
-        """The text of an error in words."""
-        return unescape(cause_text(text, self.style)) or text
+    def cause(self, text: str, who: str = "") -> str:
+        """The text of an error in words. `who`: the other side, when it is not the CRM."""
+        return unescape(cause_text(text, self.style, who)) or text
 
 
 def console(*, stderr: bool = False) -> "Console":

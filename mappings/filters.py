@@ -120,6 +120,12 @@ def truncate(value: object, length: int = 255) -> str:
     return text if len(text) <= length else text[: length - 1].rstrip() + "…"
 
 
+def sentence(value: object) -> str:
+    """The text with a full stop, unless it ends with a mark of its own; nothing stays nothing."""
+    text = text_of(value).rstrip()
+    return text if not text or text[-1] in ".!?…" else f"{text}."
+
+
 def join(value: object, separator: str = ", ") -> str:
     """The parts of a list that are not empty, as one text."""
     if isinstance(value, list | tuple):
@@ -229,7 +235,7 @@ def _locale(context: Context) -> Locale:
 FILTERS: Final[dict[str, Callable[..., Any]]] = {
     **{function.__name__: function for function in (phone, date, default, number, money, translit, truncate, join)},
     **{function.__name__: function for function in (split, replace, length, first, last, lines, page, plural)},
-    **{function.__name__: function for function in (touch, channel, flags)},
+    **{function.__name__: function for function in (touch, channel, flags, sentence)},
     "upper": lambda value: text_of(value).upper(),
     "lower": lambda value: text_of(value).lower(),
     "capitalize": lambda value: text_of(value).capitalize(),

@@ -93,6 +93,13 @@ def deals_of(conn: Connection, known: Known) -> dict[str, str]:
     return {row.connection: row.lead_id for row in rows}
 
 
+def deals_told(conn: Connection, subject: str) -> dict[str, str]:
+    """Connection -> lead on whose deal this subject was told of before, the latest there."""
+    query = select(t_note_duty.c.connection, t_note_duty.c.lead_id).where(t_note_duty.c.conversation_id == subject)
+    rows = conn.execute(query.where(t_note_duty.c.state != "discarded").order_by(t_note_duty.c.number))
+    return {row.connection: row.lead_id for row in rows}
+
+
 def tell(
     conn: Connection,
     clock: Clock,

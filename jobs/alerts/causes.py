@@ -51,12 +51,18 @@ CODES = frozenset(
         "required_empty",
         "required_field",
         "misread",
+        "no_payer",
+        "no_call",
+        "no_deal",
     }
 )
 """Codes with words of their own, beside `http_500` to `http_599`. A detail may follow after a colon: `field:NAME`."""
 
 _TIMEOUTS = ("ReadTimeout", "ConnectTimeout", "WriteTimeout", "PoolTimeout", "TimeoutError", "no answer in time")
-_NETWORK = ("ConnectError", "ReadError", "WriteError", "CloseError", "RemoteProtocolError", "OSError", "ProxyError")
+_NETWORK = (
+    *("ConnectError", "ReadError", "WriteError", "CloseError", "RemoteProtocolError", "OSError", "ProxyError"),
+    *("no connection", "connection lost"),  # of doors that listen
+)
 _ACCESS = {401: "token", 402: "unpaid", 403: "rights"}
 _FLOOD = "blocked as a flood"
 _NO_ACCESS = re.compile(r"\bno (\w+) in the settings of source\b|\b(\w+) is not set\b")
@@ -75,6 +81,12 @@ _OF_SYNCS = (
     (re.compile(r"(?:\w+ )?is (?:not a number|not a date|neither true nor false)"), "misread"),
 )
 """What syncs say of themselves, to the letter."""
+_OF_ERRANDS = {
+    "nobody known pays this: no lead has this phone, e-mail or order": "no_payer",
+    "no call with this id is known": "no_call",
+    "the lead goes to no CRM": "no_deal",
+}
+"""What payments and analyses of calls wait for, to the letter (`jobs.talks.deal_notes`)."""
 _HTTP_CODE = re.compile(r"http_5\d\d")
 
 
@@ -115,6 +127,8 @@ def code_of(cause: str) -> str:
         return "flood"
     if lacks := _NO_ACCESS.search(cause):
         return f"no_access:{lacks.group(1) or lacks.group(2)}"
+    if waits := _OF_ERRANDS.get(cause):
+        return waits
     for pattern, code in _OF_SYNCS:
         if found := pattern.fullmatch(cause):
             return code.format(*found.groups())

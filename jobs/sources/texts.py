@@ -26,8 +26,8 @@ TEXTS: Final[dict[Trouble, tuple[str, str]]] = {
         "в адресе нет нашего токена или он другой: вставьте у сервиса адрес заново (leadhub sources --show-secrets)",
     ),
     "address": (
-        "it was sent from an address that the source does not let in: see allowed_ips, and hub.trusted_proxies",
-        "пришло с адреса, которого нет в разрешённых: проверьте allowed_ips и hub.trusted_proxies",
+        "sent from an address that is not let in: see allowed_ips (YooKassa: trusted_ip), and hub.trusted_proxies",
+        "пришло с чужого адреса: проверьте allowed_ips (у YooKassa trusted_ip) и hub.trusted_proxies",
     ),
     "clock": (
         "the signature is too old: check the clock of this machine",

@@ -117,9 +117,10 @@ class DealNotes:
         if key in told:
             return "", "", ()
         known = self._payer(conn, source, payment)
-        if known is None:
+        # A refund often names nothing but its payment: then it goes where the payment went.
+        deals = deal_notes.deals_of(conn, known) if known else deal_notes.deals_told(conn, subject)
+        if known is None and not deals:
             return NO_PAYER, "", ()
-        deals = deal_notes.deals_of(conn, known)
         if not deals:
             return NO_DEAL, "", ()
         rules = self.rules.get(source, PaymentRules())
@@ -130,7 +131,7 @@ class DealNotes:
         moves = {} if late else {name: to for name in deals if (to := _move(rules, payment.status, name)) is not None}
         names = deal_notes.tell(conn, self.clock, subject, key, text, deals, moves)
         lead_id = next(iter(deals.values()))
-        if not told:
+        if known is not None and not told:
             deal_notes.touch(conn, self.clock, known, lead_id, payment.at or at, source)
         return "", lead_id, names
 

@@ -79,6 +79,20 @@ async def test_a_payment_that_comes_before_its_lead_waits_for_it() -> None:
 
 
 @virtual
+async def test_a_refund_that_names_only_its_payment_goes_where_the_payment_went() -> None:
+    async with hub(config(ALL, sources=shop())) as h:
+        await h.post("site", {"name": "Иван", "phone": "8 916 123-45-67"})
+        await h.quiet()
+        await pay(h, "refund.succeeded", id="r-0", payment_id="p-1", amount={"value": "1.00"}, metadata={})
+        await pay(h)
+        await noted(h, 2)  # the refund that was quicker than its payment found it, too
+        await pay(h, "refund.succeeded", id="r-1", payment_id="p-1", amount={"value": "500.50"}, metadata={})
+        await noted(h, 3)
+        assert {row.state for row in h.rows(t_errand)} == {"done"}
+        assert len(h.amocrm.deals) == 1
+
+
+@virtual
 async def test_a_payment_of_nobody_known_is_shown_after_a_day_and_never_red() -> None:
     async with hub(config(ALL, sources=shop())) as h:
         await pay(h)

@@ -74,6 +74,7 @@ def test_value_is_computed_with_its_type(text: str, value: Any) -> None:
         ("{{ 1000000 | money }}", "1\u00a0000\u00a0000"),
         ("{{ 'Щукин Юрий' | translit }}", "Shchukin Yuriy"),
         ("{{ 'abcdef' | truncate(4) }}", "abc…"),
+        ("{{ 'окна' | sentence }}{{ 'Где вы?' | sentence }}{{ '' | sentence }}", "окна.Где вы?"),
         ("{{ 'a, b,,c' | split | join('-') }}", "a-b-c"),
         ("{{ last_touch | touch }}", "Яндекс.Директ, кампания «окна_весна», запрос «купить окна»"),
         ("{{ first_touch | channel }}", "органика"),
@@ -156,7 +157,7 @@ def test_every_name_and_part_can_be_read_of_a_full_and_of_an_empty_lead() -> Non
 ALL_OF_LEAD = ", ".join(NAMES["lead"])
 FILTERS = (
     "capitalize, channel, date, default, first, flags, join, last, length, lines, lower, money, number, page, phone, "
-    "plural, replace, split, strip, title, touch, translit, trim, truncate, upper"
+    "plural, replace, sentence, split, strip, title, touch, translit, trim, truncate, upper"
 )
 TOP = ", ".join(NAMES)
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from leads.calls import Call
 from leads.records import Lead
 from mappings.engine import Drafted, build
 from mappings.load import load_mapping
@@ -82,6 +83,35 @@ def test_task_that_is_due_another_day_says_which() -> None:
     task = drafted("amocrm-leads", replace(FACTS, due_at=NOW + timedelta(hours=19))).task
     assert task is not None
     assert task.text.endswith("До 25.11 09:02")
+
+
+@pytest.mark.parametrize(
+    ("lead", "text"),
+    [
+        (replace(LEAD, form="", comment="Сколько стоит?"), "Позвонить: Иван, +7 916 123-45-67, Сколько стоит? До"),
+        (replace(LEAD, name="Анна К.", form="", comment=""), "Позвонить: Анна К., +7 916 123-45-67. До"),
+        (
+            replace(LEAD, phones=(), emails=(), form="", comment="Ещё есть?", messengers=(("telegram", "1"),)),
+            "Ответить: Иван, Ещё есть? До",
+        ),
+        (replace(LEAD, name="", phones=(), emails=(), form="", comment=""), "Позвонить: Сайт. До"),
+    ],
+)
+def test_task_reads_as_a_sentence_whatever_is_known(lead: Lead, text: str) -> None:
+    task = drafted("amocrm-leads", replace(FACTS, lead=lead)).task
+    assert task is not None
+    assert task.text.startswith(text)
+
+
+def test_task_of_a_call_missed_another_day_says_which() -> None:
+    for missed_at, told in (
+        (NOW - timedelta(minutes=5), "пропущенный 13:57"),
+        (NOW - timedelta(days=1), "пропущенный 23.11 14:02"),
+    ):
+        call = Call(direction="in", client="+79161234567", disposition="missed", started_at=missed_at)
+        task = drafted("amocrm-leads", replace(FACTS, lead=replace(LEAD, call=call))).task
+        assert task is not None
+        assert told in task.text
 
 
 def test_task_without_a_phone_names_the_mail_and_the_comment() -> None:
