@@ -149,14 +149,18 @@ def channel(touch: Touch, kind: str = "web") -> Channel:
     """How the person came.
 
     `kind` is what the source itself is: "web", "call", "messenger" or "email"; it decides only
-    where the touch shows no way of its own (a call with UTM from call tracking is an ad).
+    where the touch shows no way of its own (a call with UTM from call tracking is an ad). "line": a call to a number
+    that bears the UTM itself, so what they do not tell is a call, too: nobody followed a link.
     Strongest first: a paid click id, utm_medium, utm_source, fbclid, the referrer, `kind`.
     """
     if any(touch.click_ids.get(key) for key in PAID_CLICK_KEYS):
         return "ad"
-    found = _of_medium(touch.utm.get("utm_medium", "")) or _of_source(touch.utm)
+    found = _of_medium(touch.utm.get("utm_medium", ""))
     if found:
         return found
+    found = _of_source(touch.utm)
+    if found:
+        return "call" if kind == "line" and found == "referral" else found
     if touch.click_ids.get("fbclid"):
         return "social"
     found = of_referrer(touch.referrer, touch.landing_page)
@@ -165,6 +169,8 @@ def channel(touch: Touch, kind: str = "web") -> Channel:
     match kind:
         case "call" | "messenger" | "email":
             return kind
+        case "line":
+            return "call"
         case _:
             return "direct"
 

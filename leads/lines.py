@@ -33,4 +33,4 @@ def touch_by(call: Call, lines: Lines, at: datetime) -> Touch | None:
     if line is None or call.direction != "in" or not line.utm:
         return None
     touch = Touch(at=call.started_at or at, utm=dict(line.utm))
-    return replace(touch, channel=channel(touch, "call"))
+    return replace(touch, channel=channel(touch, "line"))

@@ -4,10 +4,21 @@ from collections.abc import Iterator
 from typing import Any, Final, Literal
 from zoneinfo import ZoneInfo
 
-from connectors.bodies import UnreadableBody
+from connectors.bodies import UnreadableBody, flatten
 from connectors.doors import Inbound, Parsed, ParsedLead
 from connectors.events import ParsedPayment
-from connectors.formfields import body_of, currency, dict_of, dicts_of, lead_of, moment, money, order_line, text_of
+from connectors.formfields import (
+    body_of,
+    currency,
+    dict_of,
+    dicts_of,
+    lead_of,
+    moment,
+    money,
+    order_line,
+    plain_values,
+    text_of,
+)
 from connectors.onec.settings import OnecSettings
 
 MAX_ORDERS = 100  # in one request
@@ -21,7 +32,7 @@ _KEYS: Final = {
     "currency": ("валюта",),
     "phone": ("телефон",),
     "email": ("почта", "e-mail"),
-    "name": ("имя", "фио", "контрагент", "клиент", "customer"),
+    "name": ("имя", "фио", "контрагент", "клиент", "покупатель", "customer", "client", "buyer"),
     "paid": ("оплачен", "оплачено"),
     "comment": ("комментарий",),
     "items": ("товары",),
@@ -54,11 +65,21 @@ def parse(settings: OnecSettings, inbound: Inbound, region: str) -> Parsed:
 
 
 def _named(order: dict[str, Any]) -> dict[str, Any]:
-    """Keys as we call them; the others as they are."""
+    """Keys as we call them; the others as they are. Of a buyer who is an object of his own, its keys."""
     named: dict[str, Any] = {}
+    buyer: dict[str, Any] = {}
     for key, value in order.items():
-        named.setdefault(_OURS.get(key.strip().casefold(), key), value)
-    return named
+        ours = _ours(key)
+        if ours == "name" and isinstance(value, dict):
+            buyer = buyer or value
+        else:
+            named.setdefault(ours, value)
+    told = {_ours(key): value for key, value in buyer.items() if _ours(key) not in _OWN}
+    return {**told, **named}
+
+
+def _ours(key: str) -> str:
+    return _OURS.get(key.strip().casefold(), key)
 
 
 def _made_of(
@@ -114,12 +135,12 @@ def _lead(settings: OnecSettings, inbound: Inbound, region: str, order: dict[str
         "order_currency": currency(order.get("currency")) or currency(settings.currency),
         "order_items": "; ".join(filter(None, items)),
     }
-    values = {str(key): text_of(value) for key, value in order.items() if key not in _OWN}
+    rest = {key: value for key, value in order.items() if key and key not in _OWN}
     return lead_of(
         settings,
         inbound,
         region,
-        {name: value for name, value in values.items() if name and value},
+        plain_values(flatten(rest)),
         lead_uid=uid,
         extra=extra,
     )

@@ -2,6 +2,7 @@
 
 from typing import Any, Final, Literal
 
+from connectors.bodies import UnreadableBody
 from connectors.doors import Inbound, Parsed, ParsedLead
 from connectors.events import Errand, ParsedPayment
 from connectors.formfields import currency, dict_of, lead_of, moment, money, object_of, text_of
@@ -27,8 +28,10 @@ def parse(settings: YookassaSettings, inbound: Inbound, region: str) -> Parsed:
     notice = object_of(inbound)
     event, thing = text_of(notice.get("event")), dict_of(notice.get("object"))
     object_id = text_of(thing.get("id"))
-    if event not in STATUS or not object_id:
+    if event not in STATUS:
         return Parsed()
+    if not object_id:
+        raise UnreadableBody(f"{event} without the id of its object")
     payment = payment_of(settings, inbound, region, event, thing)
     if settings.secret_key is None:
         return Parsed(payments=(payment,))

@@ -19,7 +19,7 @@ def not_called_back(incident: Incident, style: Style, now: datetime, people: lis
     lead_id, tail = str(data.get("lead_id") or ""), str(data.get("tail") or "")
     where = style.where(f"/leads/{lead_id}" if lead_id else "/", f"leadhub leads show {lead_id}".strip())
     return [
-        style.say("not_called_back", n=max(1, incident.count), time=style.time(missed_at, now)),
+        style.say("not_called_back", n=max(1, incident.count), time=style.at(missed_at, now)),
         style.say(
             "not_called_back_line" if line else "not_called_back_where",
             name=name,

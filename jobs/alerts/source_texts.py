@@ -6,6 +6,7 @@ from datetime import datetime
 from jobs.alerts.causes import code_of
 from jobs.alerts.parts import Lines, age_of, as_code, cause_text, from_iso, name_of, source_of, where_to
 from jobs.alerts.words import Raw, Style
+from jobs.sources.texts import vendor_text
 from leads.incidents import Incident
 from leads.redact import redact
 
@@ -118,7 +119,7 @@ def _source_silent(incident: Incident, style: Style, now: datetime) -> Lines:
     group = str(incident.data.get("group", "form"))
     parts = [
         style.say(_of_group("source_silent_usual", group, style), n=int(usual)) if usual else "",
-        style.say(_of_group("source_silent_last", group, style), time=style.time(since, now)) if last else "",
+        style.say(_of_group("source_silent_last", group, style), time=style.at(since, now)) if last else "",
     ]
     return [
         style.say("source_silent", name=name_of(incident), age=age_of(style, since, now)),
@@ -133,7 +134,8 @@ def _of_group(key: str, group: str, style: Style) -> str:
 
 
 def _cause(incident: Incident, style: Style) -> str:
-    text = cause_text(incident.cause, style, str(incident.data.get("vendor") or name_of(incident)))
+    vendor = vendor_text(style.locale, str(incident.data.get("vendor") or ""))
+    text = cause_text(incident.cause, style, vendor or name_of(incident))
     return style.say("cause", cause=Raw(text)) if text else ""
 
 

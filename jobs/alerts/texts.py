@@ -281,7 +281,7 @@ def _over(incident: Incident, style: Style, now: datetime) -> Lines:
     if data.get("delivered"):
         arrived = style.say("arrived_all", n=int(data["delivered"]))
         last = data.get("last_at")
-        at = style.time(from_iso(last), now, seconds=True) if last else ""
+        at = style.at(from_iso(last), now, seconds=True) if last else ""
         parts.append(style.say("arrived_last" if last else "arrived", arrived=Raw(arrived), time=at))
     if data.get("waiting"):
         parts.append(style.say("still_coming", n=int(data["waiting"])))

@@ -58,6 +58,13 @@ class Style:
         pattern = "dd.MM" if self.locale == "ru" else "d MMM"
         return f"{format_date(local.date(), pattern, locale=self.locale)} {clock}"
 
+    def at(self, at: datetime, now: datetime, *, seconds: bool = False) -> str:
+        """`time` within a sentence: `в 14:02`, `24.11 в 14:02`; `at 14:02`, `on 24 Nov at 14:02`."""
+        day, _, clock = self.time(at, now, seconds=seconds).rpartition(" ")
+        if self.locale == "ru":
+            return f"{day} в {clock}".strip()
+        return f"on {day} at {clock}" if day else f"at {clock}"
+
     def duration(self, seconds: float) -> str:
         """`41 с`, `6 мин`, `3 ч 20 мин`, `2 дня`: two units at most, rounded down."""
         whole = max(0, int(seconds))

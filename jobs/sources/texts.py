@@ -5,7 +5,7 @@ from typing import Final, Literal
 
 from connectors.proofs import Kind
 
-Trouble = Literal["secret", "token", "address", "clock", "path", "unreadable", "size", "handshake"]
+Trouble = Literal["secret", "token", "address", "clock", "path", "unreadable", "size", "handshake", "account"]
 
 _BY_REASON: Final[tuple[tuple[str, Trouble], ...]] = (
     (r"token in the address", "token"),
@@ -14,6 +14,7 @@ _BY_REASON: Final[tuple[tuple[str, Trouble], ...]] = (
     (r"no such address", "path"),
     (r"address that is not allowed|sender's address", "address"),
     (r"^larger than", "size"),
+    (r"of another shop", "account"),
 )
 
 TEXTS: Final[dict[Trouble, tuple[str, str]]] = {
@@ -40,6 +41,10 @@ TEXTS: Final[dict[Trouble, tuple[str, str]]] = {
     "unreadable": (
         "the request cannot be read: is `type` of the source right?",
         "запрос не читается: верно ли указан type источника?",
+    ),
+    "account": (
+        "it is of another account than the one in the settings: see shop_id",
+        "это события другого магазина, чем в настройках: проверьте shop_id",
     ),
     "size": ("the request is larger than hub.max_body", "запрос больше, чем hub.max_body"),
     "handshake": (

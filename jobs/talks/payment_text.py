@@ -1,5 +1,6 @@
 """A payment, or what was found out about a call, as the note on a deal tells it."""
 
+import re
 from collections.abc import Mapping
 from datetime import datetime, tzinfo
 from decimal import Decimal
@@ -9,6 +10,7 @@ from babel.numbers import format_currency, format_decimal
 
 from connectors.events import ParsedPayment
 
+_NUMBER = re.compile(r"\d+\.\d+")
 _HEADS: Mapping[str, tuple[str, str]] = {
     "succeeded": ("Оплата {amount} получена", "Payment of {amount} received"),
     "pending": ("Оплата {amount} ожидается", "Payment of {amount} is pending"),
@@ -51,7 +53,8 @@ def insight_note(told: Mapping[str, str], source: str, locale: str) -> str:
     russian = locale == "ru"
     lines = [f"{'Разбор звонка' if russian else 'About the call'}: {told.get('source') or source}"]
     if score := told.get("score"):
-        lines.append(f"{'Оценка' if russian else 'Score'}: {score}")
+        shown = score.replace(".", ",") if russian and _NUMBER.fullmatch(score) else score
+        lines.append(f"{'Оценка' if russian else 'Score'}: {shown}")
     if tags := told.get("tags"):
         lines.append(f"{'Теги' if russian else 'Tags'}: {tags}")
     return "\n".join(filter(None, (*lines, told.get("text", ""))))

@@ -203,7 +203,7 @@ async def test_an_order_names_the_very_lead() -> None:
 async def test_what_was_found_out_about_a_call_is_a_note_on_the_deal_of_the_call() -> None:
     async with hub(config(ALL, sources=f"{MANGO}, asr: {{type: call_insight}}")) as h:
         call_id = ""
-        told = {"text": "Клиент просит счёт", "tags": ["счёт", "жалоба"], "score": 4, "source": "Речь"}
+        told = {"text": "Клиент просит счёт", "tags": ["счёт", "жалоба"], "score": 4.5, "source": "Речь"}
         for name in samples("mango", "in-answered"):
             await replay(h, "mango", name)
         await h.quiet()
@@ -216,7 +216,7 @@ async def test_what_was_found_out_about_a_call_is_a_note_on_the_deal_of_the_call
         await h.request("POST", "/in/asr", json={"call_id": "unknown", **told})
         await h.until(lambda: any("Разбор звонка: Речь" in note for note in h.notes("amo")), 120.0)
         (note,) = [note for note in h.notes("amo") if "Разбор звонка" in note]
-        assert note.startswith("Разбор звонка: Речь\nОценка: 4\nТеги: счёт, жалоба\nКлиент просит счёт")
+        assert note.startswith("Разбор звонка: Речь\nОценка: 4,5\nТеги: счёт, жалоба\nКлиент просит счёт")
         assert [(row.kind, row.state) for row in h.rows(t_errand)] == [("call_insight", "ready")]
         (deal,) = h.crm("amo").deals.values()
         await h.until(lambda: {"счёт", "жалоба"} <= {tag["name"] for tag in deal["_embedded"]["tags"]}, 10.0)

@@ -24,7 +24,19 @@ def test_a_call_to_an_advertised_number_is_a_touch_of_that_advertisement() -> No
     touch = touch_by(CALL, LINES, NOW)
     assert touch is not None
     assert (touch.at, touch.utm) == (NOW, {"utm_source": "billboard", "utm_medium": "outdoor"})
-    assert touch.channel
+    assert touch.channel == "ad"
+
+
+def test_a_line_whose_utm_tell_no_channel_is_a_call_and_no_link() -> None:
+    for utm, channel in (
+        ({"utm_source": "billboard"}, "call"),
+        ({"utm_campaign": "osen"}, "call"),
+        ({"utm_source": "yandex"}, "ad"),
+        ({"utm_source": "2gis", "utm_medium": "maps"}, "referral"),
+    ):
+        touch = touch_by(CALL, {number: Line("", utm) for number in LINES}, NOW)
+        assert touch is not None
+        assert touch.channel == channel
 
 
 @pytest.mark.parametrize(

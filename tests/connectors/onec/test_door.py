@@ -35,6 +35,15 @@ def test_a_new_order_is_a_lead() -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("key", ["client", "customer", "клиент", "buyer"])
+def test_a_buyer_in_an_object_of_his_own_is_read(key: str) -> None:
+    order = {"number": "1", "status": "new", key: {"name": "Борис", "phone": "8 916 000-11-22", "email": "b@x.test"}}
+    lead = doors.lead_of("1c", sent(order))
+    assert (lead.name, lead.phones, lead.emails) == ("Борис", ("+79160001122",), ("b@x.test",))
+    russian = doors.lead_of("1c", sent({"Номер": "1", "Контрагент": {"Имя": "Борис", "Телефон": "8 916 000-11-22"}}))
+    assert (russian.name, russian.phones) == ("Борис", ("+79160001122",))
+
+
 @pytest.mark.parametrize(
     ("changes", "status"),
     [

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from connectors.doors import Inbound, Parsed, Refused
+from connectors.doors import Inbound, Parsed, Refused, Unreadable
 from connectors.events import Errand
 from connectors.yookassa import YookassaSettings
 from tests.support import form_doors as doors
+from tests.support.requests import inbound
 
 PAYMENT = "22d6d597-000f-5000-9000-145f6df20001"
 
@@ -121,3 +122,10 @@ def test_payer_of_the_metadata_is_known_by_every_name() -> None:
     assert found.order_id == "9"
     assert found.lead is not None
     assert (found.lead.name, found.lead.emails, found.lead.utm) == ("Аня", ("a@b.test",), {"utm_source": "vk"})
+
+
+@pytest.mark.parametrize("thing", [{}, {"id": None}, [1], "x"])
+def test_a_payment_without_an_id_is_unreadable_and_not_dropped(thing: object) -> None:
+    body = json.dumps({"type": "notification", "event": "payment.succeeded", "object": thing})
+    with pytest.raises(Unreadable):
+        doors.taken("yookassa", inbound(body, remote_ip="77.75.156.11"))

@@ -117,7 +117,7 @@ async def test_only_working_time_counts() -> None:
         await h.wait(600.0)
         assert h.told() == []  # Monday, 8:00
         await h.wait(2 * 3600.0)
-        assert headline(h).startswith("🟡 Никто не перезвонил: пропущенный в 27.11 17:")
+        assert headline(h).startswith("🟡 Никто не перезвонил: пропущенный 27.11 в 17:")
 
 
 @virtual
