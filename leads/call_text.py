@@ -14,7 +14,8 @@ _WORDS = {
         "busy": "занято",
         "failed": "не состоялся",
         "voicemail": "голосовая почта",
-        "line": "на номер",
+        "to": "на номер",
+        "from": "с номера",
         "rang": "звонил",
         "s": "с",
     },
@@ -27,7 +28,8 @@ _WORDS = {
         "busy": "busy",
         "failed": "failed",
         "voicemail": "voicemail",
-        "line": "to",
+        "to": "to",
+        "from": "from",
         "rang": "rang",
         "s": "s",
     },
@@ -43,7 +45,9 @@ def call_line(call: Call, locale: str) -> str:
     elif call.ring_s:
         parts.append(f"{words['rang']} {call.ring_s} {words['s']}")
     if call.line:
-        parts.append(f"{words['line']} {call.line}" + (f" ({call.line_title})" if call.line_title else ""))
+        # Ours: the number that a client called, or from which we called him.
+        way = words["from" if call.direction == "out" else "to"]
+        parts.append(f"{way} {call.line}" + (f" ({call.line_title})" if call.line_title else ""))
     if who := call.employee or call.extension:
         parts.append(who)
     return f"{words.get(call.direction, words['in'])}: {', '.join(parts)}"

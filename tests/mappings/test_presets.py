@@ -114,6 +114,13 @@ def test_task_of_a_call_missed_another_day_says_which() -> None:
         assert told in task.text
 
 
+def test_task_of_a_hidden_caller_says_so() -> None:
+    call = Call(direction="in", disposition="missed", started_at=NOW)
+    task = drafted("amocrm-leads", replace(FACTS, lead=replace(LEAD, name="", phones=(), call=call))).task
+    assert task is not None
+    assert task.text.startswith("Перезвонить: номер скрыт, пропущенный 14:02. До")
+
+
 def test_task_without_a_phone_names_the_mail_and_the_comment() -> None:
     lead = replace(LEAD, phones=(), form="", comment="Перезвоните " * 20)
     task = drafted("amocrm-leads", replace(FACTS, lead=lead)).task
