@@ -56,6 +56,11 @@ def clean_text(text: str, max_chars: int = 0) -> str:
     return text
 
 
+def labelled(name: str, value: str) -> str:
+    """`Этаж: 5`; a question keeps its own mark: `Какой дом? Кирпичный`."""
+    return f"{name} {value}" if name.endswith(("?", "!", ":")) else f"{name}: {value}"
+
+
 def person_name(text: str) -> str:
     """One line, spaces collapsed, case and emoji kept, at most NAME_MAX characters; a script's "null" is no name."""
     name = _SPACES.sub(" ", clean_text(text)).strip()

@@ -11,6 +11,7 @@ import phonenumbers
 from jinja2 import pass_context
 from jinja2.runtime import Context
 
+from leads.normalize import labelled
 from leads.records import Touch
 from leads.touch_text import describe_touch
 from mappings.texts import FLAG_TEXTS, Locale, locale_of
@@ -173,7 +174,7 @@ def lines(value: object) -> str:
     """A table such as `lead.extra` with a line `name: value` for each filled field; a list, one part a line."""
     if isinstance(value, Mapping):
         pairs = ((text_of(key), text_of(one).strip()) for key, one in value.items())
-        return text_of("\n".join(f"{key}: {truncate(one, LINE_CAP)}" for key, one in pairs if one))
+        return text_of("\n".join(labelled(key, truncate(one, LINE_CAP)) for key, one in pairs if one))
     if isinstance(value, list | tuple):
         return join(value, "\n")
     return text_of(value)

@@ -10,6 +10,7 @@ from connectors.generic.settings import GenericSettings
 from connectors.webform.fields import meaning_of
 from connectors.webform.parse import parse as parse_form
 from connectors.webform.parse import parse_body
+from leads.normalize import labelled
 
 _ANSWERS = "questions and answers"
 _ALIASES = {"utm.name": "utm_campaign", "href": "page_url"}
@@ -80,4 +81,4 @@ def _gathered(pairs: Pairs, path: str, branch: str) -> Pairs:
 
 
 def _line(name: str, value: str) -> str:
-    return value if name.rpartition(".")[2].isdigit() else f"{name}: {value}"
+    return value if name.rpartition(".")[2].isdigit() else labelled(name, value)

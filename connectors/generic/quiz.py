@@ -5,6 +5,7 @@ from typing import Any
 from connectors.bodies import MAX_DEPTH, Pairs
 from connectors.formfields import join_texts, text_of
 from connectors.webform.fields import meaning_of
+from leads.normalize import labelled
 
 _QUESTION = ("q", "question", "question_text", "questionText", "вопрос")
 _ANSWER = ("a", "answer", "answers", "answer_text", "answerText", "ответ", "value", "values", "text")
@@ -25,7 +26,7 @@ def taken_out(tree: Any, depth: int = 0) -> tuple[Any, list[str], Pairs]:
         if tree and all(asked):
             told = [(question, answer) for question, answer in filter(None, asked) if answer]
             fields = [(question, answer) for question, answer in told if meaning_of(question).meaning in _CONTACTS]
-            return None, [f"{question}: {answer}" for question, answer in told], fields
+            return None, [labelled(question, answer) for question, answer in told], fields
         named = [_pair(item, _LABEL, _VALUE) for item in tree]
         if tree and all(named):
             return None, [], [(label, value) for label, value in filter(None, named) if value]

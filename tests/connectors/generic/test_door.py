@@ -132,7 +132,7 @@ QUIZ = {
         "ip": "203.0.113.5",
     },
 }  # fmt: skip
-ANSWERS = "Какой дом?: Кирпичный\nЧто нужно?: Окна, Двери\nПлощадь: 54"
+ANSWERS = "Какой дом? Кирпичный\nЧто нужно? Окна, Двери\nПлощадь: 54"
 
 
 def test_a_quiz_is_understood_without_a_map() -> None:
@@ -199,7 +199,7 @@ def test_named_values_inside_are_fields() -> None:
 
 def test_an_own_comment_and_the_answers_are_both_kept() -> None:
     found = made({"comment": "Срочно", "phone": "89991002030", "answers": [{"q": "Дом?", "a": "Да"}]})
-    assert found.comment == "Срочно\nДом?: Да"
+    assert found.comment == "Срочно\nДом? Да"
 
 
 def test_a_mapped_form_works_as_well() -> None:
