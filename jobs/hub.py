@@ -35,7 +35,7 @@ from jobs.sync.service import Hints, SyncService, lease_of
 from jobs.talks.gathering import Gathering
 from jobs.timetable import daily
 from leads.clock import Clock
-from store.db import Database
+from store.db import CLOSE_S, Database
 from store.leases import Held
 from store.sealing import Sealer
 from store.spool import Spool
@@ -199,7 +199,9 @@ class Hub:
             await asyncio.wait(owners, timeout=HAND_BACK_S)
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        ended = asyncio.gather(*self._tasks, return_exceptions=True)  # leases are handed back
+        while not (await asyncio.wait([ended], timeout=CLOSE_S))[0]:
+            await self.db.give_up()
         for connection in self.connections.values():
             await connection.metadata.close()
             await connection.target.close()

@@ -11,13 +11,15 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+from weakref import WeakSet
 
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import DBAPIError
 
 from store.engines import POSTGRES_WRITERS, READERS, make_engine, unavailable
-from store.groups import Job, Writer, run_group
+from store.groups import Job, Writer, fail_all, run_group
 from store.groups import StoreUnavailable as StoreUnavailable
 
 Result = TypeVar("Result")
@@ -30,6 +32,9 @@ FIRST, WORK, BEHIND = 0, 1, 2
 """Ranks of what is to be written: a sender waits for it, the hub waits for it, nobody does."""
 AT_ONCE = {FIRST: 512, WORK: 8, BEHIND: 1}
 """In one transaction: they save flushes to disk, and whoever comes next waits for all of them."""
+
+CLOSE_S = 1.0
+"""So long what is under way may take at the end; the rest of the hub has had its time before."""
 
 PASSED_S = 0.01
 """So long a group of the last rank lets senders pass: it does not wait for ever."""
@@ -67,6 +72,10 @@ class Database(Protocol):
         """Whether what this process id of PostgreSQL tells of was written through here."""
         ...
 
+    async def give_up(self) -> None:
+        """For a hub that ends while the database lets it wait, for a lock perhaps: all that waits fails."""
+        ...
+
     def is_awaited(self) -> bool:
         """Asked by work behind: whether a sender waits for the one writer, so that it had better end."""
         ...
@@ -86,8 +95,11 @@ class GroupCommitDatabase:
         self._write_engine = make_engine(url, writer=True)
         self._read_engine = make_engine(url, writer=False)
         self._backends: set[int] = set()
+        self._connections: WeakSet[Any] = WeakSet()
+        """psycopg's, to cancel what they wait for."""
         if not self.is_sqlite:
             event.listen(self._write_engine, "connect", self._connected)
+            event.listen(self._read_engine, "connect", lambda connection, _record: self._connections.add(connection))
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="read")
         self._waiting = self._behind = _Waiting()
         writers = [self._waiting]
@@ -124,6 +136,7 @@ class GroupCommitDatabase:
 
     def _connected(self, connection: Any, _record: Any) -> None:
         self._backends.add(connection.info.backend_pid)
+        self._connections.add(connection)
 
     def wrote(self, backend: int) -> bool:
         return backend in self._backends
@@ -134,11 +147,27 @@ class GroupCommitDatabase:
     async def close(self) -> None:
         self._waiting.close()
         self._behind.close()
-        for thread in self._threads:
-            await asyncio.to_thread(thread.join)
-        self._readers.shutdown()
+        ended = asyncio.create_task(asyncio.to_thread(self._end))
+        while not (await asyncio.wait([ended], timeout=CLOSE_S))[0]:
+            await self.give_up()
         self._write_engine.dispose()
         self._read_engine.dispose()
+
+    async def give_up(self) -> None:
+        left = [*self._waiting.drain(), *self._behind.drain()]
+        fail_all(left, StoreUnavailable("given up: the hub ends"))
+        _tell(left)
+        await asyncio.to_thread(self._cancel)
+
+    def _cancel(self) -> None:
+        for connection in list(self._connections):
+            with suppress(Exception):  # it is lost, or ends in this moment
+                connection.cancel_safe(timeout=CLOSE_S)
+
+    def _end(self) -> None:
+        for thread in self._threads:
+            thread.join()
+        self._readers.shutdown()
 
     def _write_loop(self, waiting: "_Waiting") -> None:
         writer = Writer(self._write_engine)
@@ -191,6 +220,15 @@ class _Waiting:
             self._closed = True
             self._changed.notify_all()
             self._first_done.notify_all()
+
+    def drain(self) -> list[Job]:
+        """All that waits: it is not handed out any more."""
+        with self._changed:
+            left = [job for jobs in self._jobs.values() for job in jobs]
+            for jobs in self._jobs.values():
+                jobs.clear()
+        self.answered(left)
+        return left
 
     def take(self) -> list[Job]:
         """What shares the next transaction, all of one rank; nothing once all is done and closed."""
@@ -276,6 +314,9 @@ class InlineDatabase:
 
     def wrote(self, backend: int) -> bool:
         return False
+
+    async def give_up(self) -> None:
+        """Nothing waits: what it does is done at once."""
 
     def is_awaited(self) -> bool:
         return False

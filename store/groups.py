@@ -89,7 +89,7 @@ def _done(writer: Writer, group: list[Job], work: Callable[[Connection], None]) 
     except _Abandon:
         return False
     except Exception as exc:
-        _fail_all(group, exc)
+        fail_all(group, exc)
     return True
 
 
@@ -112,7 +112,7 @@ def _run_apart(conn: Connection, units: list[list[Job]], *, alone: bool) -> None
         raise _Abandon
 
 
-def _fail_all(jobs: list[Job], exc: Exception) -> None:
+def fail_all(jobs: list[Job], exc: Exception) -> None:
     error = StoreUnavailable(str(getattr(exc, "orig", exc))) if isinstance(exc, DBAPIError) else exc
     for job in jobs:
         job.failed, job.outcome = True, error

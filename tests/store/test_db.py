@@ -292,6 +292,54 @@ async def test_a_connection_lost_at_the_commit_is_told_and_nothing_is_repeated(p
     await db.close()
 
 
+async def test_a_hub_that_ends_waits_for_no_lock(postgres_url: str) -> None:
+    db = GroupCommitDatabase(postgres_url)
+    with psycopg.connect(postgres_url) as other:
+        other.execute("LOCK TABLE cursor IN ACCESS EXCLUSIVE MODE")
+        held = await _held_up(postgres_url, db.write(put("a")), db.write_behind(put("b")), db.read(count))
+        await db.close()
+        for one in held:
+            with pytest.raises(StoreUnavailable, match="user request"):  # not after the time that a lock may take
+                await one
+        other.rollback()
+        assert other.execute("SELECT * FROM cursor").fetchall() == []
+
+
+async def test_what_waits_for_a_writer_can_be_given_up(postgres_url: str) -> None:
+    db = GroupCommitDatabase(postgres_url)
+    with psycopg.connect(postgres_url) as other:
+        other.execute("LOCK TABLE cursor IN ACCESS EXCLUSIVE MODE")
+        held = await _held_up(postgres_url, *(db.write(put(str(number))) for number in range(POSTGRES_WRITERS)))
+        waits = asyncio.create_task(db.write_in_batch(lambda _conn, items: items, 1, first=True))
+        await asyncio.sleep(0)
+        await db.give_up()
+        with pytest.raises(StoreUnavailable, match="given up"):
+            await waits
+        for one in held:
+            with pytest.raises(StoreUnavailable, match="user request"):
+                await one
+        assert not db.is_awaited()
+    assert await db.write(put("after")) == "after"
+    await db.close()
+
+
+async def _held_up(url: str, *asked: Coroutine[Any, Any, Any]) -> list[asyncio.Task[Any]]:
+    """Each waits for a lock before the next one is asked for, so that no two share a transaction."""
+    tasks: list[asyncio.Task[Any]] = []
+    async with asyncio.timeout(30):
+        for one in asked:
+            tasks.append(asyncio.create_task(one))
+            while _waiting_for_locks(url) < len(tasks):
+                await asyncio.sleep(0.01)
+    return tasks
+
+
+def _waiting_for_locks(url: str) -> int:
+    with psycopg.connect(url, autocommit=True) as conn:
+        row = conn.execute("SELECT count(*) FROM pg_locks WHERE NOT granted").fetchone()
+    return row[0] if row else 0
+
+
 def _end_connections(url: str) -> None:
     """As a server does that is started anew."""
     with psycopg.connect(url, autocommit=True) as conn:
