@@ -131,13 +131,13 @@ def wording(error: ErrorDetails, *, secret: bool) -> tuple[str, str]:
         case "dict_type" | "model_type" | "model_attributes_type" | "dataclass_type":
             return f"must be a section of settings, not {kind(value)}", ""
         case "greater_than_equal":
-            return f"must be at least {context['ge']}", ""
+            return f"must be at least {_bound(context['ge'])}", ""
         case "greater_than":
-            return f"must be more than {context['gt']}", ""
+            return f"must be more than {_bound(context['gt'])}", ""
         case "less_than_equal":
-            return f"must be at most {context['le']}", ""
+            return f"must be at most {_bound(context['le'])}", ""
         case "less_than":
-            return f"must be less than {context['lt']}", ""
+            return f"must be less than {_bound(context['lt'])}", ""
         case "too_short":
             if context.get("min_length") == 1:
                 return "must not be empty", ""
@@ -297,3 +297,8 @@ def describe(model: type[BaseModel], path: YamlPath) -> str:
 
 def settings_of(model: type[BaseModel]) -> str:
     return f"allowed: {', '.join(sorted(names_at(model, ())))}."
+
+
+def _bound(value: object) -> object:
+    """60.0 as people write it: 60."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value

@@ -14,7 +14,7 @@ _BY_REASON: Final[tuple[tuple[str, Trouble], ...]] = (
     (r"no such address", "path"),
     (r"address that is not allowed|sender's address", "address"),
     (r"^larger than", "size"),
-    (r"of another shop", "account"),
+    (r"another shop|another community", "account"),
 )
 
 TEXTS: Final[dict[Trouble, tuple[str, str]]] = {
@@ -43,8 +43,8 @@ TEXTS: Final[dict[Trouble, tuple[str, str]]] = {
         "запрос не читается: верно ли указан type источника?",
     ),
     "account": (
-        "it is of another account than the one in the settings: see shop_id",
-        "это события другого магазина, чем в настройках: проверьте shop_id",
+        "it is of another account than the one in the settings: see shop_id or group_id",
+        "это события другого аккаунта, чем в настройках: проверьте shop_id или group_id",
     ),
     "size": ("the request is larger than hub.max_body", "запрос больше, чем hub.max_body"),
     "handshake": (
