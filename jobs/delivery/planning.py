@@ -205,9 +205,11 @@ class LeadPlan:
         call, rules = lead.call, shared.calls.get(lead.source, NO_CALLS)
         within = rules.callback_within if call else mapping.due
         due_at = add_working_minutes(self._schedule(), now, within.total_seconds() / 60)
+        name = await self._user_name(progress.user)
+        why = progress.user_reason.removeprefix(f"{name or progress.user}: ")  # the text names him already
         facts = replace(
             self._facts(now),
-            assigned=Assigned(progress.user, await self._user_name(progress.user), progress.user_reason),
+            assigned=Assigned(progress.user, name, why),
             repeat=Repeat(number, self._policy.within.days),
             due_at=due_at,
         )

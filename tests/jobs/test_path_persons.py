@@ -236,6 +236,8 @@ async def test_the_task_of_a_repeat_goes_to_who_is_responsible_for_the_deal_now(
     routes = "  - {from: [site], to: [amo], assign: {strategy: round_robin, users: [1010101, 1010102]}}"
     async with hub(config(routes)) as h:
         await come(h, phone=PHONE, comment="окна")
+        (named,) = [line for line in "\n".join(h.notes("amo")).splitlines() if line.startswith("Ответственный: ")]
+        assert named.endswith(" (по кругу)")  # whose turn it was is said once
         (deal,) = h.amocrm.deals.values()
         deal["responsible_user_id"] = 1010103  # a person gave it to a colleague
         again = await come(h, phone=PHONE, comment="двери")
