@@ -14,9 +14,10 @@ from connectors.registry import SOURCES
 from jobs.alerts.words import Style
 from jobs.config.loading import Settings
 from jobs.reports import day_window
-from jobs.sources.texts import OPEN, UNREAD, in_words, refusal_text, trouble_of
+from jobs.sources.listening import KIND
+from jobs.sources.texts import LOST, OPEN, UNREAD, in_words, refusal_text, trouble_of
 from jobs.sources.try_source import address_of
-from store import activity, refused
+from store import activity, incidents, refused
 
 HIDDEN = "***"
 
@@ -54,6 +55,8 @@ class SourceLine:
     """The setting that is missing to read what its requests name."""
     let_in: int = 0
     """Of those refused today."""
+    lost_since: datetime | None = None
+    """Of a door that listens: since when it cannot."""
 
     @property
     def refused(self) -> int:
@@ -71,6 +74,8 @@ class SourceLine:
         for one in self.refusals if self.let_in < self.refused else ():  # else it was mended, and nothing is lost
             alike[one.status, trouble_of(one.status, one.reason)].append(one)
         found = []
+        if self.lost_since:
+            found.append(in_words(style.locale, LOST).format(style.time(self.lost_since, now)))
         for some in sorted(alike.values(), key=lambda some: -sum(one.count for one in some)):
             count, since = sum(one.count for one in some), min(one.first_at for one in some)
             found.append(refusal_text(style.locale, count, some[0].status, some[0].reason, style.time(since, now)))
@@ -128,7 +133,8 @@ def source_lines(
         _line(settings, name, counts.get(name), heard.get(name), by_source.get(name, ()), kept.get(name, 0))
         for name in settings.sources
     )
-    lines = (replace(line, let_in=let_in.get(line.name, 0)) for line in lines)
+    lost = {one.connection: one.opened_at for one in incidents.open_incidents(conn) if one.kind == KIND}
+    lines = (replace(line, let_in=let_in.get(line.name, 0), lost_since=lost.get(line.name)) for line in lines)
     if not show_secrets:
         return list(lines)
     return [replace(line, address=line.address and address_of(settings, line.name)) for line in lines]

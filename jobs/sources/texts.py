@@ -64,6 +64,7 @@ OPEN: Final = (
 )
 
 
+LOST: Final = ("no connection to the vendor since {}", "нет связи с сервисом с {}")
 UNREAD: Final = (
     "set {}: without it nothing can be read of what its requests name",
     "задайте {}: без него не прочитать заявки, которые запросы только называют",

@@ -1,5 +1,10 @@
+from dataclasses import replace
+from datetime import UTC, datetime
+
 import pytest
 
+from jobs.alerts.words import Style
+from jobs.sources.report import SourceLine
 from jobs.sources.texts import Trouble, refusal_text, trouble_of
 
 
@@ -24,3 +29,13 @@ def test_an_address_that_is_not_let_in_names_the_setting_of_each_door() -> None:
     assert told.startswith("3 × 403 с 14:02: ")
     assert "allowed_ips" in told
     assert "trusted_ip" in told
+
+
+def test_a_door_that_cannot_listen_says_since_when() -> None:
+    at = datetime(2026, 11, 24, 11, 2, tzinfo=UTC)
+    line = SourceLine(
+        "box", "Почта", "imap", "E-mail box", "form", "", (), is_open=False, last_at=None, today={}, lost_since=at
+    )
+    assert line.hints(Style("ru"), at) == ["нет связи с сервисом с 11:02"]
+    assert line.hints(Style("en"), at) == ["no connection to the vendor since 11:02"]
+    assert replace(line, lost_since=None).hints(Style("en"), at) == []
