@@ -37,13 +37,12 @@ _OWNER = Prepared(
         t_identity.c.kind == bindparam("of_kind"), t_identity.c.value == bindparam("of_value")
     )
 )
-# Not ordered by id and cut off after the first: PostgreSQL would walk through all leads from the newest until one fits.
+# Neither ordered and cut off after the first, nor joined: where PostgreSQL takes the tables for small, it would walk
+# through all leads.
 _LEADS = select(t_lead.c.id, t_lead.c.person_id)
 _BY_KEY = Prepared(_LEADS.where(among(t_lead.c.dedup_key, "keys")))
 _BY_ID = Prepared(_LEADS.where(among(t_lead.c.id, "ids")))
-_BY_DEAL = Prepared(
-    _LEADS.join(t_delivery, t_delivery.c.lead_id == t_lead.c.id).where(among(t_delivery.c.record_id, "ids"))
-)
+_OF_DEALS = Prepared(select(t_delivery.c.lead_id).where(among(t_delivery.c.record_id, "ids")))
 _DEALS = select(t_delivery.c.connection, t_delivery.c.lead_id).where(
     t_delivery.c.lane == bindparam("of_person"), t_delivery.c.state != "discarded"
 )
@@ -69,7 +68,9 @@ def lead_of_ids(conn: Connection, ids: Sequence[str], sources: Sequence[str]) ->
         return None
     keys = [f"u:{source}:{one}" for source in sources for one in wanted]
     found = _BY_KEY.all(conn, {"keys": keys}) + _BY_ID.all(conn, {"ids": wanted})
-    newest = max(found or _BY_DEAL.all(conn, {"ids": wanted}), key=lambda one: one.id, default=None)
+    if not found and (made := _OF_DEALS.scalars(conn, {"ids": wanted})):
+        found = _BY_ID.all(conn, {"ids": made})
+    newest = max(found, key=lambda one: one.id, default=None)
     return Known(newest.person_id, newest.id) if newest else None
 
 

@@ -336,8 +336,10 @@ _PERSONS_SQLITE = (
     "SELECT kind, value, person_id FROM identity "
     "WHERE (kind, value) IN (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?))"
 )
+# Each by itself, not joined: where PostgreSQL takes the table for empty, it would read all of it.
 _PERSONS_POSTGRES = (
-    "SELECT kind, value, person_id FROM identity WHERE (kind, value) IN (SELECT * FROM unnest(%s::text[], %s::text[]))"
+    "SELECT wanted.kind, wanted.value, known.person_id FROM unnest(%s::text[], %s::text[]) AS wanted (kind, value),"
+    " LATERAL (SELECT person_id FROM identity WHERE kind = wanted.kind AND value = wanted.value LIMIT 1) AS known"
 )
 
 
