@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from store import leases
 from store.leases import Held
+from store.prepared import Prepared
 from store.tables import t_assign_state, t_assignment, t_delivery
 
 
@@ -53,54 +54,47 @@ def assign(
             state=_state(conn, pool),
         )
     )
-    changed = conn.execute(update(t_assign_state).where(t_assign_state.c.pool == pool).values(state=choice.state))
-    if changed.rowcount == 0:
+    if _KEEP_STATE.run(conn, {"of_pool": pool, "state": choice.state}) == 0:
         conn.execute(insert(t_assign_state).values(pool=pool, state=choice.state))
-    conn.execute(
-        insert(t_assignment).values(
-            id=assignment_id,
-            lead_id=lead_id,
-            delivery_id=delivery_id,
-            connection=held.name,
-            user_id=choice.user_id,
-            at=now,
-            reason=choice.reason,
-            data=choice.data,
-        )
-    )
-    conn.execute(update(t_delivery).where(t_delivery.c.id == delivery_id).values(assigned_to=choice.user_id))
+    chosen = {"id": assignment_id, "lead_id": lead_id, "delivery_id": delivery_id, "connection": held.name, "at": now}
+    _NEW.run(conn, {**chosen, "user_id": choice.user_id, "reason": choice.reason, "data": choice.data})
+    _KEEP_USER.run(conn, {"of_id": delivery_id, "assigned_to": choice.user_id})
     return choice
 
 
+_NEW = Prepared(insert(t_assignment))
+_KEEP_USER = Prepared(update(t_delivery).where(t_delivery.c.id == bindparam("of_id")))
+_KEEP_STATE = Prepared(update(t_assign_state).where(t_assign_state.c.pool == bindparam("of_pool")))
+_STATE = Prepared(select(t_assign_state.c.state).where(t_assign_state.c.pool == bindparam("of_pool")).with_for_update())
+"""Locked where there are several writers; SQLite knows no such word, and leaves it out."""
+_LOAD = Prepared(
+    select(t_assignment.c.user_id, func.count())
+    .where(t_assignment.c.connection == bindparam("of_connection"), t_assignment.c.at >= bindparam("since"))
+    .group_by(t_assignment.c.user_id)
+)
+_PREVIOUS_USER = Prepared(
+    select(t_assignment.c.user_id)
+    .join(t_delivery, t_delivery.c.id == t_assignment.c.delivery_id)
+    .where(
+        t_delivery.c.lane == bindparam("of_person"),
+        t_assignment.c.connection == bindparam("of_connection"),
+        t_assignment.c.delivery_id != bindparam("but_of"),
+        t_assignment.c.user_id != "",
+    )
+    .order_by(t_assignment.c.at.desc())
+    .limit(1)
+)
+
+
 def _state(conn: Connection, pool: str) -> dict[str, Any]:
-    query = select(t_assign_state.c.state).where(t_assign_state.c.pool == pool)
-    if conn.dialect.name == "postgresql":
-        query = query.with_for_update()
-    found: dict[str, Any] | None = conn.execute(query).scalar()
-    return found or {}
+    return _STATE.scalar(conn, {"of_pool": pool}) or {}
 
 
 def _load(conn: Connection, connection: str, since: datetime) -> dict[str, int]:
-    query = (
-        select(t_assignment.c.user_id, func.count())
-        .where(t_assignment.c.connection == connection, t_assignment.c.at >= since)
-        .group_by(t_assignment.c.user_id)
-    )
-    return {row[0]: row[1] for row in conn.execute(query)}
+    return {row[0]: row[1] for row in _LOAD.all(conn, {"of_connection": connection, "since": since})}
 
 
 def _previous_user(conn: Connection, connection: str, person_id: str, delivery_id: str) -> str:
     """Who was responsible for this person's last lead here."""
-    query = (
-        select(t_assignment.c.user_id)
-        .join(t_delivery, t_delivery.c.id == t_assignment.c.delivery_id)
-        .where(
-            t_delivery.c.lane == person_id,
-            t_assignment.c.connection == connection,
-            t_assignment.c.delivery_id != delivery_id,
-            t_assignment.c.user_id != "",
-        )
-        .order_by(t_assignment.c.at.desc())
-        .limit(1)
-    )
-    return conn.execute(query).scalar() or ""
+    wanted = {"of_person": person_id, "of_connection": connection, "but_of": delivery_id}
+    return _PREVIOUS_USER.scalar(conn, wanted) or ""

@@ -5,17 +5,20 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
+from store.prepared import Prepared
 from store.tables import t_cursor
+
+_VALUE = Prepared(select(t_cursor.c.value).where(t_cursor.c.name == bindparam("of_name")))
+_CHANGE = Prepared(update(t_cursor).where(t_cursor.c.name == bindparam("of_name")))
 
 
 def load(conn: Connection, name: str) -> dict[str, Any] | None:
-    found: dict[str, Any] | None = conn.execute(select(t_cursor.c.value).where(t_cursor.c.name == name)).scalar()
+    found: dict[str, Any] | None = _VALUE.scalar(conn, {"of_name": name})
     return found
 
 
 def save(conn: Connection, name: str, value: dict[str, Any]) -> None:
-    changed = conn.execute(update(t_cursor).where(t_cursor.c.name == name).values(value=value))
-    if changed.rowcount == 0:
+    if _CHANGE.run(conn, {"of_name": name, "value": value}) == 0:
         conn.execute(insert(t_cursor).values(name=name, value=value))
 
 

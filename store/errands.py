@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, func, insert, select, update
 
 from leads.clock import Clock
 from store.errand_tables import t_errand
@@ -108,8 +108,15 @@ def wait_locally(
 
 def due_locally(conn: Connection, now: datetime, *, limit: int) -> list[Any]:
     """Rows of those that are to be looked at again, oldest first."""
-    query = select(t_errand).where(t_errand.c.kind.in_(LOCAL), t_errand.c.state == "ready", t_errand.c.due_at <= now)
-    return list(conn.execute(query.order_by(t_errand.c.due_at, t_errand.c.id).limit(limit)))
+    return _DUE_LOCALLY.all(conn, {"now": now, "at_most": limit})
+
+
+_DUE_LOCALLY = Prepared(
+    select(t_errand)
+    .where(t_errand.c.kind.in_(LOCAL), t_errand.c.state == "ready", t_errand.c.due_at <= bindparam("now"))
+    .order_by(t_errand.c.due_at, t_errand.c.id)
+    .limit(bindparam("at_most"))
+)
 
 
 def settle_locally(conn: Connection, errand_id: str, done: Settlement) -> None:
@@ -194,18 +201,24 @@ def next_due(conn: Connection, source: str) -> datetime | None:
 # --- how things stand ------------------------------------------------------------------------------------------------
 
 
-def owed(conn: Connection, *, local: bool = False) -> dict[str, OwedErrands]:
-    """Source -> what is to be read there, or with `local` what waits for its deal; for each that owes anything."""
-    kind = t_errand.c.kind.in_(LOCAL) if local else t_errand.c.kind.notin_(LOCAL)
+def _owed(kind: ColumnElement[bool]) -> Prepared:
     oldest = func.min(t_errand.c.created_at, type_=t_errand.c.created_at.type)
     waits = t_errand.c.state.in_(WAITING)
-    query = (
+    return Prepared(
         select(t_errand.c.source, waits.label("waits"), func.count().label("count"), oldest.label("oldest_at"))
         .where(t_errand.c.state.in_(OWED), kind)
         .group_by(t_errand.c.source, waits)
     )
+
+
+_OWED, _OWED_LOCALLY = _owed(t_errand.c.kind.notin_(LOCAL)), _owed(t_errand.c.kind.in_(LOCAL))
+
+
+def owed(conn: Connection, *, local: bool = False) -> dict[str, OwedErrands]:
+    """Source -> what is to be read there, or with `local` what waits for its deal; for each that owes anything."""
+    kind = t_errand.c.kind.in_(LOCAL) if local else t_errand.c.kind.notin_(LOCAL)
     found: dict[str, OwedErrands] = {}
-    for row in conn.execute(query):
+    for row in (_OWED_LOCALLY if local else _OWED).all(conn):
         one = found.setdefault(row.source, OwedErrands(row.source))
         values = {"waiting": row.count, "oldest_at": row.oldest_at}
         if not row.waits:

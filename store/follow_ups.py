@@ -10,6 +10,7 @@ from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from leads.calls import Call
 from store.leases import Held, assert_held
 from store.outbox import tell_due
+from store.prepared import Prepared
 from store.tables import t_call, t_delivery, t_follow_up, t_lead
 
 CALLED_BACK = "called_back"
@@ -35,8 +36,8 @@ class FollowUp:
     task_id: str = ""
 
 
-# Asked several times a second, and mostly for nothing: built once.
-_DUE = (
+# Asked several times a second, and mostly for nothing.
+_DUE = Prepared(
     select(
         t_follow_up,
         t_delivery.c.lead_id,
@@ -74,7 +75,7 @@ def due_follow_ups(conn: Connection, connection: str, now: datetime, *, limit: i
             row.state,
             row.progress.get("task", {}).get("id", ""),
         )
-        for row in conn.execute(_DUE, {"at_connection": connection, "now": now, "at_most": limit})
+        for row in _DUE.all(conn, {"at_connection": connection, "now": now, "at_most": limit})
     ]
 
 

@@ -8,25 +8,28 @@ from sqlalchemy import Connection, bindparam, delete, insert, or_, select, updat
 
 from leads import incidents as rules
 from leads.incidents import Incident, Observation, Sent
+from store.prepared import Prepared
 from store.tables import t_incident
 
 KEPT = timedelta(days=90)
 LOOKED_BACK = timedelta(days=2)
 """An incident that ended longer ago than this is not told any more, whatever a channel missed."""
 
-# Asked every few seconds, so they are built once.
-_OPEN = select(t_incident).where(t_incident.c.resolved_at.is_(None)).order_by(t_incident.c.opened_at)
-_OPEN_OR_OVER = select(t_incident).where(
-    or_(
-        t_incident.c.resolved_at.is_(None),
-        t_incident.c.resolved_at > bindparam("since", type_=t_incident.c.resolved_at.type),
+# Asked every few seconds.
+_OPEN = Prepared(select(t_incident).where(t_incident.c.resolved_at.is_(None)).order_by(t_incident.c.opened_at))
+_OPEN_OR_OVER = Prepared(
+    select(t_incident).where(
+        or_(
+            t_incident.c.resolved_at.is_(None),
+            t_incident.c.resolved_at > bindparam("since", type_=t_incident.c.resolved_at.type),
+        )
     )
 )
 
 
 def list_dirty(conn: Connection, channels: Collection[str], now: datetime) -> list[Incident]:
     """Every open one, and every one that ended lately and is not shown as "over" by each of `channels`."""
-    found = [_incident(row) for row in conn.execute(_OPEN_OR_OVER, {"since": now - LOOKED_BACK})]
+    found = [_incident(row) for row in _OPEN_OR_OVER.all(conn, {"since": now - LOOKED_BACK})]
     return [one for one in found if one.resolved_at is None or not _told_everywhere(one, channels)]
 
 
@@ -35,7 +38,7 @@ def _told_everywhere(incident: Incident, channels: Collection[str]) -> bool:
 
 
 def open_incidents(conn: Connection) -> list[Incident]:
-    return [_incident(row) for row in conn.execute(_OPEN)]
+    return [_incident(row) for row in _OPEN.all(conn)]
 
 
 def recent_incidents(conn: Connection, *, limit: int = 200) -> list[Incident]:
@@ -107,11 +110,16 @@ def _change(conn: Connection, incident_id: str, change: Any) -> None:
 
 def _newest(conn: Connection, key: str) -> Incident | None:
     """The open one with this key, else the one that ended last."""
-    query = select(t_incident).where(t_incident.c.key == key)
-    row = conn.execute(
-        query.order_by(t_incident.c.resolved_at.is_(None).desc(), t_incident.c.updated_at.desc())
-    ).first()
+    row = _NEWEST.first(conn, {"of_key": key})
     return _incident(row) if row else None
+
+
+_NEWEST = Prepared(
+    select(t_incident)
+    .where(t_incident.c.key == bindparam("of_key"))
+    .order_by(t_incident.c.resolved_at.is_(None).desc(), t_incident.c.updated_at.desc())
+    .limit(1)
+)
 
 
 def _incident(row: Any) -> Incident:

@@ -32,6 +32,9 @@ class Held:
 _OF_NAME = select(t_lease.c.owner, t_lease.c.fence, t_lease.c.expires_at).where(t_lease.c.name == bindparam("of_name"))
 _ROW = Prepared(_OF_NAME)
 _ROW_LOCKED = Prepared(_OF_NAME.with_for_update(read=True))
+_TAKE = Prepared(
+    update(t_lease).where(t_lease.c.name == bindparam("of_name"), t_lease.c.fence == bindparam("of_fence"))
+)
 _OURS = Prepared(
     update(t_lease).where(
         t_lease.c.name == bindparam("of_name"),
@@ -57,12 +60,9 @@ def take(conn: Connection, name: str, owner: str, now: datetime, *, ttl_s: float
     if current and row.owner != owner:
         return None
     fence = row.fence + 1
-    taken = conn.execute(
-        update(t_lease)
-        .where(t_lease.c.name == name, t_lease.c.fence == row.fence)
-        .values(owner=owner, fence=fence, expires_at=expires, hub=hub)
-    )
-    return Held(name, owner, fence) if taken.rowcount == 1 else None
+    was = {"of_name": name, "of_fence": row.fence}
+    taken = _TAKE.run(conn, {**was, "owner": owner, "fence": fence, "expires_at": expires, "hub": hub})
+    return Held(name, owner, fence) if taken == 1 else None
 
 
 def renew(conn: Connection, held: Held, now: datetime, *, ttl_s: float = TTL_S) -> None:

@@ -3,16 +3,43 @@
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import BindParameter, ColumnElement, Connection, Update, bindparam, select, update
 
 from store.lanes import OPEN_STATES, lock_persons
 from store.leases import Held, assert_held
 from store.outbox import BACKLOG, free_lane
 from store.partial import IS_OWED
+from store.prepared import Prepared
 from store.tables import t_delivery
 
 LONGEST_WAIT = timedelta(seconds=700)
 """No retry and no second look is further ahead; a rate answer or a hold may be."""
+
+
+def _owed_by(connection: BindParameter[str], *only: ColumnElement[bool]) -> Update:
+    return update(t_delivery).where(IS_OWED, t_delivery.c.connection == connection, *only)
+
+
+_OF: BindParameter[str] = bindparam("of_connection")
+_FENCE: BindParameter[int] = bindparam("of_fence")
+_AT = bindparam("at", type_=t_delivery.c.due_at.type)
+_IS_CLAIMED, _IS_READY = t_delivery.c.state == "claimed", t_delivery.c.state == "ready"
+_LEFT_CLAIMED, _CLAIMED = (
+    Prepared(_owed_by(_OF, _IS_CLAIMED, whose).values(state="ready", due_at=_AT))
+    for whose in (t_delivery.c.fence != _FENCE, t_delivery.c.fence == _FENCE)
+)
+_LATER = Prepared(
+    _owed_by(_OF, _IS_READY, t_delivery.c.due_at > _AT, t_delivery.c.error_kind != "hold").values(due_at=_AT)
+)
+_TOO_FAR = Prepared(
+    _owed_by(
+        _OF,
+        _IS_READY,
+        t_delivery.c.due_at > bindparam("latest"),
+        t_delivery.c.error_kind.notin_(("hold", "rate_limited")),
+    ).values(due_at=_AT)
+)
+_OLDER = Prepared(_owed_by(_OF, t_delivery.c.state.in_(OPEN_STATES), t_delivery.c.age_from < _AT).values(age_from=_AT))
 
 
 def take_over(conn: Connection, held: Held, now: datetime) -> int:
@@ -21,33 +48,13 @@ def take_over(conn: Connection, held: Held, now: datetime) -> int:
     What was being sent stands in their `progress`, so whoever takes them looks that up first.
     """
     assert_held(conn, held)
-    changed = conn.execute(
-        update(t_delivery)
-        .where(
-            IS_OWED,
-            t_delivery.c.connection == held.name,
-            t_delivery.c.state == "claimed",
-            t_delivery.c.fence != held.fence,
-        )
-        .values(state="ready", due_at=now)
-    )
-    return int(changed.rowcount)
+    return _LEFT_CLAIMED.run(conn, {"of_connection": held.name, "of_fence": held.fence, "at": now})
 
 
 def hand_back(conn: Connection, held: Held, now: datetime) -> int:
     """All that we have claimed becomes ready again, for a clean stop. Raises LostLease."""
     assert_held(conn, held)
-    changed = conn.execute(
-        update(t_delivery)
-        .where(
-            IS_OWED,
-            t_delivery.c.connection == held.name,
-            t_delivery.c.state == "claimed",
-            t_delivery.c.fence == held.fence,
-        )
-        .values(state="ready", due_at=now)
-    )
-    return int(changed.rowcount)
+    return _CLAIMED.run(conn, {"of_connection": held.name, "of_fence": held.fence, "at": now})
 
 
 def release_forgotten(conn: Connection, held: Held, running: Collection[str], now: datetime) -> int:
@@ -67,34 +74,12 @@ def release_forgotten(conn: Connection, held: Held, running: Collection[str], no
 
 def clamp_due(conn: Connection, connection: str, now: datetime) -> int:
     """A try that lies too far ahead was dated by a clock that was wrong: it is due now. Returns how many."""
-    changed = conn.execute(
-        update(t_delivery)
-        .where(
-            IS_OWED,
-            t_delivery.c.connection == connection,
-            t_delivery.c.state == "ready",
-            t_delivery.c.due_at > now + LONGEST_WAIT,
-            t_delivery.c.error_kind.notin_(("hold", "rate_limited")),
-        )
-        .values(due_at=now)
-    )
-    return int(changed.rowcount)
+    return _TOO_FAR.run(conn, {"of_connection": connection, "latest": now + LONGEST_WAIT, "at": now})
 
 
 def make_due(conn: Connection, connection: str, now: datetime) -> int:
     """All that waits for its next try may go now: the connection is well again, or the clock was set."""
-    changed = conn.execute(
-        update(t_delivery)
-        .where(
-            IS_OWED,
-            t_delivery.c.connection == connection,
-            t_delivery.c.state == "ready",
-            t_delivery.c.due_at > now,
-            t_delivery.c.error_kind != "hold",
-        )
-        .values(due_at=now)
-    )
-    return int(changed.rowcount)
+    return _LATER.run(conn, {"of_connection": connection, "at": now})
 
 
 def make_some_due(conn: Connection, connection: str, now: datetime, *, limit: int) -> int:
@@ -110,35 +95,29 @@ def make_some_due(conn: Connection, connection: str, now: datetime, *, limit: in
 
 def grant_time(conn: Connection, connection: str, youngest: datetime) -> int:
     """After an outage nothing counts as older than since `youngest`; returns how many were."""
-    changed = conn.execute(
-        update(t_delivery)
-        .where(
-            IS_OWED,
-            t_delivery.c.connection == connection,
-            t_delivery.c.state.in_(OPEN_STATES),
-            t_delivery.c.age_from < youngest,
-        )
-        .values(age_from=youngest)
-    )
-    return int(changed.rowcount)
+    return _OLDER.run(conn, {"of_connection": connection, "at": youngest})
 
 
 def free_stuck_lanes(conn: Connection, now: datetime) -> int:
     """Lets go whoever waits behind nobody. Should find none; counted, because each would be a fault of ours."""
-    active = t_delivery.alias("active")
-    query = select(t_delivery.c.lane, t_delivery.c.connection).where(
-        IS_OWED,
-        t_delivery.c.state == "waiting",
-        ~select(active.c.id)
-        .where(
-            active.c.lane == t_delivery.c.lane,
-            active.c.connection == t_delivery.c.connection,
-            active.c.state.in_(("ready", "claimed")),
-        )
-        .exists(),
-    )
-    stuck = list(dict.fromkeys((row.lane, row.connection) for row in conn.execute(query)))
+    stuck = list(dict.fromkeys((row.lane, row.connection) for row in _STUCK.all(conn)))
     lock_persons(conn, {lane for lane, _ in stuck})
     for lane, connection in stuck:
         free_lane(conn, lane, connection, now)
     return len(stuck)
+
+
+_ACTIVE = t_delivery.alias("active")
+_STUCK = Prepared(
+    select(t_delivery.c.lane, t_delivery.c.connection).where(
+        IS_OWED,
+        t_delivery.c.state == "waiting",
+        ~select(_ACTIVE.c.id)
+        .where(
+            _ACTIVE.c.lane == t_delivery.c.lane,
+            _ACTIVE.c.connection == t_delivery.c.connection,
+            _ACTIVE.c.state.in_(("ready", "claimed")),
+        )
+        .exists(),
+    )
+)

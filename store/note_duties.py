@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Row, Select, and_, bindparam, func, select, u
 
 from store.conversation_tables import t_conversation_note, t_note_duty
 from store.leases import Held, LostLease, assert_held
+from store.prepared import Prepared
 from store.tables import t_delivery, t_lead, t_link
 
 OF_RECORDING = "recording:"
@@ -97,9 +98,9 @@ def _due_statement() -> Select[Any]:
 
 
 _ITS_DELIVERY = and_(t_delivery.c.lead_id == t_note_duty.c.lead_id, t_delivery.c.connection == t_note_duty.c.connection)
-# Asked several times a second, and mostly for nothing: built once.
-_DUE = _due_statement()
-_OWED = (
+# Asked several times a second, and mostly for nothing.
+_DUE = Prepared(_due_statement())
+_OWED = Prepared(
     select(t_note_duty)
     .join(t_delivery, _ITS_DELIVERY)
     .where(t_note_duty.c.connection == bindparam("at_connection"), t_note_duty.c.state.in_(OWED))
@@ -110,7 +111,7 @@ _OWED = (
 
 def due(conn: Connection, connection: str, now: datetime, *, limit: int) -> list[Duty]:
     """Due duties whose lead was delivered and whose conversation owes nothing earlier there, oldest first."""
-    rows = conn.execute(_DUE, {"at_connection": connection, "now": now, "at_most": limit}).all()
+    rows = _DUE.all(conn, {"at_connection": connection, "now": now, "at_most": limit})
     return [_duty(conn, row) for row in rows]
 
 
@@ -197,33 +198,38 @@ def hand_over(conn: Connection, held: Held, duty_id: str, lead_id: str) -> None:
 
 def follow_discarded(conn: Connection, connection: str, now: datetime) -> int:
     """Notes of leads that a person discarded need not arrive either."""
-    gone = select(t_delivery.c.lead_id).where(t_delivery.c.connection == connection, t_delivery.c.state == "discarded")
-    changed = conn.execute(
-        update(t_note_duty)
-        .where(t_note_duty.c.connection == connection, t_note_duty.c.state == "ready", t_note_duty.c.lead_id.in_(gone))
-        .values(state="discarded", settled_at=now)
+    return _OF_DISCARDED.run(conn, {"at_connection": connection, "now": now})
+
+
+_READY_AT = t_note_duty.c.connection == bindparam("at_connection"), t_note_duty.c.state == "ready"
+_NOW = bindparam("now", type_=t_note_duty.c.due_at.type)
+_OF_DISCARDED = Prepared(
+    update(t_note_duty)
+    .where(
+        *_READY_AT,
+        t_note_duty.c.lead_id.in_(
+            select(t_delivery.c.lead_id).where(
+                t_delivery.c.connection == bindparam("at_connection"), t_delivery.c.state == "discarded"
+            )
+        ),
     )
-    return int(changed.rowcount)
+    .values(state="discarded", settled_at=_NOW)
+)
+_TOO_FAR = Prepared(
+    update(t_note_duty)
+    .where(*_READY_AT, t_note_duty.c.due_at > bindparam("latest"), t_note_duty.c.error_kind != "rate_limited")
+    .values(due_at=_NOW)
+)
 
 
 def clamp_due(conn: Connection, connection: str, now: datetime) -> int:
     """A try that lies too far ahead was dated by a clock that was wrong: it is due now."""
-    changed = conn.execute(
-        update(t_note_duty)
-        .where(
-            t_note_duty.c.connection == connection,
-            t_note_duty.c.state == "ready",
-            t_note_duty.c.due_at > now + LONGEST_WAIT,
-            t_note_duty.c.error_kind != "rate_limited",
-        )
-        .values(due_at=now)
-    )
-    return int(changed.rowcount)
+    return _TOO_FAR.run(conn, {"at_connection": connection, "latest": now + LONGEST_WAIT, "now": now})
 
 
 def owed(conn: Connection, connection: str, before: datetime) -> list[Row[Any]]:
     """What a person should hear of: given up, or waiting since before that time although the lead is there."""
-    rows = conn.execute(_OWED, {"at_connection": connection}).all()
+    rows = _OWED.all(conn, {"at_connection": connection})
     return [row for row in rows if row.state == "dead" or row.created_at < before]
 
 

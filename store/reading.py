@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, Text, cast, func, literal, or_, select, type_coerce
+from sqlalchemy import Connection, Select, Text, bindparam, cast, func, literal, or_, select, type_coerce
 
 from store.partial import HAS_NOT_ARRIVED, IS_OWED
+from store.prepared import Prepared
 from store.real import is_real
 from store.tables import (
     t_assignment,
@@ -365,10 +366,16 @@ def story(conn: Connection, lead_id: str) -> Story | None:
 
 def count_person_leads(conn: Connection, person_id: str, since: datetime, until: datetime) -> int:
     """Leads of one person received in [since, until]."""
-    query = select(func.count()).where(
-        t_lead.c.person_id == person_id, t_lead.c.received_at >= since, t_lead.c.received_at <= until
+    return int(_PERSON_LEADS.scalar(conn, {"of_person": person_id, "since": since, "until": until}))
+
+
+_PERSON_LEADS = Prepared(
+    select(func.count()).where(
+        t_lead.c.person_id == bindparam("of_person"),
+        t_lead.c.received_at >= bindparam("since"),
+        t_lead.c.received_at <= bindparam("until"),
     )
-    return int(conn.execute(query).scalar_one())
+)
 
 
 def delivered_between(conn: Connection, since: datetime, until: datetime) -> list[Any]:

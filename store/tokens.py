@@ -7,12 +7,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from leads.clock import Clock
 from leads.ids import new_id
 from store import leases
 from store.db import Database, StoreUnavailable
+from store.prepared import Prepared
 from store.sealing import Sealer
 from store.tables import t_token
 
@@ -21,6 +22,9 @@ RENEW_S = 3.0
 """The lock is renewed for as long as a refresh takes: one that ends before lets a second refresh kill the
 first, and one that a killed process leaves behind must not keep the connection waiting for long."""
 WAIT_S = 0.2
+
+
+_STORED = Prepared(select(t_token).where(t_token.c.connection == bindparam("of_connection")))
 
 
 async def passed(_name: str) -> None:
@@ -49,7 +53,7 @@ class StoredTokens:
         """Raises CannotUnseal, StoreUnavailable."""
 
         def work(conn: Connection) -> Any:
-            return conn.execute(select(t_token).where(t_token.c.connection == self._connection)).first()
+            return _STORED.first(conn, {"of_connection": self._connection})
 
         row = await self._db.write(work)  # on the writer, so that it sees the newest commit of any process
         if row is None:

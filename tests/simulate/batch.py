@@ -17,6 +17,8 @@ def play(numbers: range) -> tuple[list[Report], float]:
     started = time.process_time()
     with tempfile.TemporaryDirectory() as name:
         settings, template = prepare(Path(name))
+        gc.collect()
+        gc.freeze()  # what is there already is not looked through again after each schedule
         for seed in numbers:
             reports.append(run_seed(seed, settings, template))
             gc.collect()
