@@ -17,6 +17,7 @@ from connectors.sandbox.base import FaultLayer
 from connectors.sandbox.bitrix24 import Bitrix24Sandbox
 from connectors.sandbox.hubspot import HubSpotSandbox
 from connectors.sandbox.telegram import TelegramSandbox
+from connectors.transport import LEAVES
 from jobs.app import build_hub
 from jobs.config.loading import Settings
 from jobs.hub import Hub
@@ -129,8 +130,8 @@ class Wire(httpx.AsyncBaseTransport):
         body = await request.aread()
         await asyncio.sleep(self._world.rng.expovariate(1 / 0.02))
         await self._life.step()
-        if trace := request.extensions.get("trace"):
-            await trace("http11.send_request_headers.started", {})
+        if (leaves := request.extensions.get(LEAVES)) is not None:
+            leaves()
         refresh = "/oauth2/" in request.url.path
         if refresh:
             self._life.refreshing = self._world.stored_token()
