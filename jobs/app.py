@@ -19,7 +19,8 @@ from jobs.delivery.planning import Planning
 from jobs.describing import about_connection, about_source
 from jobs.hub import Connection, Hub
 from jobs.intake.routing import Router
-from jobs.intake.service import IntakeService, Source
+from jobs.intake.service import IntakeService
+from jobs.intake.source import Source
 from jobs.leasing import LeaseKeeper
 from jobs.metadata import MetadataCache
 from jobs.opening import Transport, no_transport

@@ -4,7 +4,7 @@ from typing import Any
 
 from connectors.registry import CONNECTORS
 from jobs.config.loading import Settings
-from jobs.intake.service import Source
+from jobs.intake.source import Source
 from mappings.views import Named
 
 

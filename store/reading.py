@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, Text, bindparam, cast, func, literal, or_, select, type_coerce
+from sqlalchemy import Connection, Select, Text, cast, func, literal, or_, select, type_coerce
 
 from store.partial import HAS_NOT_ARRIVED, IS_OWED
-from store.prepared import Prepared
 from store.real import is_real
 from store.tables import (
     t_assignment,
@@ -362,20 +361,6 @@ def story(conn: Connection, lead_id: str) -> Story | None:
         assignments=rows(select(t_assignment).where(t_assignment.c.lead_id == lead_id).order_by(t_assignment.c.at)),
         actions=rows(select(t_audit_entry).where(t_audit_entry.c.subject == lead_id).order_by(t_audit_entry.c.at)),
     )
-
-
-def count_person_leads(conn: Connection, person_id: str, since: datetime, until: datetime) -> int:
-    """Leads of one person received in [since, until]."""
-    return int(_PERSON_LEADS.scalar(conn, {"of_person": person_id, "since": since, "until": until}))
-
-
-_PERSON_LEADS = Prepared(
-    select(func.count()).where(
-        t_lead.c.person_id == bindparam("of_person"),
-        t_lead.c.received_at >= bindparam("since"),
-        t_lead.c.received_at <= bindparam("until"),
-    )
-)
 
 
 def delivered_between(conn: Connection, since: datetime, until: datetime) -> list[Any]:

@@ -10,7 +10,8 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 from connectors.doors import Inbound, Refused, Reply
-from jobs.intake.service import IntakeService, Source, SpoolUnavailable
+from jobs.intake.service import IntakeService, SpoolUnavailable
+from jobs.intake.source import Source
 from jobs.sources.trial import HEADER, Trials
 from leads.clock import Clock
 

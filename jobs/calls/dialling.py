@@ -16,7 +16,7 @@ from connectors.errors import AuthError, ConnectorError, PermanentError, RateLim
 from connectors.links import Dials, Link
 from connectors.pbx import PbxSettings
 from jobs.checkpoints import Checkpoint, passed
-from jobs.intake.service import Source
+from jobs.intake.source import Source
 from jobs.metadata import MetadataCache
 from jobs.pace import NORMAL, Pace
 from jobs.waking import in_rounds, stored, together

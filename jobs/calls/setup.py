@@ -11,7 +11,7 @@ from jobs.calls.recordings import Recordings
 from jobs.config.models import Hub
 from jobs.delivery.planning import CallRules
 from jobs.intake.routing import Router
-from jobs.intake.service import Source
+from jobs.intake.source import Source
 from leads.clock import Clock
 from leads.lines import Lines
 from store.db import Database

@@ -29,11 +29,12 @@ from mappings.engine import DraftedTask, build
 from mappings.expressions import compile_condition
 from mappings.schema import LeadMapping
 from mappings.views import Assigned, Facts, Hub, Known, Named, Repeat, variables
-from store import assignments, reading
+from store import assignments
 from store.assignments import Choice, LoadFacts
 from store.db import Database
 from store.delivery_records import Claimed
 from store.leases import Held
+from store.person_leads import count_person_leads
 from store.tables import t_assignment, t_link
 
 NO_POLICY = RepeatPolicy()
@@ -279,7 +280,7 @@ class LeadPlan:
     def _known(self, conn: Connection, company_key: str) -> tuple[int, str]:
         """How many leads of this person there were within the window, this one included; the company's record."""
         received = self._claimed.lead.received_at
-        number = reading.count_person_leads(conn, self._claimed.person.id, received - self._policy.within, received)
+        number = count_person_leads(conn, self._claimed.person.id, received - self._policy.within, received)
         query = select(t_link.c.vendor_id).where(
             t_link.c.connection == self._held.name, t_link.c.kind == "company", t_link.c.our_id == company_key
         )

@@ -16,7 +16,7 @@ from connectors.webform.fields import meaning_of
 from jobs.config.loading import Settings
 from jobs.intake.kept import dedup_keys, to_lead
 from jobs.intake.routing import Router
-from jobs.intake.service import Source
+from jobs.intake.source import Source
 from jobs.retrying import make_router
 from leads.clock import Clock
 from leads.ids import new_id

@@ -34,7 +34,8 @@ FIRST_AGAIN, LONGEST_AGAIN = timedelta(seconds=5), timedelta(minutes=10)
 
 Read = Callable[[str, Inbound], Parsed]
 """(source, request) -> what its door reads in it. Raises Refused, Unreadable."""
-TakeIn = Callable[[Connection, str, Inbound, Parsed], Taken]
+TakeIn = Callable[[Connection, str, Inbound, Parsed, Sequence[str]], Taken]
+"""The last are the ids of its leads, if those are not stored yet."""
 
 
 @dataclass(slots=True)
@@ -69,6 +70,16 @@ class EventInbox:
             self._known.pop(one.id, None)
             raise
         self.arrived.set()
+
+    async def set_aside(self, source: str, inbound: Inbound, ids: Sequence[str], fault: Exception) -> None:
+        """A request that could not be taken in: as if its turn had come and failed. Durable when this returns.
+
+        `ids` are those that its leads were promised. Raises StoreUnavailable.
+        """
+        self._place = max(to_us(self.clock.now()), self._place + 1)
+        record = to_record(source, inbound, ids)
+        one = Pending(self._place, new_id(self.clock), source, inbound.received_at, record)
+        await self._put_off(one, fault, new=True)
 
     async def run(self, idle_s: float) -> None:
         """For ever. Looks every `idle_s` for what a process that died left."""
@@ -156,28 +167,34 @@ class EventInbox:
         inbox.done(conn, [one])
         return taken
 
-    async def _put_off(self, one: Pending, error: Exception) -> None:
+    async def _put_off(self, one: Pending, error: Exception, *, new: bool = False) -> None:
         """Kept and tried again, later each time; people are told (jobs.watch)."""
-        again = min(FIRST_AGAIN * 2 ** min(one.tries, 10), LONGEST_AGAIN)
-        cause = type(error).__name__
+        again = self.clock.now() + min(FIRST_AGAIN * 2 ** min(one.tries, 10), LONGEST_AGAIN)
+
+        def work(conn: Connection) -> None:
+            if new:
+                inbox.add(conn, [one])
+            inbox.failed(conn, one, type(error).__name__, again)
+
         log.error(
-            "an accepted event cannot be worked on",
+            "an accepted request cannot be worked on",
             exc_info=error,
             extra={"event": "inbox.failed", "source": one.source, "tries": one.tries + 1},
         )
-        await self.db.write(inbox.failed, one, cause, self.clock.now() + again)
+        await self.db.write(work)
 
     def _take(self, conn: Connection, one: Pending) -> Taken:
         known = self._known.get(one.id)
+        ids: Sequence[str] = ()
         if known is None:
-            source, inbound, _, _ = from_record(one.record)
+            source, inbound, ids, _ = from_record(one.record)
             try:
                 parsed = self.read(source, inbound)
             except (Refused, Unreadable):
                 parsed = self.unreadable
         else:
             inbound, parsed = known
-        return self.take_in(conn, one.source, inbound, parsed)
+        return self.take_in(conn, one.source, inbound, parsed, ids)
 
     def _done(self, pending: Sequence[Pending], taken: Sequence[Taken]) -> None:
         for one in pending:

@@ -1,16 +1,16 @@
 """A request at a door -> one commit -> an answer. Nothing before the commit may answer 2xx."""
 
 import asyncio
+import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import Connection
 
 from connectors.doors import (
     Door,
-    DoorSettings,
     Inbound,
     Parsed,
     ParsedLead,
@@ -18,7 +18,6 @@ from connectors.doors import (
     Refused,
     Reply,
     Unreadable,
-    content_key,
 )
 from jobs.calls.recordings import Recordings
 from jobs.checkpoints import Checkpoint, passed
@@ -28,7 +27,9 @@ from jobs.intake.inbox import EventInbox
 from jobs.intake.kept import dedup_keys, raw_of, to_lead
 from jobs.intake.rates import RateWatch
 from jobs.intake.routing import Router
+from jobs.intake.source import Source
 from jobs.intake.spool_records import from_record, to_record
+from jobs.intake.spooling import Spooled
 from jobs.sources.refusing import Refusals
 from jobs.talks.conversations import TalkRules
 from jobs.talks.deal_notes import DealNotes
@@ -49,15 +50,6 @@ STORE_WAIT_S = 2.5
 STORE_PAUSE_S = 1.0
 """After the database failed, requests go straight to the spool for so long."""
 SPAM_FLAGS = frozenset({"spam_honeypot", "spam_rate"})
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """One configured source with its door."""
-
-    name: str
-    door: Door
-    settings: DoorSettings
 
 
 class IntakeService:
@@ -103,8 +95,7 @@ class IntakeService:
         self.inbox = EventInbox(db, clock, self._read, self._take_accepted, UNREADABLE, wake)
         self._rates = RateWatch()
         self._store_down_until = 0.0
-        self._spooled: dict[str, tuple[str, datetime, str]] = {}
-        """Keys of what this process has put into the spool -> id answered, time and content, until it is taken in."""
+        self._spooled = Spooled()
         self.spooling = asyncio.Event()
         """Set when something is in the spool: whoever drains it waits for this."""
         self.accepted = 0
@@ -117,18 +108,35 @@ class IntakeService:
 
         Raises SpoolUnavailable when neither the database nor the spool can be written.
         """
+        proven = False
         try:
             source.door.verify(source.settings, inbound)
+            proven = True
             parsed = source.door.parse(source.settings, inbound, self._region)
         except Refused as refusal:
             return await self.refusals.refuse(source.name, inbound, refusal.status, refusal.reason)
         except Unreadable as problem:
             return await self.refusals.refuse(source.name, inbound, 400, problem.reason)
+        except Exception as fault:  # of ours: the request is kept, whatever it was
+            if not proven:
+                log.exception("a proof cannot be checked", extra={"event": "intake.bug", "source": source.name})
+                return await self.refusals.refuse(
+                    source.name, inbound, 500, f"leadhub failed at its proof: {_kind(fault)}"
+                )
+            receipt = Receipt(new_id(self._clock), duplicate=False)
+            await self._set_aside(source.name, inbound, [receipt.lead_id], fault)
+            return accepted_reply(receipt)
         over = self._rates.over(
             source.name, inbound.remote_ip, source.settings.limit_for(inbound.remote_ip), self._clock.monotonic()
         )
         ids = [new_id(self._clock) for _ in parsed.leads]
-        receipts = await self._store(source, inbound, parsed, ids, over_rate=over)
+        try:
+            receipts = await self._store(source, inbound, parsed, ids, over_rate=over)
+        except SpoolUnavailable:
+            raise
+        except Exception as fault:  # of ours, or a value that the database does not take
+            await self._set_aside(source.name, inbound, ids, fault)
+            receipts = [Receipt(lead_id, duplicate=False) for lead_id in ids]
         await self._checkpoint("accepted")
         self.accepted += sum(not receipt.duplicate for receipt in receipts)
         return source.door.reply(source.settings, inbound, parsed, receipts)
@@ -150,28 +158,32 @@ class IntakeService:
                     "database not writable, using the spool",
                     extra={"event": "intake.spooling", "source": source.name, "error": type(exc).__name__},
                 )
-        known = self._spooled_before(source, inbound, parsed)
-        contents = [content_key(source.name, lead) for lead in parsed.leads]
-        if not parsed.has_events and [content for _, content in known] == contents:
-            return [Receipt(lead_id, duplicate=True) for lead_id, _ in known]
+        known = self._spooled.before(source, inbound, parsed.leads)
+        if not parsed.has_events and self._spooled.are_same(source, known, parsed.leads):
+            return [Receipt(one.lead_id, duplicate=True) for one in known if one is not None]
         await self._spool.append(to_record(source.name, inbound, ids, over_rate=over_rate))
         self.spooling.set()
-        for lead, lead_id, content in zip(parsed.leads, ids, contents, strict=True):
-            self._spooled.setdefault(
-                dedup_keys(source.name, source.settings, lead, inbound.received_at)[0][0],
-                (lead_id, inbound.received_at, content),
-            )
-        return [Receipt(first or lead_id, bool(first)) for (first, _), lead_id in zip(known, ids, strict=True)]
+        self._spooled.remember(source, inbound, parsed.leads, ids)
+        return [
+            Receipt(first.lead_id if first else lead_id, duplicate=first is not None)
+            for first, lead_id in zip(known, ids, strict=True)
+        ]
 
-    def _spooled_before(self, source: Source, inbound: Inbound, parsed: Parsed) -> list[tuple[str, str]]:
-        """For each lead (id under which the same one waits in the spool, its content); empty: none does."""
-        known = []
-        for lead in parsed.leads:
-            keys, since = dedup_keys(source.name, source.settings, lead, inbound.received_at)
-            found = (self._spooled.get(key) for key in keys)
-            waits = (one for one in found if one and (since is None or one[1] >= since))
-            known.append(next(((lead_id, content) for lead_id, _, content in waits), ("", "")))
-        return known
+    async def _set_aside(self, name: str, inbound: Inbound, ids: Sequence[str], fault: Exception) -> None:
+        """Durable when it returns: tried again in the inbox until it can be taken in; people are told (jobs.watch).
+
+        `ids` are those that its leads were promised. Raises SpoolUnavailable.
+        """
+        try:
+            async with asyncio.timeout(STORE_WAIT_S):
+                await self.inbox.set_aside(name, inbound, ids, fault)
+        except Exception as error:
+            log.warning(
+                "database not writable, using the spool",
+                extra={"event": "intake.spooling", "source": name, "error": _kind(error)},
+            )
+            await self._spool.append(to_record(name, inbound, ids))
+            self.spooling.set()
 
     async def _commit(
         self,
@@ -325,10 +337,21 @@ class IntakeService:
     async def _drain_one(self, record: bytes) -> None:
         name, inbound, ids, over_rate = from_record(record)
         try:
-            parsed = self._read(name, inbound)
-        except (Refused, Unreadable):
-            parsed = UNREADABLE
-        await self._commit(self._source_of(name), inbound, parsed, ids, over_rate=over_rate, spooled=True)
+            try:
+                parsed = self._read(name, inbound)
+            except (Refused, Unreadable):
+                parsed = UNREADABLE
+            source, ids = self._source_of(name), self._topped_up(ids, parsed)
+            await self._commit(source, inbound, parsed, ids, over_rate=over_rate, spooled=True)
+        except (StoreUnavailable, TimeoutError):
+            raise
+        except Exception as fault:  # what stands behind it in the spool goes on
+            await self.inbox.set_aside(name, inbound, ids, fault)
+
+    def _topped_up(self, ids: Sequence[str], parsed: Parsed) -> list[str]:
+        """One for each lead; of a request that could not be read when it came one was promised."""
+        more = [new_id(self._clock) for _ in parsed.leads[len(ids) :]]
+        return [*ids, *more][: len(parsed.leads)]
 
     def _source_of(self, name: str) -> Source:
         """It may have left the configuration meanwhile: what was answered 2xx is kept all the same."""
@@ -338,19 +361,33 @@ class IntakeService:
         source = self._source_of(name)
         return source.door.parse(source.settings, inbound, self._region)
 
-    def _take_accepted(self, conn: Connection, name: str, inbound: Inbound, parsed: Parsed) -> Taken:
-        """The events of a request that was answered; its leads were stored before that.
+    def _take_accepted(
+        self, conn: Connection, name: str, inbound: Inbound, parsed: Parsed, ids: Sequence[str]
+    ) -> Taken:
+        """The events of a request that was answered; its leads were stored before that, unless they have `ids` here.
 
         Without any events its door reads it in another way now than when it came: then what it reads is a lead.
         """
         raw = raw_of(inbound)
-        if parsed.has_events:
-            return self._events.take(conn, name, inbound.received_at, raw, parsed)
+        taken = self._events.take(conn, name, inbound.received_at, raw, parsed) if parsed.has_events else Taken()
+        if parsed.has_events and not (ids and parsed.leads):
+            return taken
         source = self._source_of(name)
-        leads = parsed.leads or UNREADABLE.leads
-        items = [self.acceptance(source, inbound.received_at, raw, one, new_id(self._clock)) for one in leads]
-        results = self._accept(conn, items)
-        return Taken(due=tuple(dict.fromkeys(name for result in results for name in result.connections)))
+        parsed = parsed if parsed.leads else UNREADABLE
+        items = [
+            self.acceptance(source, inbound.received_at, raw, lead, lead_id)
+            for lead, lead_id in zip(parsed.leads, self._topped_up(ids, parsed), strict=True)
+        ]
+        due = (name for result in self._accept(conn, items) for name in result.connections)
+        return replace(taken, due=tuple(dict.fromkeys([*taken.due, *due])))
 
 
-__all__ = ["IntakeService", "Source", "SpoolUnavailable"]
+def _kind(fault: Exception) -> str:
+    return type(fault).__name__
+
+
+def accepted_reply(receipt: Receipt) -> Reply:
+    return Reply(202, json.dumps({"lead_id": receipt.lead_id, "status": "accepted"}).encode())
+
+
+__all__ = ["IntakeService", "SpoolUnavailable"]

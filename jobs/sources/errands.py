@@ -23,7 +23,8 @@ from connectors.events import Errand
 from connectors.links import Fetches
 from jobs.checkpoints import Checkpoint, passed
 from jobs.intake.events import Taken
-from jobs.intake.service import IntakeService, Source
+from jobs.intake.service import IntakeService
+from jobs.intake.source import Source
 from jobs.pace import NORMAL, Pace
 from jobs.waking import in_rounds, together
 from leads import retry

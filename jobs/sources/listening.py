@@ -13,7 +13,8 @@ from connectors.doors import Parsed
 from connectors.errors import ConnectorError
 from connectors.links import Listens, Watched
 from jobs.intake.events import Taken
-from jobs.intake.service import IntakeService, Source
+from jobs.intake.service import IntakeService
+from jobs.intake.source import Source
 from jobs.sources.errands import read_as
 from leads.clock import Clock
 from leads.ids import new_id

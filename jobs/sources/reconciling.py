@@ -19,7 +19,8 @@ from connectors.doors import Parsed
 from connectors.errors import ConnectorError, NoAccessError
 from connectors.links import Lists
 from jobs.intake.events import Taken
-from jobs.intake.service import IntakeService, Source
+from jobs.intake.service import IntakeService
+from jobs.intake.source import Source
 from jobs.sources.errands import read_as
 from jobs.sources.watch import RECONCILED
 from leads.clock import Clock

@@ -11,7 +11,8 @@ from sqlalchemy import Connection
 from connectors.doors import Inbound, Parsed, Refused, Unreadable, content_key
 from jobs.intake.kept import raw_of
 from jobs.intake.marking import marked
-from jobs.intake.service import IntakeService, Source
+from jobs.intake.service import IntakeService
+from jobs.intake.source import Source
 from jobs.intake.spool_records import from_record
 from jobs.sources.refusing import about
 from leads.clock import Clock

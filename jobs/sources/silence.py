@@ -8,7 +8,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection
 
 from connectors.doors import SilenceRule, hours_of
-from jobs.intake.service import Source
+from jobs.intake.source import Source
 from leads.clock import Clock
 from leads.ids import new_id
 from leads.incidents import Observation, incident_key

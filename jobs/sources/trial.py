@@ -14,7 +14,8 @@ from connectors.events import ParsedCall, ParsedMessage
 from connectors.samples import NAME
 from jobs.intake.events import lead_of_call, told_of_call
 from jobs.intake.kept import raw_of
-from jobs.intake.service import IntakeService, Source
+from jobs.intake.service import IntakeService
+from jobs.intake.source import Source
 from leads.calls import call_of, judged
 from leads.clock import Clock
 from leads.ids import new_id

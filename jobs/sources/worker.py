@@ -10,7 +10,8 @@ from connectors.links import Dials, Fetches, Link, Listens, Lists, Replies
 from jobs.calls.dialling import DialRuns
 from jobs.calls.recording_copies import CopyRuns, Library
 from jobs.checkpoints import Checkpoint, passed
-from jobs.intake.service import IntakeService, Source
+from jobs.intake.service import IntakeService
+from jobs.intake.source import Source
 from jobs.leasing import LeaseKeeper
 from jobs.pace import NORMAL, Pace
 from jobs.sources.errands import ErrandRuns

@@ -1,0 +1,202 @@
+"""A fault of ours while a request is taken in: it is kept, tried again, told of, and holds up nobody else."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from connectors.doors import Inbound, Parsed, Receipt, Reply
+from jobs.app import build_hub
+from jobs.config.loading import load
+from jobs.hub import Hub
+from jobs.intake.source import Source
+from jobs.reports import day_status
+from store.db import StoreUnavailable
+from store.inbox import backlog, stuck
+from store.intake import lead_from_row
+from store.refused import refused_requests
+from store.tables import t_lead
+from tests.support.databases import QuickDatabase
+from tests.support.manual_clock import ManualClock
+
+CONFIG = """
+hub: {{database: "{database}", default_region: RU, secret_key: key-of-the-tests-0001, spool_dir: "{spool}"}}
+connections: {{amo: {{type: amocrm, base_url: "http://amo.test", access_token: sandbox}}}}
+sources:
+  site: {{type: webform}}
+  pbx: {{type: asterisk}}
+routes: [{{from: ["*"], to: [amo]}}]
+"""
+LATER = timedelta(minutes=11)
+
+
+class Database(QuickDatabase):
+    """Away when told so."""
+
+    away = False
+
+    async def _run(self, *args: Any, **named: Any) -> Any:
+        if self.away:
+            raise StoreUnavailable("away")
+        return await super()._run(*args, **named)
+
+
+@pytest.fixture
+def hub(tmp_path: Path, database_url: str) -> Iterator[Hub]:
+    text = CONFIG.format(database=database_url, spool=tmp_path / "spool")
+    (tmp_path / "config.yaml").write_text(text, encoding="utf-8")
+    made = build_hub(
+        load(tmp_path / "config.yaml", {}), clock=ManualClock(), db=Database(database_url), inline_spool=True
+    )
+    made.spool.open()
+    yield made
+    asyncio.run(made.stop())
+
+
+def test_what_a_door_fails_at_is_taken_in_once_the_door_is_mended(hub: Hub) -> None:
+    reply = _receive(hub, _broken(hub, "site"), _form(hub))
+    promised = json.loads(reply.body)
+    assert (reply.status, promised["status"]) == (202, "accepted")
+    assert [(one.source, one.tries, one.error) for one in _stuck(hub)] == [("site", 1, "KeyError")]
+    today = hub.clock.now().date()
+    told = asyncio.run(hub.db.read(lambda conn: day_status(conn, today, hub.settings.hub.zone, [], hub.clock.now())))
+    assert (told.to_json()["events_waiting"], told.fine) == (1, False)
+    _later(hub)
+    assert _leads(hub) == [(promised["lead_id"], "+79161234567")]
+    assert not _stuck(hub)
+
+
+def test_what_the_database_does_not_take_is_kept_and_does_not_hold_up_others(hub: Hub) -> None:
+    accept = hub.intake._accept
+
+    def refuse_some(conn: Any, items: Any) -> Any:
+        if any("+79160000000" in item.lead.phones for item in items):
+            raise ValueError("this value is out of range")
+        return accept(conn, items)
+
+    hub.intake._accept = refuse_some
+    bad, good = asyncio.run(_both(hub, _form(hub, "+79160000000"), _form(hub)))
+    assert (bad.status, good.status) == (202, 202)
+    assert [phone for _, phone in _leads(hub)] == ["+79161234567"]
+    assert [one.error for one in _stuck(hub)] == ["ValueError"]
+    hub.intake._accept = accept
+    _later(hub)
+    assert (json.loads(bad.body)["lead_id"], "+79160000000") in _leads(hub)
+
+
+def test_a_sender_s_repeat_of_it_is_one_lead(hub: Hub) -> None:
+    for _ in range(2):
+        assert _receive(hub, _broken(hub, "site"), _form(hub)).status == 202
+    _later(hub)
+    assert len(_leads(hub)) == 1
+
+
+def test_a_call_with_its_events_is_kept_too(hub: Hub) -> None:
+    body = b"event=hangup&linkedid=7.1&uniqueid=7.1&direction=in&caller=79161234567&did=74951112233&billsec=0"
+    headers = {"content-type": "application/x-www-form-urlencoded"}
+    assert _receive(hub, _broken(hub, "pbx"), _request(hub, body, headers)).status == 202
+    _later(hub)
+    assert [phone for _, phone in _leads(hub)] == ["+79161234567"]
+
+
+def test_a_record_of_the_spool_that_nobody_can_read_lets_those_behind_it_go(hub: Hub) -> None:
+    assert isinstance(hub.db, Database)
+    hub.db.away = True
+    first = _receive(hub, _broken(hub, "pbx"), _form(hub, "+79160000000"))
+    second = _receive(hub, _source(hub, "site"), _form(hub))
+    assert (first.status, second.status, hub.spool.waiting) == (202, 202, 2)
+    hub.db.away = False
+    sources = dict(hub.intake._sources)
+    hub.intake._sources = {**sources, "pbx": _broken(hub, "pbx")}
+    assert asyncio.run(hub.intake.drain()) == 2
+    assert hub.spool.waiting == 0
+    assert [phone for _, phone in _leads(hub)] == ["+79161234567"]
+    assert [(one.source, one.error) for one in _stuck(hub)] == [("pbx", "KeyError")]
+
+
+def test_what_cannot_be_proven_because_of_a_fault_is_not_let_in_and_can_be_run_again(hub: Hub) -> None:
+    source = _source(hub, "site")
+
+    def verify(_settings: Any, _inbound: Inbound) -> None:
+        raise IndexError
+
+    reply = _receive(hub, replace(source, door=replace(source.door, verify=verify)), _form(hub))
+    assert reply.status == 500
+    rows = asyncio.run(hub.db.read(refused_requests, source="site", limit=9))
+    assert [(row.status, row.reason, bool(row.is_kept)) for row in rows] == [
+        (500, "leadhub failed at its proof: IndexError", True)
+    ]
+    assert not _leads(hub)
+    assert asyncio.run(hub.db.read(backlog)).count == 0
+
+
+def test_its_answer_is_what_the_door_would_have_said(hub: Hub) -> None:
+    source = _source(hub, "site")
+    seen: list[Receipt] = []
+
+    def answer(_settings: Any, _inbound: Inbound, _parsed: Parsed, receipts: Any) -> Reply:
+        seen.extend(receipts)
+        return Reply(200, b"ok")
+
+    def refuse(conn: Any, items: Any) -> Any:
+        raise ValueError
+
+    accept, hub.intake._accept = hub.intake._accept, refuse
+    assert _receive(hub, replace(source, door=replace(source.door, reply=answer)), _form(hub)).body == b"ok"
+    hub.intake._accept = accept
+    _later(hub)
+    assert [lead_id for lead_id, _ in _leads(hub)] == [seen[0].lead_id]
+
+
+async def _both(hub: Hub, *requests: Inbound) -> list[Reply]:
+    source = _source(hub, "site")
+    return list(await asyncio.gather(*(hub.intake.receive(source, one) for one in requests)))
+
+
+def _source(hub: Hub, name: str) -> Source:
+    found = hub.intake.source(name)
+    assert found is not None
+    return found
+
+
+def _broken(hub: Hub, name: str) -> Source:
+    """The same with a fault in its door."""
+    source = _source(hub, name)
+
+    def parse(_settings: Any, _inbound: Inbound, _region: str) -> Parsed:
+        raise KeyError("phone")
+
+    return replace(source, door=replace(source.door, parse=parse))
+
+
+def _form(hub: Hub, phone: str = "+79161234567") -> Inbound:
+    return _request(hub, json.dumps({"phone": phone}).encode(), {"content-type": "application/json"})
+
+
+def _request(hub: Hub, body: bytes, headers: dict[str, str]) -> Inbound:
+    return Inbound("POST", "", [], headers, body, "203.0.113.7", hub.clock.now())
+
+
+def _receive(hub: Hub, source: Source, inbound: Inbound) -> Reply:
+    return asyncio.run(hub.intake.receive(source, inbound))
+
+
+def _later(hub: Hub) -> None:
+    assert isinstance(hub.clock, ManualClock)
+    hub.clock.forward(LATER.total_seconds())
+    asyncio.run(hub.intake.inbox.drain())
+
+
+def _leads(hub: Hub) -> list[tuple[str, str]]:
+    rows = asyncio.run(hub.db.read(lambda conn: conn.execute(select(t_lead).order_by(t_lead.c.id)).all()))
+    return [(row.id, lead_from_row(row).phones[0]) for row in rows]
+
+
+def _stuck(hub: Hub) -> list[Any]:
+    return asyncio.run(hub.db.read(stuck))
