@@ -38,6 +38,8 @@ connections:
   hubspot: {{type: hubspot, base_url: "{url}/hubspot", access_token: sandbox, rate: {{calls: 1000, per_s: 1}}}}
 """
 PEOPLE = 30
+PAUSE_S = 0.03
+"""What a leap takes: whoever sleeps again and again, to renew a lease, leaves the machine to the others."""
 LATER_S = 200.0
 """Past every index's delay, so that what was written before is seen."""
 
@@ -50,7 +52,7 @@ class LeapingClock(AheadClock):
     async def sleep(self, seconds: float) -> None:
         if self.leaps and seconds > 0.5:
             self.forward(seconds)
-            seconds = 0.0
+            seconds = PAUSE_S
         await super().sleep(seconds)
 
 
