@@ -12,6 +12,9 @@ from store.prepared import OWN_CURSOR, run_bare
 BUSY_S = 5.0
 READERS = 4
 POSTGRES_WRITERS = 2
+FROZEN_S = {True: 5, False: 60}
+"""So long a transaction may stand between two statements, of writers and of readers. The server ends that of a process
+that is frozen, or whose machine has left the network: others wait for its locks, such as the one on its lease."""
 UTF8: dict[str, Any] = {"client_encoding": "utf8"}
 """Whatever the server's database is in: it translates. Without this its encoding, or PGCLIENTENCODING, would count."""
 
@@ -42,7 +45,11 @@ def make_engine(url: str, *, writer: bool) -> Engine:
             run_bare(connection, begin)
 
         return engine
-    settings = {"statement_timeout": "60000", "lock_timeout": "10000"}
+    settings = {
+        "statement_timeout": "60000",
+        "lock_timeout": "10000",
+        "idle_in_transaction_session_timeout": f"{FROZEN_S[writer]}s",
+    }
     if writer:
         # What writers ask is served by indexes. The first plan of a statement is kept, and while tables are as good as
         # empty it would be to read them whole: a new hub would do so with each lead until the next ANALYZE.

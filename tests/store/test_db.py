@@ -4,6 +4,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import psycopg
 import pytest
 from sqlalchemy import Connection, event, func, insert, select, text
 
+from store import leases
 from store.db import GroupCommitDatabase, InlineDatabase, StoreUnavailable
 from store.engines import POSTGRES_WRITERS, admin_engine
 from store.tables import t_cursor
@@ -345,3 +347,31 @@ def _end_connections(url: str) -> None:
     with psycopg.connect(url, autocommit=True) as conn:
         mine = "datname = current_database() AND pid <> pg_backend_pid()"
         conn.execute(f"SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE {mine}")
+
+
+async def test_who_is_frozen_in_a_transaction_loses_it_and_his_lease(postgres_url: str) -> None:
+    """As for good where a machine lost its power: the server would wait two hours for it, and the lease with it."""
+    frozen, other = GroupCommitDatabase(postgres_url), GroupCommitDatabase(postgres_url)
+    now, later = datetime.now(UTC), datetime.now(UTC) + timedelta(seconds=leases.TTL_S + 1)
+    held = await frozen.write(leases.take, "amo", "frozen", now)
+    assert held is not None
+    begun, thawed = asyncio.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
+
+    def half_done(conn: Connection) -> None:
+        leases.assert_held(conn, held)
+        loop.call_soon_threadsafe(begun.set)
+        assert thawed.wait(60)
+        leases.assert_held(conn, held)
+
+    writing = asyncio.create_task(frozen.write(half_done))
+    await begun.wait()
+    taken = await other.write(leases.take, "amo", "other", later)
+    assert taken == leases.Held("amo", "other", 2)
+    thawed.set()
+    with pytest.raises((StoreUnavailable, leases.LostLease)):  # the second when it is tried again at once
+        await writing
+    with pytest.raises(leases.LostLease):
+        await frozen.write(leases.assert_held, held)
+    await frozen.close()
+    await other.close()
