@@ -1,13 +1,15 @@
 """What a door may make of a request: a lead, an event of a call, a message, a payment, something to be fetched.
 
-Empty fields say nothing. Events may come in any order, twice or not at all, so each stands for itself;
-`leads.calls` and `leads.conversations` make the call and the conversation of all of them.
+Empty fields say nothing; an id that is longer than an index takes is kept by its hash. Events may come in any order,
+twice or not at all, so each stands for itself; `leads.calls` and `leads.conversations` make the call and the
+conversation of all of them.
 """
 
+import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 
 from leads.calls import Call
 from leads.records import Touch
@@ -16,6 +18,25 @@ CallState = Literal["", "ringing", "talking", "ended"]
 Direction = Literal["", "in", "out", "internal"]
 Disposition = Literal["", "answered", "missed", "no_answer", "busy", "failed", "voicemail"]
 """`missed`: incoming, and nobody talked; `no_answer`: the same of an outgoing call."""
+
+
+KEY_MAX_BYTES = 1_000
+"""Of an id: with it goes at most another one into a key of ours, and PostgreSQL's indexes take 2,704 bytes."""
+
+
+def short_key(text: str) -> str:
+    """An id as it is kept: what is longer than any vendor's own, by its hash, so that it stays the same one."""
+    if len(text) * 4 <= KEY_MAX_BYTES:
+        return text
+    encoded = text.encode("utf-8", "replace")
+    return text if len(encoded) <= KEY_MAX_BYTES else hashlib.sha256(encoded).hexdigest()
+
+
+def _shorten(event: Any, *names: str) -> None:
+    for name in names:
+        text = getattr(event, name)
+        if len(text) * 4 > KEY_MAX_BYTES:
+            object.__setattr__(event, name, short_key(text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +61,12 @@ class ParsedLead:
     call: Call | None = None
     touch: Touch | None = None
     browser_first_touch: Touch | None = None
+
+    def __post_init__(self) -> None:
+        _shorten(self, "lead_uid", "external_id")
+        if self.messengers and any(len(sender) * 4 > KEY_MAX_BYTES for _, sender in self.messengers):
+            short = tuple((vendor, short_key(sender)) for vendor, sender in self.messengers)
+            object.__setattr__(self, "messengers", short)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +101,9 @@ class ParsedCall:
     lead: ParsedLead | None = None
     extra: dict[str, str] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        _shorten(self, "call_id", "event_id", "client", "line", "command_id")
+
 
 @dataclass(frozen=True, slots=True)
 class Media:
@@ -107,6 +137,9 @@ class ParsedMessage:
     lead: ParsedLead | None = None
     hints: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        _shorten(self, "chat_id", "message_id")
+
     @property
     def is_touch_only(self) -> bool:
         """Nothing was said: the chat was merely opened by a link. A touch to remember, no enquiry yet."""
@@ -119,6 +152,9 @@ class ParsedUndelivered:
 
     message_id: str
     why: str
+
+    def __post_init__(self) -> None:
+        _shorten(self, "message_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +171,9 @@ class ParsedPayment:
     at: datetime | None = None
     lead: ParsedLead | None = None
 
+    def __post_init__(self) -> None:
+        _shorten(self, "payment_id", "event_id")
+
 
 @dataclass(frozen=True, slots=True)
 class Errand:
@@ -143,3 +182,6 @@ class Errand:
     kind: str
     key: str
     data: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _shorten(self, "key")

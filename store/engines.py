@@ -18,6 +18,10 @@ that is frozen, or whose machine has left the network: others wait for its locks
 UTF8: dict[str, Any] = {"client_encoding": "utf8"}
 """Whatever the server's database is in: it translates. Without this its encoding, or PGCLIENTENCODING, would count."""
 
+TOO_MUCH = "54"
+"""PostgreSQL's class of what asks too much: a key longer than an index takes, JSON too deep. psycopg counts it among
+the failures of the server, but it will never be better: waiting for it would hold up all that comes after it."""
+
 
 def make_engine(url: str, *, writer: bool) -> Engine:
     """An engine with our settings. `sqlite:///file` or `postgresql://…` (psycopg is chosen for it).
@@ -105,6 +109,8 @@ def admin_engine(url: str) -> Engine:
 
 def unavailable(exc: Exception) -> bool:
     """Whether the database itself failed, rather than what was asked of it."""
+    if isinstance(exc, OperationalError) and (getattr(exc.orig, "sqlstate", "") or "").startswith(TOO_MUCH):
+        return False
     if isinstance(exc, (OperationalError, InterfaceError)):
         return True
     return isinstance(exc, DBAPIError) and exc.connection_invalidated

@@ -34,8 +34,8 @@ FIRST_AGAIN, LONGEST_AGAIN = timedelta(seconds=5), timedelta(minutes=10)
 
 Read = Callable[[str, Inbound], Parsed]
 """(source, request) -> what its door reads in it. Raises Refused, Unreadable."""
-TakeIn = Callable[[Connection, str, Inbound, Parsed, Sequence[str]], Taken]
-"""The last are the ids of its leads, if those are not stored yet."""
+TakeIn = Callable[[Connection, str, Inbound, Parsed, Sequence[str], bool], Taken]
+"""The last two: the ids of its leads, if those are not stored yet; whether its sender was over the rate limit."""
 
 
 @dataclass(slots=True)
@@ -71,13 +71,15 @@ class EventInbox:
             raise
         self.arrived.set()
 
-    async def set_aside(self, source: str, inbound: Inbound, ids: Sequence[str], fault: Exception) -> None:
+    async def set_aside(
+        self, source: str, inbound: Inbound, ids: Sequence[str], fault: Exception, *, over_rate: bool = False
+    ) -> None:
         """A request that could not be taken in: as if its turn had come and failed. Durable when this returns.
 
         `ids` are those that its leads were promised. Raises StoreUnavailable.
         """
         self._place = max(to_us(self.clock.now()), self._place + 1)
-        record = to_record(source, inbound, ids)
+        record = to_record(source, inbound, ids, over_rate=over_rate)
         one = Pending(self._place, new_id(self.clock), source, inbound.received_at, record)
         await self._put_off(one, fault, new=True)
 
@@ -186,15 +188,16 @@ class EventInbox:
     def _take(self, conn: Connection, one: Pending) -> Taken:
         known = self._known.get(one.id)
         ids: Sequence[str] = ()
+        over_rate = False
         if known is None:
-            source, inbound, ids, _ = from_record(one.record)
+            source, inbound, ids, over_rate = from_record(one.record)
             try:
                 parsed = self.read(source, inbound)
             except (Refused, Unreadable):
                 parsed = self.unreadable
         else:
             inbound, parsed = known
-        return self.take_in(conn, one.source, inbound, parsed, ids)
+        return self.take_in(conn, one.source, inbound, parsed, ids, over_rate)
 
     def _done(self, pending: Sequence[Pending], taken: Sequence[Taken]) -> None:
         for one in pending:

@@ -1,7 +1,6 @@
 """A request at a door -> one commit -> an answer. Nothing before the commit may answer 2xx."""
 
 import asyncio
-import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -125,7 +124,7 @@ class IntakeService:
                 )
             receipt = Receipt(new_id(self._clock), duplicate=False)
             await self._set_aside(source.name, inbound, [receipt.lead_id], fault)
-            return accepted_reply(receipt)
+            return source.door.reply(source.settings, inbound, Parsed(), [receipt])
         over = self._rates.over(
             source.name, inbound.remote_ip, source.settings.limit_for(inbound.remote_ip), self._clock.monotonic()
         )
@@ -135,7 +134,7 @@ class IntakeService:
         except SpoolUnavailable:
             raise
         except Exception as fault:  # of ours, or a value that the database does not take
-            await self._set_aside(source.name, inbound, ids, fault)
+            await self._set_aside(source.name, inbound, ids, fault, over_rate=over)
             receipts = [Receipt(lead_id, duplicate=False) for lead_id in ids]
         await self._checkpoint("accepted")
         self.accepted += sum(not receipt.duplicate for receipt in receipts)
@@ -169,20 +168,22 @@ class IntakeService:
             for first, lead_id in zip(known, ids, strict=True)
         ]
 
-    async def _set_aside(self, name: str, inbound: Inbound, ids: Sequence[str], fault: Exception) -> None:
+    async def _set_aside(
+        self, name: str, inbound: Inbound, ids: Sequence[str], fault: Exception, *, over_rate: bool = False
+    ) -> None:
         """Durable when it returns: tried again in the inbox until it can be taken in; people are told (jobs.watch).
 
         `ids` are those that its leads were promised. Raises SpoolUnavailable.
         """
         try:
             async with asyncio.timeout(STORE_WAIT_S):
-                await self.inbox.set_aside(name, inbound, ids, fault)
+                await self.inbox.set_aside(name, inbound, ids, fault, over_rate=over_rate)
         except Exception as error:
             log.warning(
                 "database not writable, using the spool",
                 extra={"event": "intake.spooling", "source": name, "error": _kind(error)},
             )
-            await self._spool.append(to_record(name, inbound, ids))
+            await self._spool.append(to_record(name, inbound, ids, over_rate=over_rate))
             self.spooling.set()
 
     async def _commit(
@@ -346,7 +347,7 @@ class IntakeService:
         except (StoreUnavailable, TimeoutError):
             raise
         except Exception as fault:  # what stands behind it in the spool goes on
-            await self.inbox.set_aside(name, inbound, ids, fault)
+            await self.inbox.set_aside(name, inbound, ids, fault, over_rate=over_rate)
 
     def _topped_up(self, ids: Sequence[str], parsed: Parsed) -> list[str]:
         """One for each lead; of a request that could not be read when it came one was promised."""
@@ -362,7 +363,7 @@ class IntakeService:
         return source.door.parse(source.settings, inbound, self._region)
 
     def _take_accepted(
-        self, conn: Connection, name: str, inbound: Inbound, parsed: Parsed, ids: Sequence[str]
+        self, conn: Connection, name: str, inbound: Inbound, parsed: Parsed, ids: Sequence[str], over_rate: bool
     ) -> Taken:
         """The events of a request that was answered; its leads were stored before that, unless they have `ids` here.
 
@@ -375,7 +376,7 @@ class IntakeService:
         source = self._source_of(name)
         parsed = parsed if parsed.leads else UNREADABLE
         items = [
-            self.acceptance(source, inbound.received_at, raw, lead, lead_id)
+            self.acceptance(source, inbound.received_at, raw, lead, lead_id, over_rate=over_rate)
             for lead, lead_id in zip(parsed.leads, self._topped_up(ids, parsed), strict=True)
         ]
         due = (name for result in self._accept(conn, items) for name in result.connections)
@@ -384,10 +385,6 @@ class IntakeService:
 
 def _kind(fault: Exception) -> str:
     return type(fault).__name__
-
-
-def accepted_reply(receipt: Receipt) -> Reply:
-    return Reply(202, json.dumps({"lead_id": receipt.lead_id, "status": "accepted"}).encode())
 
 
 __all__ = ["IntakeService", "SpoolUnavailable"]

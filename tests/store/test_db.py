@@ -1,6 +1,7 @@
 """Group commit: writes that arrive together share a transaction and do not share their faults."""
 
 import asyncio
+import random
 import threading
 import time
 from collections.abc import Callable, Coroutine
@@ -11,6 +12,7 @@ from typing import Any
 import psycopg
 import pytest
 from sqlalchemy import Connection, event, func, insert, select, text
+from sqlalchemy.exc import OperationalError
 
 from store import leases
 from store.db import GroupCommitDatabase, InlineDatabase, StoreUnavailable
@@ -67,6 +69,19 @@ async def test_one_bad_write_does_not_fail_the_others(database_url: str) -> None
     assert sorted(str(result) for result in results if isinstance(result, str)) == ["a", "b", "c"]
     assert sum(isinstance(result, Exception) for result in results) == 1
     assert await db.read(count) == 3
+    await db.close()
+
+
+async def test_what_is_too_long_for_an_index_is_a_bad_write_and_no_failure_of_the_database(postgres_url: str) -> None:
+    db = GroupCommitDatabase(postgres_url)
+    name = "".join(random.Random(1).choices("abcdefghijklmnopqrstuvwxyz0123456789", k=9_000))
+    results = await meeting(db, db.write(put("a")), db.write(put(name)), db.write(put("b")))
+    assert (results[0], results[2], await db.read(count)) == ("a", "b", 2)
+    assert isinstance(results[1], OperationalError)
+    with pytest.raises(OperationalError):
+        await db.write(put(name))
+    with pytest.raises(OperationalError):
+        await db.read(lambda conn: conn.execute(text(f"SELECT '{'[' * 100_000}'::json")))
     await db.close()
 
 
