@@ -41,13 +41,14 @@ def register(app: typer.Typer) -> None:
     @group.command()
     def restore(file: File, config: ConfigOption = None) -> None:
         """Fill an empty database from a backup, all or nothing."""
+        from jobs.delivery.restored import look_up_first
         from store import admin
 
         url = load_settings(config).database_url
         if not file.is_file():
             raise CannotRun(f"{file}: no such file")
         with using_database():
-            admin.restore(url, file)
+            admin.restore(url, file, look_up_first)
         say(f"The database is as it was in {file}.")
 
     @group.command()

@@ -7,7 +7,7 @@ import json
 import os
 import sqlite3
 from base64 import b64decode, b64encode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -165,8 +165,11 @@ def _private(file: Path) -> IO[bytes]:
     return open(file, "wb", opener=lambda name, flags: os.open(name, flags, 0o600))
 
 
-def restore(url: str, file: Path) -> None:
-    """Fills an empty (or new) database from a backup, all or nothing. Raises BackupError, StoreUnavailable."""
+def restore(url: str, file: Path, then: Callable[[Connection], object] = lambda _conn: None) -> None:
+    """Fills an empty (or new) database from a backup, all or nothing; `then` belongs to it.
+
+    Raises BackupError, StoreUnavailable.
+    """
     upgrade(url)
     engine = admin_engine(url)
     try:
@@ -175,6 +178,7 @@ def restore(url: str, file: Path) -> None:
                 if conn.execute(table.select().limit(1)).first() is not None:
                     raise BackupError(f"the database is not empty ({table.name} has rows): restore into a new one")
             _load(conn, file)
+            then(conn)
     except DBAPIError as exc:
         raise StoreUnavailable(str(exc.orig)) from exc
     finally:
