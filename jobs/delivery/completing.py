@@ -35,7 +35,7 @@ class Completing:
         for entry in incomplete:
             name = entry["field"]
             if name in KINDS:
-                if not self.run.progress.step(name).id and name in ("note", "task"):
+                if not self.run.progress.step(name).id and name in self.run.extra:
                     left.append(entry)
             elif any(one.field == name for one in drafts.dropped):
                 left.append(entry)

@@ -80,6 +80,8 @@ class Run:
     _links: list[tuple[str, str, str]] = field(default_factory=list)
     _next: tuple[Kind, ...] = ()
     """What is going to be sent soon: said together with what is sent now, so that one commit does for all."""
+    extra: tuple[Kind, ...] = ()
+    """Of note and task what is owed."""
     _said: set[Kind] = field(default_factory=set)
     """Of these it is stored already that they may have been sent."""
 
@@ -157,8 +159,7 @@ class Run:
     def without_extras(self, why: str) -> Result:
         """The outcome when note or task cannot be written for now: the lead is in the CRM, they are owed."""
         assert self.in_crm
-        missing: tuple[Kind, ...] = ("note", "task")
-        self._drop(tuple(Dropped(kind, "", why) for kind in missing if not self.progress.step(kind).id))
+        self._drop(tuple(Dropped(kind, "", why) for kind in self.extra if not self.progress.step(kind).id))
         return self._result(self.progress.step("deal").id)
 
     async def write_extras(self, deal_id: str) -> Drafts:
@@ -174,7 +175,7 @@ class Run:
     async def _extras(self, drafts: Drafts, deal_id: str) -> bool:
         """Call, note and task; False when the deal shows nothing of this lead. A call on an open deal needs no note."""
         task = drafts.task(deal_id, self.progress.user)
-        self._next = ("note",) if task is None else ("note", "task")
+        self.extra = self._next = ("note",) if task is None else ("note", "task")
         told = await self._ensure_extra(drafts.call(deal_id, self.progress.user)) if drafts.call else ""
         if not told or self.progress.mode == "new" or self._dropped:
             told = await self._ensure_extra(drafts.note(deal_id, tuple(self._dropped))) or told

@@ -198,6 +198,21 @@ async def test_a_note_or_task_that_fails_never_fails_the_lead(path: str) -> None
 
 
 @virtual
+async def test_a_note_that_fails_where_no_task_is_owed_is_all_that_is_missing() -> None:
+    talked = {"uniqueid": "c1", "event": "hangup", "dialstatus": "ANSWER", "billsec": "60", "caller": "+79161234567"}
+    async with hub(config("  - {from: [pbx], to: [amo]}", sources="pbx: {type: asterisk}")) as h:
+        h.fault("amocrm", "500", "/notes")
+        answer = await h.request("POST", "/in/pbx", data={**talked, "direction": "in", "did": "+74951112233"})
+        assert answer.status_code == 200
+        await h.until(lambda: h.leads() and h.delivery(h.leads()[0].id).state == "delivered", 120.0)
+        lead_id = h.leads()[0].id
+        assert [one["field"] for one in h.delivery(lead_id).incomplete] == ["note"]
+        h.calm()
+        await h.until(lambda: h.delivery(lead_id).error_kind == "", 3700.0)
+        assert h.tasks("amo") == []
+
+
+@virtual
 async def test_a_company_that_people_keep_in_the_crm_already_is_used() -> None:
     def known(h: VirtualHub) -> None:
         h.bitrix24.crm.save("company", {"TITLE": "ООО Окна"})

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import random
+from collections import Counter
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -13,8 +14,9 @@ from store.inbox_tables import t_inbox_request
 from store.spool import SpoolUnavailable
 from store.tables import t_audit_entry, t_call, t_event, t_identity, t_person
 from store.ties import TIED
-from tests.simulate.schedule import CONFIG, Report, Schedule, play_seed
+from tests.simulate.schedule import CONFIG, CRM_OF, Report, Schedule, play_seed
 from tests.simulate.world import Killed, Life
+from tests.support.crm_views import note_comments
 
 WITH_DOORS = CONFIG.replace(
     "c: {{type: webform}}}}", "c: {{type: webform}}, pbx: {{type: asterisk}}, tg: {{type: telegram, url_token: t-1}}}}"
@@ -29,12 +31,15 @@ def run_seed(seed: int, settings: Settings, template: Path) -> Report:
 
 
 class DoorSchedule(Schedule):
-    """`events`: (source, subject) -> what was accepted of it, once for each event. `shared`: chat -> its phone."""
+    """`events`: (source, subject) -> what was accepted of it, once for each event. `shared`: chat -> its phone.
+
+    `said`: what was accepted of what people wrote."""
 
     def __init__(self, world: Any, seed: int) -> None:
         super().__init__(world, seed)
         self.events: dict[tuple[str, str], set[str]] = {}
         self.shared: dict[str, str] = {}
+        self.said: list[str] = []
 
     async def _send_all(self, number: int) -> None:
         match number % 3:
@@ -79,6 +84,8 @@ class DoorSchedule(Schedule):
             body = json.dumps({"update_id": number * 100 + count, "message": told}).encode()
             for _ in range(1 if rng.random() < 0.7 else 2):
                 await self._deliver("tg", f"chat:{chat}", str(100 + count), body)
+            if said := told.get("text"):
+                self.said.append(said)
 
     async def _pause(self) -> None:
         await self.world.clock.sleep(self.rng.choice([0.0, 0.05, 1.0, 20.0, 100.0]) * self.rng.random())
@@ -158,6 +165,9 @@ class DoorSchedule(Schedule):
         left = self._rows(t_inbox_request)
         if left:
             problems.append(f"{len(left)} accepted events are not worked on: {left[0].last_error}")
+        for connection in ("b24", "hs"):
+            told = Counter(note_comments(self.world.vendors[CRM_OF[connection]]))
+            problems += [f"{said} in {connection}: {told[said]} notes" for said in self.said if told[said] != 1]
         stored: dict[tuple[str, str], int] = {}
         for row in self._rows(t_event):
             prefix = "call" if row.kind == "call" else "chat"

@@ -4,7 +4,7 @@ import asyncio
 import json
 import random
 import tempfile
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -18,7 +18,7 @@ from store.spool import SpoolUnavailable
 from store.tables import t_delivery, t_lead, t_person
 from tests.simulate.virtual import VirtualLoop
 from tests.simulate.world import LIFE, Killed, Life, World
-from tests.support.crm_views import contact_phones, deal_keys
+from tests.support.crm_views import contact_phones, deal_keys, is_comment, note_comments
 from tests.support.databases import migrated_sqlite
 
 CONFIG = """
@@ -163,6 +163,7 @@ class Schedule:
         await asyncio.sleep(2 * 3600.0)
         self.workers = {"later": world.boot("later", ("web", "worker", "scheduler"))}
         await asyncio.sleep(90.0)
+        await self._until_complete()
         self._check()
         self.workers["later"].kill()
         await asyncio.sleep(1.0)
@@ -341,6 +342,16 @@ class Schedule:
                 return
         self.report.problems.append(f"still owed after {waited} s: {self.world.owed()}")
 
+    async def _until_complete(self) -> None:
+        """Records that lack their note or a field are completed once nothing is wrong any more."""
+        waited = 0.0
+        while left := self.world.incomplete():
+            if waited > QUIET_LIMIT_S:
+                self.report.problems.append(f"still incomplete after {waited} s: {left}")
+                return
+            waited += 60.0
+            await asyncio.sleep(60.0)
+
     def _is_quiet(self) -> bool:
         return (
             not self.world.owed()
@@ -402,6 +413,12 @@ class Schedule:
                     problems.append(f"not its own record in {connection}: {leads[row.lead_id].lead_uid}")
                 if row.outcome == "joined" and made[row.lead_id]:
                     problems.append(f"joined and made as well in {connection}: {leads[row.lead_id].lead_uid}")
+            told = Counter(note_comments(self.world.vendors[vendor]))
+            for row in deliveries:
+                said = leads[row.lead_id].data.get("comment", "")
+                delivered = row.connection == connection and row.state == "delivered"
+                if delivered and is_comment(said) and told[said] != 1:
+                    problems.append(f"{leads[row.lead_id].lead_uid} in {connection}: {told[said]} notes")
             phones = contact_phones(self.world.vendors[vendor])
             for phone, contacts in phones.items():
                 if len(contacts) > 1:

@@ -245,6 +245,11 @@ class World:
         query = f"SELECT lead_id, connection, state, last_error FROM delivery WHERE state NOT IN {done}"
         return [(lead, name, f"{state} {error}") for lead, name, state, error in self._watcher.execute(query)]
 
+    def incomplete(self) -> list[tuple[str, str, str]]:
+        """(lead, connection, what is missing) of deliveries that were made without some of what belongs to them."""
+        query = "SELECT lead_id, connection, incomplete FROM delivery WHERE error_kind = 'incomplete'"
+        return list(self._watcher.execute(query))
+
     def tell_of_commit(self, life: Life) -> None:
         """Other processes are told when one changed something; now and then the word is lost."""
         (version,) = self._watcher.execute("PRAGMA data_version").fetchone()

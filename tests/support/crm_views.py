@@ -58,6 +58,11 @@ def contact_phones(vendor: Any) -> dict[str, list[str]]:
     return phones
 
 
+def is_comment(text: str) -> bool:
+    """Whether it is the comment of an enquiry of ours, and nothing else."""
+    return _COMMENT.fullmatch(text) is not None
+
+
 def note_comments(vendor: Any) -> list[str]:
     """The "enquiry 1.2" of every note that holds one, doubles included."""
     if vendor.name == "amocrm":
@@ -66,4 +71,4 @@ def note_comments(vendor: Any) -> list[str]:
         texts = [str(note.get("COMMENT", "")) for note in vendor.comments.values()]
     else:
         texts = [str(note["properties"].get("hs_note_body") or "") for note in vendor.notes.values()]
-    return [said[0] for text in texts if (said := _COMMENT.search(text))]
+    return [said for text in texts for said in sorted(set(_COMMENT.findall(text)))]
