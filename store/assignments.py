@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, and_, bindparam, func, insert, select, update
 
 from store import leases
 from store.leases import Held
@@ -74,10 +74,14 @@ _LOAD = Prepared(
 )
 _PREVIOUS_USER = Prepared(
     select(t_assignment.c.user_id)
-    .join(t_delivery, t_delivery.c.id == t_assignment.c.delivery_id)
+    .join(
+        # By the person's deliveries and their leads, which indexes know: else all assignments are walked through.
+        t_delivery,
+        and_(t_delivery.c.id == t_assignment.c.delivery_id, t_delivery.c.lead_id == t_assignment.c.lead_id),
+    )
     .where(
         t_delivery.c.lane == bindparam("of_person"),
-        t_assignment.c.connection == bindparam("of_connection"),
+        t_delivery.c.connection == bindparam("of_connection"),
         t_assignment.c.delivery_id != bindparam("but_of"),
         t_assignment.c.user_id != "",
     )

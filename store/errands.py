@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, func, insert, select, text, update
 
 from leads.clock import Clock
 from store.errand_tables import t_errand
@@ -16,6 +16,8 @@ from store.outbox import tell_due
 from store.prepared import Prepared
 
 OWED = ("ready", "claimed", "dead")
+_IS_OPEN = text("errand.state NOT IN ('done', 'discarded')")
+"""Word for word what the partial index says: see store.partial."""
 WAITING = ("ready", "claimed")
 LEASE = "source:"
 LOCAL = ("payment", "call_insight")
@@ -113,7 +115,7 @@ def due_locally(conn: Connection, now: datetime, *, limit: int) -> list[Any]:
 
 _DUE_LOCALLY = Prepared(
     select(t_errand)
-    .where(t_errand.c.kind.in_(LOCAL), t_errand.c.state == "ready", t_errand.c.due_at <= bindparam("now"))
+    .where(_IS_OPEN, t_errand.c.kind.in_(LOCAL), t_errand.c.state == "ready", t_errand.c.due_at <= bindparam("now"))
     .order_by(t_errand.c.due_at, t_errand.c.id)
     .limit(bindparam("at_most"))
 )
@@ -206,7 +208,7 @@ def _owed(kind: ColumnElement[bool]) -> Prepared:
     waits = t_errand.c.state.in_(WAITING)
     return Prepared(
         select(t_errand.c.source, waits.label("waits"), func.count().label("count"), oldest.label("oldest_at"))
-        .where(t_errand.c.state.in_(OWED), kind)
+        .where(_IS_OPEN, t_errand.c.state.in_(OWED), kind)
         .group_by(t_errand.c.source, waits)
     )
 

@@ -207,11 +207,7 @@ _OF_DISCARDED = Prepared(
     update(t_note_duty)
     .where(
         *_READY_AT,
-        t_note_duty.c.lead_id.in_(
-            select(t_delivery.c.lead_id).where(
-                t_delivery.c.connection == bindparam("at_connection"), t_delivery.c.state == "discarded"
-            )
-        ),
+        select(t_delivery.c.id).where(_ITS_DELIVERY, t_delivery.c.state == "discarded").exists(),
     )
     .values(state="discarded", settled_at=_NOW)
 )

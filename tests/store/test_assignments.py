@@ -24,14 +24,16 @@ def next_turn(facts: LoadFacts) -> Choice:
     return Choice(USERS[turn % 3], "in turn", {"reason": "round_robin"}, {"turn": turn + 1})
 
 
-def assign(conn: Connection, held: Held, clock: ManualClock, delivery_id: str, person: str = "p") -> Choice:
+def assign(
+    conn: Connection, held: Held, clock: ManualClock, delivery_id: str, person: str = "p", lead_id: str = "lead"
+) -> Choice:
     return assignments.assign(
         conn,
         held,
         pool="sales/all",
         assignment_id=new_id(clock),
         delivery_id=delivery_id,
-        lead_id="lead",
+        lead_id=lead_id,
         person_id=person,
         since=clock.now() - timedelta(days=1),
         now=clock.now(),
@@ -63,10 +65,12 @@ def test_load_and_the_persons_last_user_are_known(database_url: str) -> None:
     seen: list[LoadFacts] = []
     with engine.begin() as conn:
         Intake(clock).accept(conn, [acceptance(clock, phones=("+79160000001",)), acceptance(clock)])
-        rows = conn.execute(select(t_delivery.c.id, t_delivery.c.lane).order_by(t_delivery.c.id)).all()
+        rows = conn.execute(
+            select(t_delivery.c.id, t_delivery.c.lane, t_delivery.c.lead_id).order_by(t_delivery.c.id)
+        ).all()
         held = leases.take(conn, "sales", "w", clock.now())
         assert held is not None
-        assign(conn, held, clock, rows[0].id, rows[0].lane)
+        assign(conn, held, clock, *rows[0])
 
         def look(facts: LoadFacts) -> Choice:
             seen.append(facts)

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, text
 from jobs.alerts import incidents
 from jobs.alerts.incidents import StoredIncidents
 from jobs.watch import Watch
-from store import leases, mending, reading
+from store import assignments, errands, leases, mending, note_duties, reading
 from store.deal_notes import lead_of_ids, person_of_keys
 from store.engines import make_engine
 from store.fallbacks import waiting_for_fallback
@@ -23,12 +23,15 @@ from tests.support.databases import QuickDatabase, new_sqlite
 from tests.support.leads import acceptance
 from tests.support.manual_clock import ManualClock
 
-BIG = ("lead", "delivery", "raw_request", "person", "touch", "attempt", "identity", "event")
-PARTIAL = ("ix_delivery_ready", "ix_delivery_owed", "ix_delivery_incomplete", "ix_lead_not_arrived")
+BIG = ("lead", "delivery", "raw_request", "person", "touch", "attempt", "identity", "event", "assignment", "errand")
+PARTIAL = ("ix_delivery_ready", "ix_delivery_owed", "ix_delivery_incomplete", "ix_lead_not_arrived", "ix_errand_owed")
 
 
-def read_whole(conn: Connection, work: Callable[[Connection], Any]) -> list[str]:
-    """Tables of which `work` reads all rows, or all of an index that is not a partial one."""
+def read_whole(conn: Connection, work: Callable[[Connection], Any], told_plans: list[str] | None = None) -> list[str]:
+    """Tables of which `work` reads all rows, or all of an index that is not a partial one.
+
+    `told_plans` gets all plans.
+    """
     driver = conn.connection.dbapi_connection
     assert isinstance(driver, sqlite3.Connection)
     asked: list[str] = []
@@ -38,6 +41,8 @@ def read_whole(conn: Connection, work: Callable[[Connection], Any]) -> list[str]
     told = [sql for sql in asked if sql.startswith(("SELECT", "UPDATE"))]
     plans = [row[3] for sql in told for row in driver.execute(f"EXPLAIN QUERY PLAN {sql}")]
     assert plans
+    if told_plans is not None:
+        told_plans += plans
     scans = [one for one in plans if one.startswith("SCAN") and one.split()[1] in BIG]
     return [one for one in scans if not one.endswith(PARTIAL)]
 
@@ -75,6 +80,21 @@ def test_mending(watch: Watch, conn: Connection) -> None:
         assert read_whole(conn, lambda conn, change=change: change(conn, held, now)) == []
     for change in (mending.clamp_due, mending.make_due, mending.grant_time):
         assert read_whole(conn, lambda conn, change=change: change(conn, "sales", now)) == []
+
+
+def test_what_is_told_on_deals(watch: Watch, conn: Connection) -> None:
+    now = watch.clock.now()
+    assert read_whole(conn, lambda conn: note_duties.follow_discarded(conn, "sales", now)) == []
+    assert read_whole(conn, lambda conn: errands.due_locally(conn, now, limit=5)) == []
+    for local in (True, False):
+        assert read_whole(conn, lambda conn, local=local: errands.owed(conn, local=local)) == []
+
+
+def test_who_was_responsible_before(conn: Connection) -> None:
+    """Found by the person: SQLite would rather walk through all assignments of the connection."""
+    plan: list[str] = []
+    assert read_whole(conn, lambda conn: assignments._previous_user(conn, "sales", "p", "d"), plan) == []
+    assert not [one for one in plan if one.startswith("SEARCH assignment") and "lead_id=?" not in one]
 
 
 @pytest.mark.parametrize(
