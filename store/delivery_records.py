@@ -64,7 +64,7 @@ class AttemptRecord:
 @dataclass(frozen=True, slots=True)
 class NewFollowUp:
     id: str
-    kind: Literal["recheck", "complete"]
+    kind: Literal["recheck", "complete", "enrich"]
     due_at: datetime
     data: dict[str, Any] = field(default_factory=dict)
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
@@ -13,7 +13,8 @@ from store.outbox import tell_due
 from store.prepared import Prepared
 from store.tables import t_call, t_delivery, t_follow_up, t_lead
 
-CALLED_BACK = "called_back"
+CALLED_BACK: Final = "called_back"
+ENRICH: Final = "enrich"
 _CLOSING = "called-back:"
 
 

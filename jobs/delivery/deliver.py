@@ -57,6 +57,8 @@ class Result:
     looked_up: bool = False
     resent: bool = False
     arrived_at: datetime | None = None
+    enriched: bool = True
+    """False: what the person is reached by is still to be added to the contact."""
     links: tuple[tuple[str, str, str], ...] = ()
 
 
@@ -76,6 +78,7 @@ class Run:
     progress: Progress = field(init=False)
     looked_up: bool = False
     arrived_at: datetime | None = None
+    enriched: bool = True
     _dropped: list[Dropped] = field(default_factory=list)
     _links: list[tuple[str, str, str]] = field(default_factory=list)
     _next: tuple[Kind, ...] = ()
@@ -148,6 +151,7 @@ class Run:
             looked_up=self.looked_up,
             resent=any(step.repeats for step in steps.values()),
             arrived_at=self.arrived_at,
+            enriched=self.enriched,
             links=tuple(self._links),
         )
 
@@ -160,7 +164,9 @@ class Run:
         """The outcome when note or task cannot be written for now: the lead is in the CRM, they are owed."""
         assert self.in_crm
         self._drop(tuple(Dropped(kind, "", why) for kind in self.extra if not self.progress.step(kind).id))
-        return self._result(self.progress.step("deal").id)
+        return dataclasses.replace(
+            self._result(self.progress.step("deal").id), enriched=not self.progress.found_contact
+        )
 
     async def write_extras(self, deal_id: str) -> Drafts:
         """Of a lead that was delivered: note and task, unless they are there. As it would be drafted today."""
@@ -345,8 +351,10 @@ class Run:
             await self.target.enrich_contact(contact_id, draft)
         except AuthError:
             raise
-        except ConnectorError as error:
+        except PermanentError as error:
             self._drop((Dropped("contact", "", str(error), optional=True),))
+        except ConnectorError:
+            self.enriched = False
 
     def _drop(self, dropped: tuple[Dropped, ...]) -> None:
         self._dropped.extend(one for one in dropped if one not in self._dropped)

@@ -1,4 +1,4 @@
-"""What is owed after a delivery was settled: looking for doubles, writing what the CRM had refused, closing tasks."""
+"""What is owed after a delivery was settled: looking for doubles, writing what the CRM had not taken, closing tasks."""
 
 import logging
 from collections.abc import Callable
@@ -81,6 +81,8 @@ class ConnectionFollowUps:
                 return await self._complete(held, one)
             case follow_ups.CALLED_BACK:
                 return await self._close_task(one)
+            case follow_ups.ENRICH:
+                return await self._enrich(held, one)
             case _:
                 return await self._recheck(held, one)
 
@@ -89,7 +91,9 @@ class ConnectionFollowUps:
             await self.db.write(follow_ups.finish_follow_up, held, one.id)
             return
         wait_s = POSTPONE_S
-        if one.kind == follow_ups.CALLED_BACK or any(entry["field"] in ("note", "task") for entry in one.incomplete):
+        if one.kind in (follow_ups.CALLED_BACK, follow_ups.ENRICH) or any(
+            entry["field"] in ("note", "task") for entry in one.incomplete
+        ):
             wait_s = min(wait_s, FIRST_POSTPONE_S * 2 ** min(one.tries, 10))
         due_at = self.clock.now() + timedelta(seconds=wait_s)
         await self.db.write(follow_ups.postpone_follow_up, held, one.id, due_at)
@@ -128,6 +132,18 @@ class ConnectionFollowUps:
         return " ".join(
             filter(None, (f"{at.astimezone(self.zone):{form}}" if at else "", call_line(call, self.locale)))
         )
+
+    async def _enrich(self, held: Held, one: FollowUp) -> bool:
+        """Adds to the contact what the person is reached by; that he has no contact any more ends it."""
+        found = await self.db.read(outbox.load, [one.delivery_id])
+        if not found or not one.contact_id:
+            return True
+        drafts = await self.planner(held, found[0]).drafts(Progress.from_json(found[0].progress))
+        try:
+            await self.target.enrich_contact(found[0].person.contact_id or one.contact_id, drafts.contact)
+        except PermanentError as error:
+            log.info("a contact was not added to", extra={**_fields(one), "error": str(error)})
+        return True
 
     async def _complete(self, held: Held, one: FollowUp) -> bool:
         """Writes what the record could not take, by the account and the mapping as they are now."""

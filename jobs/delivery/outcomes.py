@@ -24,12 +24,13 @@ from leads.ids import new_id
 from leads.retry import Outcome
 from store.db import StoreUnavailable
 from store.delivery_records import Claimed, NewFollowUp, Settlement
+from store.follow_ups import ENRICH
 from store.leases import Held
 
 COMPLETE_AFTER_S = 900.0
 """When a record without some of its fields is tried again by itself."""
 EXTRAS_AFTER_S = 60.0
-"""When a note or task that could not be written is."""
+"""When a note or task that could not be written is, or a phone that could not be added to a contact."""
 EXTRA_TRIES = 3
 """So often a note or task may fail before the lead, which is in the CRM, counts as delivered without it."""
 
@@ -57,6 +58,8 @@ class Outcomes:
                 NewFollowUp(new_id(self.clock), "recheck", now + timedelta(seconds=after))
                 for after in self.capabilities.recheck_s
             ]
+        if not result.enriched:
+            follow_ups.append(NewFollowUp(new_id(self.clock), ENRICH, now + timedelta(seconds=EXTRAS_AFTER_S)))
         if kept:
             extras = {"note", "task"} & {one["field"] for one in kept}
             after = timedelta(seconds=EXTRAS_AFTER_S if extras else COMPLETE_AFTER_S)

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from store.tables import t_follow_up
 from tests.support.hub_on_virtual_time import UNHURRIED, VirtualHub, config, hub, virtual
 
 PHONE, OTHER_PHONE = "+79161234567", "+79031112233"
@@ -53,6 +54,29 @@ async def test_one_person_with_two_phones_is_one_contact_in_each_crm() -> None:
         await come(h, name="Иван", phone="8 903 111-22-33", comment="ещё раз")
         assert len(h.persons()) == 1
         assert [len(h.crm(name).contacts) for name in CRMS] == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("connection", "vendor", "path"),
+    [
+        ("amo", "amocrm", "PATCH /api/v4/contacts"),
+        ("b24", "bitrix24", "crm.contact.update"),
+        ("hs", "hubspot", "PATCH /crm/objects"),
+    ],
+)
+@virtual
+async def test_a_new_e_mail_that_could_not_be_added_to_the_contact_is_added_later(
+    connection: str, vendor: str, path: str
+) -> None:
+    async with hub(config(f"  - {{from: [site], to: [{connection}]}}")) as h:
+        await come(h, name="Иван", phone=PHONE)
+        h.fault(vendor, "500", path)
+        lead_id = await come(h, name="Иван", phone=PHONE, email="ivan@example.ru")
+        assert (h.delivery(lead_id).state, h.delivery(lead_id).error_kind) == ("delivered", "")
+        assert "ivan@example.ru" not in str(h.crm(connection).contacts)
+        h.calm()
+        await h.until(lambda: "ivan@example.ru" in str(h.crm(connection).contacts), 600.0)
+        await h.until(lambda: not h.rows(t_follow_up), 60.0)
 
 
 @virtual
