@@ -4,7 +4,7 @@ import asyncio
 import json
 import random
 import tempfile
-from collections import Counter, defaultdict
+from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -15,10 +15,10 @@ from connectors.sandbox.base import Fault
 from jobs.config.loading import Settings, load
 from store import admin
 from store.spool import SpoolUnavailable
-from store.tables import t_delivery, t_lead, t_person
+from store.tables import t_delivery, t_incident, t_lead, t_person
+from tests.simulate.in_crm import broken_in
 from tests.simulate.virtual import VirtualLoop
 from tests.simulate.world import LIFE, Killed, Life, World
-from tests.support.crm_views import contact_phones, deal_keys, is_comment, note_comments
 from tests.support.databases import migrated_sqlite
 
 CONFIG = """
@@ -48,6 +48,8 @@ SENDING_LIMIT_S = 6 * 3600.0
 """Who is not answered until then never will be: the schedule ends with TimeoutError instead of going on for ever."""
 TWO_WORKERS = 0.4
 """Share of schedules with two processes."""
+ALERTS_S = 300.0
+"""After so long of nothing wrong no trouble is told of any more."""
 TROUBLES = {"fault": 70, "database": 8, "clock": 8, "freeze": 8, "kill": 6}
 """What happens beside the senders, by weight."""
 
@@ -164,6 +166,7 @@ class Schedule:
         self.workers = {"later": world.boot("later", ("web", "worker", "scheduler"))}
         await asyncio.sleep(90.0)
         await self._until_complete()
+        await asyncio.sleep(ALERTS_S)
         self._check()
         self.workers["later"].kill()
         await asyncio.sleep(1.0)
@@ -382,7 +385,9 @@ class Schedule:
         for row in deliveries:
             if row.state == "delivered" and not row.record_id:
                 problems.append(f"delivered without a record: {row.lead_id} {row.connection}")
-        self._check_crms(by_id, deliveries)
+        for connection, vendor in CRM_OF.items():
+            problems += broken_in(connection, self.world.vendors[vendor], by_id, deliveries)
+        problems += [f"still told of: {one.kind} {one.key}" for one in self._rows(t_incident) if is_open(one)]
         self._check_order(deliveries, by_id)
         self._check_first_touch(leads)
         if self.world.signed_in_again:
@@ -390,39 +395,6 @@ class Schedule:
                 f"the token was lost {self.world.signed_in_again} times although every refresh was answered"
             )
         problems += [f"database: {one}" for one in admin.check(self.world.url)]
-
-    def _check_crms(self, leads: dict[str, Any], deliveries: list[Any]) -> None:
-        problems = self.report.problems
-        by_comment = {row.data.get("comment", ""): row.id for row in leads.values()}
-        for connection, vendor in CRM_OF.items():
-            made = defaultdict(list)
-            for record_id, key in deal_keys(self.world.vendors[vendor], by_comment):
-                made[key].append(record_id)
-            ids = {record_id for records in made.values() for record_id in records}
-            for key, records in made.items():
-                if len(records) > 1:
-                    problems.append(
-                        f"doubled: {leads[key].lead_uid if key in leads else key} in {connection}: {records}"
-                    )
-            for row in deliveries:
-                if row.connection != connection or row.state != "delivered":
-                    continue
-                if row.record_id not in ids:
-                    problems.append(f"not in {connection}: {leads[row.lead_id].lead_uid} as {row.record_id}")
-                if row.outcome == "created" and made[row.lead_id] != [row.record_id]:
-                    problems.append(f"not its own record in {connection}: {leads[row.lead_id].lead_uid}")
-                if row.outcome == "joined" and made[row.lead_id]:
-                    problems.append(f"joined and made as well in {connection}: {leads[row.lead_id].lead_uid}")
-            told = Counter(note_comments(self.world.vendors[vendor]))
-            for row in deliveries:
-                said = leads[row.lead_id].data.get("comment", "")
-                delivered = row.connection == connection and row.state == "delivered"
-                if delivered and is_comment(said) and told[said] != 1:
-                    problems.append(f"{leads[row.lead_id].lead_uid} in {connection}: {told[said]} notes")
-            phones = contact_phones(self.world.vendors[vendor])
-            for phone, contacts in phones.items():
-                if len(contacts) > 1:
-                    problems.append(f"one person, several contacts in {connection}: {phone} {contacts}")
 
     def _check_order(self, deliveries: list[Any], leads: dict[str, Any]) -> None:
         """Leads of one person arrive in each CRM in the order in which they were taken in."""
@@ -442,3 +414,8 @@ class Schedule:
             first = next((row for row in leads.values() if row.id == person.first_lead_id), None)
             if first is None or (first.data.get("touch") or {}) != person.first_touch:
                 self.report.problems.append(f"first touch of {person.id} is not that of its first lead")
+
+
+def is_open(incident: Any) -> bool:
+    """Of what ends by itself; that nobody has called back yet is no fault."""
+    return incident.resolved_at is None and incident.kind != "not_called_back"

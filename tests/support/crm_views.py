@@ -72,3 +72,25 @@ def note_comments(vendor: Any) -> list[str]:
     else:
         texts = [str(note["properties"].get("hs_note_body") or "") for note in vendor.notes.values()]
     return [said for text in texts for said in sorted(set(_COMMENT.findall(text)))]
+
+
+def task_comments(vendor: Any) -> list[str]:
+    """The same of tasks."""
+    if vendor.name == "amocrm":
+        texts = [str(task["text"]) for task in vendor.tasks.values()]
+    elif vendor.name == "bitrix24":
+        texts = [str(one.get("SUBJECT", "")) for one in vendor.activities.values()]
+    else:
+        texts = [str(task["properties"].get("hs_task_subject") or "") for task in vendor.tasks.values()]
+    return [said for text in texts for said in sorted(set(_COMMENT.findall(text)))]
+
+
+def contacts_of_deals(vendor: Any) -> dict[str, list[str]]:
+    """Id of a deal -> ids of its contacts."""
+    if vendor.name == "amocrm":
+        return {
+            str(deal["id"]): [str(one["id"]) for one in deal["_embedded"]["contacts"]] for deal in vendor.deals.values()
+        }
+    if vendor.name == "bitrix24":
+        return {str(deal["ID"]): [str(deal.get("CONTACT_ID") or "")] for deal in vendor.deals.values()}
+    return {deal_id: vendor.linked("deals", deal_id, "contacts") for deal_id in vendor.deals}
