@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, tzinfo
+from datetime import MAXYEAR, MINYEAR, UTC, datetime, tzinfo
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -262,13 +262,17 @@ def currency(value: Any) -> str:
 
 
 def moment(value: Any, zone: tzinfo = UTC) -> datetime | None:
-    """ISO 8601 (without a zone: of `zone`) or seconds since 1970 -> aware UTC in whole seconds; None if neither."""
+    """ISO 8601 (without a zone: of `zone`) or seconds since 1970 -> aware UTC in whole seconds; None if neither.
+
+    None too for the first and the last years that there are: "no date" at some vendors, and no time in every zone.
+    """
     text = text_of(value)
     try:
         if text.isascii() and text.isdigit() and len(text) <= 11:
             return datetime.fromtimestamp(int(text), UTC)
         at = datetime.fromisoformat(text)
-        return (at.replace(tzinfo=zone) if at.tzinfo is None else at).astimezone(UTC).replace(microsecond=0)
+        at = (at.replace(tzinfo=zone) if at.tzinfo is None else at).astimezone(UTC).replace(microsecond=0)
+        return at if MINYEAR < at.year < MAXYEAR else None
     except (ValueError, OverflowError, OSError):
         return None
 
