@@ -163,5 +163,10 @@ def calls_to_judge(conn: Connection, now: datetime, *, limit: int) -> list[tuple
     return [(row.source, row.key) for row in conn.execute(query.limit(limit))]
 
 
+def judge_later(conn: Connection, call: tuple[str, str], at: datetime) -> None:
+    source, key = call
+    conn.execute(update(t_call).where(t_call.c.source == source, t_call.c.key == key).values(waits_until=at))
+
+
 def became_lead(conn: Connection, call_id: str, lead_id: str) -> None:
     _CHANGED_CALL.run(conn, {"of_id": call_id, "lead_id": lead_id})

@@ -85,7 +85,7 @@ def _message(settings: VkSettings, thing: Tree, kind: str, region: str, received
 
 
 def _is_group(peer: str) -> bool:
-    return peer.isdecimal() and int(peer) >= FIRST_GROUP_CHAT
+    return peer.isdecimal() and len(peer) < 20 and int(peer) >= FIRST_GROUP_CHAT
 
 
 def _allowed(settings: VkSettings, thing: Tree, event_id: str, received_at: datetime) -> ParsedMessage | None:

@@ -137,10 +137,14 @@ class EventIntake:
             ),
         )
 
-    def judge(self, conn: Connection) -> tuple[str, ...]:
-        """Ends calls whose last event has not come in time; returns the connections where something became due."""
+    def to_judge(self, conn: Connection) -> list[tuple[str, str]]:
+        """Calls (source, call id) whose last event has not come in time, the longest due first."""
+        return events.calls_to_judge(conn, self._clock.now(), limit=JUDGED_AT_ONCE)
+
+    def judge(self, conn: Connection, due: Sequence[tuple[str, str]] | None = None) -> tuple[str, ...]:
+        """Ends those of `to_judge`, or `due`; returns the connections where something became due."""
         woken: dict[str, None] = {}
-        due = events.calls_to_judge(conn, self._clock.now(), limit=JUDGED_AT_ONCE)
+        due = self.to_judge(conn) if due is None else due
         calls = events.fold_calls(conn, due, self._clock, judge=True)
         for call in calls:
             lead = self._lead_of(conn, call)

@@ -23,6 +23,7 @@ from jobs.checkpoints import Checkpoint, passed
 from jobs.delivery.renewing import Renewal
 from jobs.intake.events import EventIntake, Taken, flagged
 from jobs.intake.inbox import EventInbox
+from jobs.intake.judging import judge_calls
 from jobs.intake.kept import dedup_keys, raw_of, to_lead
 from jobs.intake.rates import RateWatch
 from jobs.intake.routing import Router
@@ -314,9 +315,7 @@ class IntakeService:
     async def judge_calls(self) -> None:
         """Calls whose last event never came are ended. Raises StoreUnavailable."""
         await self.inbox.drain()  # it may be among what is not worked on yet
-        due = await self._db.write(self._events.judge)
-        if due:
-            self._wake(due)
+        await judge_calls(self._db, self._events, self._clock, self.wake)
 
     async def drain(self) -> int:
         """Takes in what the spool holds, oldest first, through the same path as a request; returns how many.

@@ -162,6 +162,11 @@ def test_a_group_chat_makes_nothing() -> None:
     assert parsed_tree("vk", event(peer_id=2_000_000_001, id=0)).messages == ()
 
 
+def test_an_id_of_thousands_of_digits_is_an_id() -> None:
+    (one,) = parsed_tree("vk", event(peer_id="9" * 5_000)).messages
+    assert len(one.chat_id) == 64
+
+
 @pytest.mark.parametrize("kind", ["message_event", "message_deny", "message_typing_state", "wall_post_new"])
 def test_events_without_a_message_make_nothing(kind: str) -> None:
     assert parsed_tree("vk", {**tree_of(FIRST), "type": kind}).messages == ()

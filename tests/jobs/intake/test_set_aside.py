@@ -183,6 +183,30 @@ def test_an_id_that_is_longer_than_an_index_takes_is_taken_in_all_the_same(hub: 
     assert "+79160000000" in [phone for _, phone in _leads(hub)]
 
 
+def test_a_call_that_cannot_be_ended_holds_up_no_other(hub: Hub) -> None:
+    accept = hub.intake._events._accept
+    headers = {"content-type": "application/x-www-form-urlencoded"}
+    for number in (1, 2, 3):
+        body = (
+            f"event=ring&linkedid=7.{number}&uniqueid=7.{number}&direction=in&caller=7916000000{number}&did=74951112233"
+        )
+        assert _receive(hub, _source(hub, "pbx"), _request(hub, body.encode(), headers)).status == 200
+
+    def refuse_first(conn: Any, items: Any) -> Any:
+        if any("+79160000001" in item.lead.phones for item in items):
+            raise ValueError
+        return accept(conn, items)
+
+    _later(hub)
+    hub.intake._events._accept = refuse_first
+    asyncio.run(hub.intake.judge_calls())
+    assert [phone for _, phone in _leads(hub)] == ["+79160000002", "+79160000003"]
+    hub.intake._events._accept = accept
+    _later(hub)
+    asyncio.run(hub.intake.judge_calls())
+    assert {phone for _, phone in _leads(hub)} == {"+79160000001", "+79160000002", "+79160000003"}
+
+
 def test_a_vendor_is_answered_as_its_door_always_answers_though_the_door_failed(hub: Hub) -> None:
     """VK switches a server off that says anything but `ok`."""
     reply = _receive(hub, _broken(hub, "vk"), _request(hub, b"{}", {"content-type": "application/json"}))
