@@ -18,7 +18,7 @@ from leads.ids import new_id
 from leads.records import Lead
 from store import tables, ties
 from store.columns import table_of
-from store.lanes import lock_persons, read_lanes
+from store.lanes import BULK, hurry, lock_persons, read_lanes
 from store.prepared import as_array, execute, fetch
 from store.repeats import keep_differences
 from store.tables import t_lead
@@ -255,10 +255,14 @@ class Intake:
         self, conn: Connection, rows: _Rows, fresh: list[tuple[Acceptance, str]], new_persons: set[str]
     ) -> None:
         lanes = read_lanes(conn, {person_id for _, person_id in fresh} - new_persons)
+        busy_before = {key for key, (_, busy) in lanes.items() if busy}
+        hurried: dict[tuple[str, str], None] = {}
         for item, person_id in fresh:
             at = tables.to_us(item.lead.received_at)
             for planned in item.deliveries:
                 key = (person_id, planned.connection)
+                if key in busy_before and planned.priority != BULK:
+                    hurried[key] = None
                 place, busy = lanes.get(key, (0, False))
                 state = planned.state
                 if state == "ready":
@@ -270,6 +274,7 @@ class Intake:
                     *(new_id(self._clock), item.lead.id, planned.connection, person_id, place + 1, state),
                     *(planned.priority, at, at, at, planned.route),
                 )
+        hurry(conn, hurried, self._clock.now())
 
 
 def _add_lead(rows: _Rows, item: Acceptance, person_id: str, others: tuple[str, ...], touch: str) -> None:

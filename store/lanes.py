@@ -9,6 +9,7 @@ from store.prepared import Prepared, Rows, among
 from store.tables import t_delivery, t_person
 
 OPEN_STATES = ("ready", "waiting", "claimed")
+FRESH, BACKLOG, BULK = 0, 1, 2
 
 _IS_OPEN = case((t_delivery.c.state.in_(OPEN_STATES), 1), else_=0)
 _PLACES = Prepared(
@@ -34,6 +35,18 @@ _OPEN_IN_LANE = Prepared(
     .order_by(t_delivery.c.place)
 )
 _CHANGED = Prepared(update(t_delivery).where(t_delivery.c.id == bindparam("of_id")))
+_AT = bindparam("at", type_=t_delivery.c.due_at.type)
+_MAY_GO = (t_delivery.c.state == "ready") & (t_delivery.c.due_at <= _AT)
+_HURRIED = Prepared(
+    update(t_delivery)
+    .where(
+        t_delivery.c.lane == bindparam("of_lane"),
+        t_delivery.c.connection == bindparam("of_connection"),
+        t_delivery.c.state.in_(OPEN_STATES),
+        t_delivery.c.priority == BULK,
+    )
+    .values(priority=case((_MAY_GO, FRESH), else_=BACKLOG), due_at=case((_MAY_GO, _AT), else_=t_delivery.c.due_at))
+)
 
 
 def lanes_of(conn: Connection, persons: set[str]) -> dict[tuple[str, str], tuple[int, bool]]:
@@ -72,6 +85,12 @@ def line_up(conn: Connection, lane: str, connection: str, now: datetime) -> None
             _CHANGED.run(conn, {"of_id": first.id, "state": "ready", "due_at": now})
     behind = [row.id for row in waiting if row.state == "ready"]
     _CHANGED.run_many(conn, [{"of_id": one, "state": "waiting"} for one in behind])
+
+
+def hurry(conn: Connection, lanes: Iterable[tuple[str, str]], now: datetime) -> None:
+    """A fresh lead joins these (person, connection): what an import put there before it waits no longer."""
+    of = {"at": now}
+    _HURRIED.run_many(conn, [{**of, "of_lane": lane, "of_connection": connection} for lane, connection in lanes])
 
 
 def open_in_lane(conn: Connection, lane: str, connection: str) -> Rows:

@@ -24,12 +24,14 @@ from sqlalchemy import (
 from store import ties
 from store.delivery_records import AttemptRecord, Claimed, ClaimResult, Intent, PersonView, Settlement
 from store.intake import lead_from_row, notify
+from store.lanes import BACKLOG as BACKLOG
+from store.lanes import BULK as BULK
+from store.lanes import FRESH as FRESH
 from store.lanes import OPEN_STATES, let_go, line_up, lock_persons, open_in_lane
 from store.leases import Held, LostLease, assert_held, is_held, lock_held
 from store.prepared import Prepared, among, execute
 from store.tables import t_attempt, t_delivery, t_follow_up, t_lead, t_link, t_person, to_us
 
-FRESH, BACKLOG, BULK = 0, 1, 2
 FRESH_S = 15.0
 """A lead not claimed within this long has become backlog: newer ones go first."""
 

@@ -315,6 +315,26 @@ async def test_bulk_work_never_delays_a_fresh_lead() -> None:
         assert await h.until(lambda: fresh in h.keys("amo"), 10.0) < 3.0
 
 
+@virtual
+async def test_a_fresh_lead_of_a_person_of_the_import_does_not_wait_for_the_import() -> None:
+    from store.outbox import BULK
+    from store.tables import t_delivery
+
+    async with hub(config("  - {from: [site], to: [amo], repeat: {do: new_deal}}"), pace=PATIENT) as h:
+        await warm(h)
+        h.fault("amocrm", "503")
+        ids = [await h.post("site", guest(number, lead_uid=f"a{number}")) for number in range(300)]
+        await h.post("site", guest(299, lead_uid="b299"))
+        h.write(lambda conn: conn.execute(t_delivery.update().values(priority=BULK)))
+        h.calm()
+        await h.until(lambda: len(h.amocrm.deals) > 20, 60.0)
+        fresh = await h.post("site", guest(299, lead_uid="c299"))
+        assert await h.until(lambda: fresh in h.keys("amo"), 60.0) < 8.0
+        made = h.keys("amo")
+        assert made.index(ids[299]) < made.index(fresh)
+        assert len(h.owed()) > 200
+
+
 # --- people are told -----------------------------------------------------------------------------------------------
 
 

@@ -1,6 +1,7 @@
 """Accept, claim, intend, settle: order, fences and lanes, on both databases."""
 
 import sqlite3
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -9,7 +10,7 @@ from sqlalchemy import Connection, Engine, select
 from leads.ids import new_id
 from store import leases, mending, operator, outbox, reading
 from store.delivery_records import AttemptRecord, Claimed, Intent, Settlement
-from store.intake import Intake
+from store.intake import Acceptance, Intake, PlannedDelivery
 from store.leases import Held, LostLease
 from store.tables import t_delivery, t_identity, t_lead, t_person
 from tests.support.leads import acceptance
@@ -264,3 +265,22 @@ def test_the_ready_queue_is_read_by_its_partial_index(engine: Engine, clock: Man
             searches = [row[3] for row in plan if " delivery " in row[3]]
             assert len(searches) == 3, plan
             assert all("ix_delivery_ready" in search for search in searches), plan
+
+
+def test_an_import_does_not_hold_up_the_fresh_lead_of_a_person_who_stands_in_it(
+    engine: Engine, clock: ManualClock
+) -> None:
+    def bulk(phone: str) -> Acceptance:
+        planned = PlannedDelivery("sales", priority=outbox.BULK)
+        return replace(acceptance(clock, phones=(phone,)), deliveries=(planned,))
+
+    held = own(engine, clock)
+    with engine.begin() as conn:
+        rows = [bulk("+79160000001"), bulk("+79160000002"), bulk("+79160000002")]
+        _, first, second = Intake(clock).accept(conn, rows)
+    clock.forward(60.0)
+    (fresh,) = accept(engine, clock, "+79160000002")
+    for expected in (first.lead_id, second.lead_id, fresh):
+        (claimed,) = claim(engine, held, clock, limit=1)
+        assert claimed.lead.id == expected
+        settle(engine, settlement(held, claimed, clock))
