@@ -64,8 +64,8 @@ class ParsedLead:
 
     def __post_init__(self) -> None:
         _shorten(self, "lead_uid", "external_id")
-        if self.messengers and any(len(sender) * 4 > KEY_MAX_BYTES for _, sender in self.messengers):
-            short = tuple((vendor, short_key(sender)) for vendor, sender in self.messengers)
+        if self.messengers and any(len(text) * 4 > KEY_MAX_BYTES for pair in self.messengers for text in pair):
+            short = tuple((short_key(vendor), short_key(sender)) for vendor, sender in self.messengers)
             object.__setattr__(self, "messengers", short)
 
 

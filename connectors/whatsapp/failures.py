@@ -25,7 +25,7 @@ def undelivered_of(value: Tree) -> Iterator[ParsedUndelivered]:
 
 
 def _why(error: Tree) -> str:
-    code = text(error, "code")
+    code = text(error, "code")[:20]
     said = WORDS.get(int(code)) if code.isdecimal() else None
     said = said or clean_text(text(error, "title") or text(error, "message"), 200) or "WhatsApp could not deliver it"
     return f"{said} (code {code})" if code else said

@@ -126,6 +126,14 @@ def test_a_failure_with_a_code_that_nobody_knows_is_told_in_meta_s_words() -> No
 # --- people who hide their number ----------------------------------------------------------------
 
 
+def test_a_code_of_thousands_of_digits_is_no_fault() -> None:
+    errors = [{"code": 10**4_000, "title": "Odd"}, {"code": "9" * 5_000, "title": "Odd"}]
+    for error in errors:
+        status = {"id": "w", "status": "failed", "errors": [error]}
+        (one,) = parsed_tree("whatsapp", hook(statuses=[status])).undelivered
+        assert one.why.startswith("Odd (code ")
+
+
 def test_who_hides_the_number_is_known_by_the_id_and_its_digits_are_no_phone() -> None:
     contact = {"profile": {"name": "Ира", "username": "ira_k"}, "user_id": "RU.79161234567"}
     for wa_id in ({}, {"wa_id": ""}):
