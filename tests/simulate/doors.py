@@ -1,4 +1,4 @@
-"""Schedules in which people call, write and say who they are: events in any order, of processes that die in between."""
+"""Schedules in which people call, write, pay and say who they are: in any order, with processes that die in between."""
 
 import asyncio
 import json
@@ -12,14 +12,15 @@ from connectors.doors import Inbound
 from jobs.config.loading import Settings
 from store.inbox_tables import t_inbox_request
 from store.spool import SpoolUnavailable
-from store.tables import t_audit_entry, t_call, t_event, t_identity, t_person
+from store.tables import t_audit_entry, t_call, t_event, t_identity, t_lead, t_person
 from store.ties import TIED
 from tests.simulate.schedule import CONFIG, CRM_OF, Report, Schedule, play_seed
 from tests.simulate.world import Killed, Life
 from tests.support.crm_views import note_comments
 
 WITH_DOORS = CONFIG.replace(
-    "c: {{type: webform}}}}", "c: {{type: webform}}, pbx: {{type: asterisk}}, tg: {{type: telegram, url_token: t-1}}}}"
+    "c: {{type: webform}}}}",
+    "c: {{type: webform}}, pbx: {{type: asterisk}}, tg: {{type: telegram, url_token: t-1}}, shop: {{type: yookassa}}}}",
 ).replace("alerts:\n", "  - {{from: [pbx], to: [amo, b24]}}\n  - {{from: [tg], to: [b24, hs]}}\nalerts:\n")
 assert "telegram, url" in WITH_DOORS
 assert "[pbx]" in WITH_DOORS
@@ -33,20 +34,23 @@ def run_seed(seed: int, settings: Settings, template: Path) -> Report:
 class DoorSchedule(Schedule):
     """`events`: (source, subject) -> what was accepted of it, once for each event. `shared`: chat -> its phone.
 
-    `said`: what was accepted of what people wrote."""
+    `said`: what was accepted of what people wrote; `paid`: what was paid for or given back -> the payer's phone."""
 
     def __init__(self, world: Any, seed: int) -> None:
         super().__init__(world, seed)
         self.events: dict[tuple[str, str], set[str]] = {}
         self.shared: dict[str, str] = {}
         self.said: list[str] = []
+        self.paid: dict[str, str] = {}
 
     async def _send_all(self, number: int) -> None:
-        match number % 3:
+        match number % 4:
             case 0:
                 await self._call(number)
             case 1:
                 await self._write(number)
+            case 3:
+                await self._pay(number)
             case _:
                 await super()._send_all(number)
 
@@ -87,16 +91,34 @@ class DoorSchedule(Schedule):
             if said := told.get("text"):
                 self.said.append(said)
 
+    async def _pay(self, number: int) -> None:
+        """Payments of people who call and send forms as well, and now and then a refund, in any order."""
+        rng = self.rng
+        for count in range(rng.randint(1, 3)):
+            await self._pause()
+            phone = f"7916000000{rng.randint(0, 4)}"
+            story = [
+                ("payment.succeeded", {"id": f"p-{number}.{count}", "metadata": {"phone": f"+{phone}"}}, 2 * count)
+            ]
+            if rng.random() < 0.4:
+                refund = {"id": f"r-{number}.{count}", "payment_id": f"p-{number}.{count}"}
+                story.append(("refund.succeeded", refund, 2 * count + 1))
+            if rng.random() < 0.3:
+                story.reverse()
+            for event, about, place in story:
+                said = f"enquiry {number}.{place}"
+                amount = {"value": f"{100 + count}.00", "currency": "RUB"}
+                thing = {**about, "status": "succeeded", "amount": amount, "description": said}
+                body = json.dumps({"type": "notification", "event": event, "object": thing}).encode()
+                for _ in range(1 if rng.random() < 0.7 else 2):
+                    await self._until_taken("shop", body)
+                self.paid[said] = phone
+
     async def _pause(self) -> None:
         await self.world.clock.sleep(self.rng.choice([0.0, 0.05, 1.0, 20.0, 100.0]) * self.rng.random())
 
     async def _deliver(self, source: str, subject: str, event: str, body: bytes) -> None:
-        """As a careful vendor does: again until the answer is below 300."""
-        while True:
-            answer = await self._in_process(self._handed, source, body)
-            if answer is not None and answer < 300:
-                break
-            await self.world.clock.sleep(self.rng.uniform(0.5, 3.0))
+        await self._until_taken(source, body)
         known = self.events.setdefault((source, subject), set())
         if event in known:
             self.report.duplicates_sent += 1
@@ -104,6 +126,14 @@ class DoorSchedule(Schedule):
             self.accepted[subject] = {"source": source, "phone": "", "lead_id": ""}
             self.report.accepted += 1
         known.add(event)
+
+    async def _until_taken(self, source: str, body: bytes) -> None:
+        """As a careful vendor does: again until the answer is below 300."""
+        while True:
+            answer = await self._in_process(self._handed, source, body)
+            if answer is not None and answer < 300:
+                return
+            await self.world.clock.sleep(self.rng.uniform(0.5, 3.0))
 
     async def _handed(self, life: Life, source: str, body: bytes) -> int:
         assert life.hub is not None
@@ -113,7 +143,7 @@ class DoorSchedule(Schedule):
         form = source == "pbx"
         inbound = Inbound(
             method="POST",
-            path_tail="" if form else "t-1",
+            path_tail="t-1" if source == "tg" else "",
             query=[],
             headers={"content-type": "application/x-www-form-urlencoded" if form else "application/json"},
             body=body,
@@ -158,6 +188,15 @@ class DoorSchedule(Schedule):
             if row.merged_into and row.id in whose.values():
                 self.report.problems.append(f"{row.id} became {row.merged_into} and has keys")
 
+    def _check_payments(self) -> None:
+        """Each stands once on a deal of who paid, if he ever asked for anything."""
+        phones = {phone[1:] for row in self._rows(t_lead) for phone in row.phones}
+        told = [Counter(note_comments(self.world.vendors[vendor])) for vendor in CRM_OF.values()]
+        for said, phone in self.paid.items():
+            times = [one[said] for one in told if one[said]]
+            if set(times) - {1} or (phone in phones and not times):
+                self.report.problems.append(f"what +{phone} paid, {said}, has {times} notes")
+
     def _check(self) -> None:
         super()._check()
         self._check_persons()
@@ -168,6 +207,7 @@ class DoorSchedule(Schedule):
         for connection in ("b24", "hs"):
             told = Counter(note_comments(self.world.vendors[CRM_OF[connection]]))
             problems += [f"{said} in {connection}: {told[said]} notes" for said in self.said if told[said] != 1]
+        self._check_payments()
         stored: dict[tuple[str, str], int] = {}
         for row in self._rows(t_event):
             prefix = "call" if row.kind == "call" else "chat"
