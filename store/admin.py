@@ -6,6 +6,7 @@ import gzip
 import json
 import os
 import sqlite3
+import zlib
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -41,7 +42,7 @@ class UnfitDatabase(Exception):
 
 
 class BackupError(Exception):
-    """The file is not a backup that can be restored here; the text says why."""
+    """The file cannot be written, or is not a backup that can be restored here; the text says why."""
 
 
 def upgrade(url: str) -> str:
@@ -155,6 +156,8 @@ def backup(url: str, file: Path) -> None:
         partial.replace(file)
     except DBAPIError as exc:
         raise StoreUnavailable(str(exc.orig)) from exc
+    except OSError as exc:  # a full disk names no file
+        raise BackupError(f"{file} cannot be written: {exc.strerror or exc}") from exc
     finally:
         partial.unlink(missing_ok=True)
         engine.dispose()
@@ -190,9 +193,7 @@ def _load(conn: Connection, file: Path) -> None:
     complete = False
     try:
         with gzip.open(file, "rt", encoding="utf-8") as lines:
-            head = json.loads(next(lines))
-            if head.get("format") != BACKUP_FORMAT or head.get("schema") != HEAD:
-                raise BackupError(f"not a backup of schema {HEAD} (found {head.get('schema')!r})")
+            _refuse_backup(file, json.loads(next(lines, "null")))
             for line in lines:
                 entry = json.loads(line)
                 if entry.get("end"):
@@ -203,13 +204,24 @@ def _load(conn: Connection, file: Path) -> None:
                 if len(rows) >= ROWS_AT_ONCE:
                     conn.execute(insert(SQLModel.metadata.tables[entry["table"]]), rows)
                     rows.clear()
-    except (OSError, EOFError, ValueError, KeyError, StopIteration) as exc:
-        raise BackupError(f"{file} cannot be read as a backup: {exc or type(exc).__name__}") from exc
+    except (OSError, EOFError, ValueError, KeyError, zlib.error) as exc:
+        raise BackupError(f"{file} cannot be read as a backup: {exc}") from exc
     if not complete:
         raise BackupError(f"{file} is cut off: its end mark is missing")
     for name, rows in by_table.items():
         if rows:
             conn.execute(insert(SQLModel.metadata.tables[name]), rows)
+
+
+def _refuse_backup(file: Path, head: Any) -> None:
+    if not isinstance(head, dict) or head.get("format") != BACKUP_FORMAT:
+        raise BackupError(f"{file} is not a backup made by `leadhub db backup`")
+    schema = head.get("schema")
+    if schema != HEAD:
+        then = "" if str(schema) > HEAD else ", then run `leadhub db upgrade` with this one"
+        raise BackupError(
+            f"{file} has schema {schema}, this leadhub has {HEAD}: restore it with the version that made it{then}"
+        )
 
 
 def _plain(value: Any) -> Any:

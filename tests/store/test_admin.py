@@ -1,5 +1,7 @@
 """The schema is made, upgraded, backed up and restored the same way on both databases."""
 
+import gzip
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from store.engines import admin_engine, make_engine
 from store.intake import Intake
 from store.prepared import fetch
 from tests.support.databases import new_sqlite
+from tests.support.full_disk import files_no_larger_than
 from tests.support.leads import acceptance
 from tests.support.manual_clock import ManualClock
 
@@ -86,6 +89,37 @@ def test_a_cut_backup_restores_nothing(tmp_path: Path) -> None:
     with pytest.raises(admin.BackupError):
         admin.restore(restored, file)
     assert all(not rows for rows in _rows(restored).values())
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "is not a backup"),
+        (gzip.compress(b"[1]\n"), "is not a backup"),
+        (gzip.compress(b"")[:-3], "cannot be read as a backup"),
+        (
+            gzip.compress(b'{"format": "leadhub-backup-1", "schema": "0001"}\n'),
+            "version that made it, then run `leadhub db",
+        ),
+        (gzip.compress(b'{"format": "leadhub-backup-1", "schema": "9999"}\n'), "version that made it$"),
+    ],
+)
+def test_a_file_that_cannot_be_restored_is_told_with_what_to_do(content: bytes, said: str, tmp_path: Path) -> None:
+    file = tmp_path / "some.gz"
+    file.write_bytes(content)
+    with pytest.raises(admin.BackupError, match=said) as caught:
+        admin.restore(new_sqlite(tmp_path), file)
+    assert str(file) in str(caught.value)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # gzip tries to flush once more
+def test_a_backup_for_which_there_is_no_room_names_its_file_and_leaves_nothing(
+    postgres_url: str, tmp_path: Path
+) -> None:
+    _accept(postgres_url, ManualClock(), 100)
+    with files_no_larger_than(os.getpid(), 4096), pytest.raises(admin.BackupError, match=r"b\.gz cannot be written: "):
+        admin.backup(postgres_url, tmp_path / "b.gz")
+    assert not list(tmp_path.glob("b.gz*"))
 
 
 def test_a_database_that_is_away_is_said_to_be() -> None:
