@@ -36,17 +36,12 @@ def make_engine(url: str, *, writer: bool) -> Engine:
             max_overflow=0,
             connect_args={"check_same_thread": False, "timeout": BUSY_S, "cached_statements": 256},
         )
-        begin = "BEGIN IMMEDIATE" if writer else "BEGIN"
+        _begin_ourselves(engine, "BEGIN IMMEDIATE" if writer else "BEGIN")
 
         @event.listens_for(engine, "connect")
         def connected(connection: sqlite3.Connection, _record: Any) -> None:
-            connection.isolation_level = None  # we begin and commit ourselves
             for pragma in ("journal_mode=WAL", "synchronous=FULL", "temp_store=MEMORY", "journal_size_limit=67108864"):
                 connection.execute(f"PRAGMA {pragma}")
-
-        @event.listens_for(engine, "begin")
-        def began(connection: Connection) -> None:
-            run_bare(connection, begin)
 
         return engine
     settings = {
@@ -103,8 +98,22 @@ def _host_and_port(written: str) -> tuple[str, str]:
 def admin_engine(url: str) -> Engine:
     """An engine that keeps no connection open: for migrations and one-off work."""
     if url.startswith("sqlite"):
-        return create_engine(url, poolclass=NullPool)
+        engine = create_engine(url, poolclass=NullPool)
+        _begin_ourselves(engine, "BEGIN")
+        return engine
     return create_engine(postgres_url(url), poolclass=NullPool, connect_args=UTF8)
+
+
+def _begin_ourselves(engine: Engine, begin: str) -> None:
+    """The driver begins none to read or to make a table: a backup would be no snapshot, a cut-off upgrade half done."""
+
+    @event.listens_for(engine, "connect")
+    def connected(connection: sqlite3.Connection, _record: Any) -> None:
+        connection.isolation_level = None
+
+    @event.listens_for(engine, "begin")
+    def began(connection: Connection) -> None:
+        run_bare(connection, begin)
 
 
 def unavailable(exc: Exception) -> bool:

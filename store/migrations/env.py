@@ -12,5 +12,6 @@ context.configure(
     target_metadata=SQLModel.metadata,
     render_as_batch=connection.dialect.name == "sqlite",
     user_module_prefix="store.tables.",
+    transactional_ddl=True,  # all or nothing, on SQLite as well
 )
 context.run_migrations()
