@@ -53,7 +53,7 @@ def find(conn: Connection, incident_id: str) -> Incident | None:
 
 
 def observe(conn: Connection, seen: Observation, now: datetime, new_id: str) -> Incident:
-    last = _newest(conn, seen.key)
+    last = newest(conn, seen.key)
     incident = rules.observe(last, seen, now, new_id)
     if last is None or incident.id != last.id:
         conn.execute(insert(t_incident).values(id=incident.id, **_values(incident)))
@@ -64,7 +64,7 @@ def observe(conn: Connection, seen: Observation, now: datetime, new_id: str) -> 
 
 def resolve(conn: Connection, key: str, now: datetime, data: Mapping[str, Any] | None = None) -> bool:
     """Whether one was open."""
-    incident = _newest(conn, key)
+    incident = newest(conn, key)
     if incident is None or incident.resolved_at is not None:
         return False
     over = rules.resolve(incident, now, data)
@@ -74,7 +74,7 @@ def resolve(conn: Connection, key: str, now: datetime, data: Mapping[str, Any] |
 
 def mark_recovered(conn: Connection, key: str, now: datetime) -> bool:
     """The trouble itself is over since now; what waited meanwhile is still on its way. Whether one was open."""
-    incident = _newest(conn, key)
+    incident = newest(conn, key)
     if incident is None or incident.resolved_at is not None or incident.recovered_at is not None:
         return False
     data = {**incident.data, rules.RECOVERED: now.isoformat()}
@@ -108,7 +108,7 @@ def _change(conn: Connection, incident_id: str, change: Any) -> None:
         conn.execute(update(t_incident).where(t_incident.c.id == incident_id).values(**_values(changed)))
 
 
-def _newest(conn: Connection, key: str) -> Incident | None:
+def newest(conn: Connection, key: str) -> Incident | None:
     """The open one with this key, else the one that ended last."""
     row = _NEWEST.first(conn, {"of_key": key})
     return _incident(row) if row else None

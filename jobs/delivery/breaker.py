@@ -77,6 +77,12 @@ class Breaker:
             self._schedule(monotonic)
         return was != "unauthorized"
 
+    def inherited(self, cause: str, since: datetime, *, unauthorized: bool) -> None:
+        """An owner before us found the connection down: a probe shows whether it still is."""
+        if not self.down:
+            self.state, self.cause, self.since = "unauthorized" if unauthorized else "down", cause, since
+            self.trying, self.probe_at = False, 0.0
+
     def probe_failed(self, cause: str, monotonic: float, *, unauthorized: bool) -> None:
         self.state = "unauthorized" if unauthorized else "down"
         self.cause = cause

@@ -5,19 +5,22 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from connectors.errors import AuthError, ConnectorError
 from connectors.limits import FRESH, PRIORITY
 from jobs.delivery.breaker import Breaker
 from jobs.reporting import Reporter
 from leads.clock import Clock
+from leads.incidents import incident_key
 from leads.retry import RetryPolicy
-from store import mending
+from store import incidents, mending
 from store.db import Database, StoreUnavailable
 
 log = logging.getLogger(__name__)
 
+DOWN: Final = "connection_down"
+REFUSED: Final = "token_refused"
 TRIALS = 3
 """So many deliveries at a time show, after a probe that worked, whether the connection is well again."""
 
@@ -37,6 +40,14 @@ class ConnectionHealth:
     _told: str | None = None
     """The kind of incident that is open; None as long as a process before us may have left one."""
     _granting: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def inherit(self) -> None:
+        """Of what an owner before us told nobody else would say that it is over, as long as no lead comes."""
+        for kind in (DOWN, REFUSED):
+            told = await self.db.write(incidents.newest, incident_key(kind, self.name))
+            if told is not None and told.resolved_at is None and told.recovered_at is None:
+                self.breaker.inherited(told.cause, told.opened_at, unauthorized=kind == REFUSED)
+                self._told = kind
 
     async def probe(self) -> float:
         """While the connection is down: one cheap call now and then; when it works, all that waits is due."""
@@ -83,11 +94,11 @@ class ConnectionHealth:
         elif self._told == "":
             return
         self._told = ""
-        for kind in ("connection_down", "token_refused"):
+        for kind in (DOWN, REFUSED):
             await self.reporter.resolve(kind, self.name)
 
     async def report_down(self) -> None:
-        kind, other = "connection_down", "token_refused"
+        kind, other = DOWN, REFUSED
         if self.breaker.state == "unauthorized":
             kind, other = other, kind
         await self.reporter.observe(kind, self.name, cause=self.breaker.cause)

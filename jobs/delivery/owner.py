@@ -179,6 +179,7 @@ class ConnectionOwner:
         left = await self.db.write(mending.take_over, held, now)
         # A new owner tries everything at once: times of an earlier one may come from a clock that was wrong.
         await self.db.write(mending.make_due, self.name, now)
+        await self._health.inherit()
         if left:
             log.warning("unsettled deliveries taken over", extra={**self._fields("owner.took_over"), "count": left})
         if self.notes is not None:

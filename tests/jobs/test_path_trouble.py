@@ -470,3 +470,26 @@ async def test_a_double_that_shows_later_is_told_of_until_a_person_removes_one()
         await h.until(lambda: "lead_doubled" not in h.open_incidents(), 2 * 3600.0)
         await h.wait(70.0)
         assert any(text.startswith("🟢 amoCRM «amo»: двойных записей больше нет") for text in h.told())
+
+
+@pytest.mark.parametrize(("fault", "kind"), [("down", "connection_down"), ("401", "token_refused")])
+@virtual
+async def test_what_a_process_told_of_a_connection_is_taken_back_by_the_next_one_though_no_lead_comes(
+    fault: Any, kind: str
+) -> None:
+    async with hub(config("  - {from: [site], to: [hs]}")) as h:
+        await warm(h)
+        h.fault("hubspot", fault)
+        lead_id = await h.post("site", guest(1))
+        await h.until(lambda: kind in h.open_incidents(), 120.0)
+        await h.discard(lead_id)
+        await h.restart()
+        await h.wait(60.0)
+        assert kind in h.open_incidents()
+        await h.kill()
+        h.calm()
+        await h.start()
+        await h.until(lambda: kind not in h.open_incidents(), 300.0)
+        assert h.owner("hs").breaker.state == "ok"
+        await h.post("site", guest(2))
+        await h.quiet(10.0)
