@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from leads.clock import Clock
 from store.admin import sqlite_path
+from store.engines import ALIVE
 from store.intake import CHANNEL
 
 log = logging.getLogger(__name__)
@@ -56,7 +57,7 @@ async def _watch_file(path: str, wake: Callable[[list[str]], None], clock: Clock
 async def _listen_postgres(url: str, wake: Callable[[list[str]], None], ours: Callable[[int], bool]) -> None:
     from psycopg import AsyncConnection
 
-    async with await AsyncConnection.connect(url, autocommit=True, connect_timeout=5) as conn:
+    async with await AsyncConnection.connect(url, autocommit=True, connect_timeout=5, **ALIVE) as conn:
         await conn.execute(f"LISTEN {CHANNEL}")
         wake([])  # what happened while nobody listened
         async for notice in conn.notifies():

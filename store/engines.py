@@ -18,6 +18,15 @@ that is frozen, or whose machine has left the network: others wait for its locks
 UTF8: dict[str, Any] = {"client_encoding": "utf8"}
 """Whatever the server's database is in: it translates. Without this its encoding, or PGCLIENTENCODING, would count."""
 
+ALIVE: dict[str, Any] = {
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
+"""A server whose machine or network is gone says nothing: noticed after 20 to 25 s. By itself the operating system
+notices after a quarter of an hour, or after two hours where we wait for an answer."""
+
 TOO_MUCH = "54"
 """PostgreSQL's class of what asks too much: a key longer than an index takes, JSON too deep. psycopg counts it among
 the failures of the server, but it will never be better: waiting for it would hold up all that comes after it."""
@@ -64,7 +73,7 @@ def make_engine(url: str, *, writer: bool) -> Engine:
         max_overflow=0,
         pool_pre_ping=True,
         # psycopg prepares nothing itself: it would forget all statements of the connection, ours too, at each rollback
-        connect_args=UTF8 | {"connect_timeout": 5, "options": options, "prepare_threshold": None},
+        connect_args=UTF8 | ALIVE | {"connect_timeout": 5, "options": options, "prepare_threshold": None},
     )
 
     @event.listens_for(engine, "connect")

@@ -16,7 +16,7 @@ from sqlalchemy.exc import OperationalError
 
 from store import leases
 from store.db import GroupCommitDatabase, InlineDatabase, StoreUnavailable
-from store.engines import POSTGRES_WRITERS, admin_engine
+from store.engines import ALIVE, POSTGRES_WRITERS, admin_engine, make_engine
 from store.tables import t_cursor
 from tests.support.databases import new_sqlite
 
@@ -390,3 +390,13 @@ async def test_who_is_frozen_in_a_transaction_loses_it_and_his_lease(postgres_ur
         await frozen.write(leases.assert_held, held)
     await frozen.close()
     await other.close()
+
+
+def test_a_server_that_is_gone_without_a_word_is_noticed(postgres_url: str) -> None:
+    """What the operating system is told; a network that swallows packets cannot be had on every machine."""
+    for writer in (True, False):
+        engine = make_engine(postgres_url, writer=writer)
+        with engine.connect() as conn:
+            told = conn.connection.dbapi_connection.info.get_parameters()  # type: ignore[union-attr]  # psycopg's
+        engine.dispose()
+        assert {name: told[name] for name in ALIVE} == {name: str(value) for name, value in ALIVE.items()}
