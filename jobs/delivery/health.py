@@ -44,6 +44,7 @@ class ConnectionHealth:
     async def inherit(self) -> None:
         """Of what an owner before us told nobody else would say that it is over, as long as no lead comes."""
         for kind in (DOWN, REFUSED):
+            # Asked of the writer, behind what the owner before us may have committed last.
             told = await self.db.write(incidents.newest, incident_key(kind, self.name))
             if told is not None and told.resolved_at is None and told.recovered_at is None:
                 self.breaker.inherited(told.cause, told.opened_at, unauthorized=kind == REFUSED)

@@ -353,7 +353,9 @@ class Schedule:
                 self.report.problems.append(f"still incomplete after {waited} s: {left}")
                 return
             waited += 60.0
-            await asyncio.sleep(60.0)
+            await asyncio.sleep(
+                60.0
+            )  # virtual time, as all of it here: follow-ups are due at times, no event tells of them
 
     def _is_quiet(self) -> bool:
         return (
