@@ -353,9 +353,7 @@ class Schedule:
                 self.report.problems.append(f"still incomplete after {waited} s: {left}")
                 return
             waited += 60.0
-            await asyncio.sleep(
-                60.0
-            )  # virtual time, as all of it here: follow-ups are due at times, no event tells of them
+            await asyncio.sleep(60.0)  # virtual, as all time here: no event tells that a follow-up is done
 
     def _is_quiet(self) -> bool:
         return (
