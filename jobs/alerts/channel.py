@@ -35,6 +35,8 @@ class ChannelState:
     failures: int = 0
     unknowns: int = 0
     """Messages in a row of which nobody knows whether they arrived."""
+    provable: bool = True
+    """While refused: whether a read shows that it works again. Not if one was answered while messages are refused."""
     not_before: float = 0.0
     told: deque[datetime] = field(default_factory=lambda: deque(maxlen=20))
     attempts: dict[str, int] = field(default_factory=dict)
@@ -65,13 +67,25 @@ class ChannelState:
             log.warning("alert channel lost", extra=fields)
         self.failures += 1
         self.error = str(error)
-        self.health = "refused" if isinstance(error, AuthError) else "failing"
+        refused = isinstance(error, AuthError)
+        if refused and self.health != "refused":
+            self.provable = False  # as long as no read is refused, too
+        self.health = "refused" if refused else "failing"
         self.not_before = now_s + backoff_s(self.failures, jitter, weary=self.unknowns >= WEARY_AFTER)
+
+    def inherit(self, down_s: float, now_s: float) -> None:
+        """A process before us told that nothing arrives here, `down_s` ago, and has not told that this is over."""
+        if self.health == "ok":
+            self.health, self.since = "failing", now_s - down_s
+
+    def rest(self, now_s: float) -> None:
+        """Nothing shows yet that it works again."""
+        self.not_before = now_s + BACKOFF_MOST_S
 
     def works(self) -> bool:
         """It took something; whether it did not before."""
         was_ok = self.health == "ok"
-        self.health, self.failures, self.error = "ok", 0, ""
+        self.health, self.failures, self.error, self.provable = "ok", 0, "", True
         if not was_ok:
             log.info("alert channel back", extra={"event": "alert.channel_back", "channel": self.name})
         return not was_ok

@@ -117,8 +117,9 @@ class Alerts:
         if one.not_before > self._clock.monotonic():
             return max(0.01, one.not_before - self._clock.monotonic())
         try:
-            await self._probe(one)
-            wait_s = await self._round(one, await self._incidents(one))
+            incidents = await self._incidents(one)
+            answer = await self._probe(one)
+            wait_s = await self._round(one, incidents, answer)
         except _StopRoundError:
             wait_s = max(0.01, one.not_before - self._clock.monotonic())
         one.rounds += 1
@@ -127,19 +128,24 @@ class Alerts:
 
     # --- one round ------------------------------------------------------------------------
 
-    async def _probe(self, one: ChannelState) -> None:
-        """After a failure a harmless read goes first: while that fails too, no message is doubled."""
-        if one.health != "failing":
-            return
+    async def _probe(self, one: ChannelState) -> ConnectorError | None:
+        """After a failure a harmless read goes first: while that fails too, no message is doubled.
+
+        How it was refused, if it was: whether messages are taken nevertheless shows when one is sent.
+        """
+        if one.health == "ok":
+            return None
         try:
             await one.channel.ping()
-        except (AuthError, PermanentError):  # it answers; whether it takes messages shows when one is sent
-            return
+        except (AuthError, PermanentError) as error:
+            one.provable = True
+            return error
         except ConnectorError as error:
             await self._failed(one, error)
             raise _StopRoundError from error
+        return None
 
-    async def _round(self, one: ChannelState, incidents: list[Incident]) -> float:
+    async def _round(self, one: ChannelState, incidents: list[Incident], answer: ConnectorError | None) -> float:
         now = self._clock.now()
         newest: dict[str, Incident] = {}
         for incident in incidents:
@@ -168,6 +174,8 @@ class Alerts:
                     wait_s = min(wait_s, step.seconds)
                 case Done() if sent is None or sent.state != "over":
                     await self._mark(incident, one, _untold(sent, now))
+        if one.health != "ok" and not sends and not edits:
+            await self._judge(one, answer)
         if await self._send_all(one, sends, now):
             wait_s = min(wait_s, 1.0)
         for incident, notice, edit in edits[:EDITS_PER_ROUND]:
@@ -193,6 +201,8 @@ class Alerts:
         one.held = {key: until for key, until in one.held.items() if key in known and until > now_s}
         mine = []
         for incident in found:
+            if await self._heeded(one, incident):
+                continue
             if not _concerns(one, incident):
                 if incident.resolved_at is not None and self._shown(incident, one) is None:
                     await self._mark(incident, one, _untold(None, self._clock.now()))
@@ -301,6 +311,16 @@ class Alerts:
         if one.health == "refused" or (one.health == "failing" and now_s - one.since >= TELL_OTHERS_AFTER_S):
             await self._tell_others(one, cause_of(error))
 
+    async def _judge(self, one: ChannelState, answer: ConnectorError | None) -> None:
+        """There is nothing to say that would show whether it works: what the probe was answered must do."""
+        if answer is not None:
+            await self._failed(one, answer)
+            one.provable = True
+        elif one.provable:
+            await self._works(one)
+        else:
+            one.rest(self._clock.monotonic())
+
     async def _works(self, one: ChannelState) -> None:
         if one.works():
             await self._quietly(self.store.resolve(Observation("channel_down", connection=one.name).key))
@@ -311,6 +331,21 @@ class Alerts:
         for other in self.channels.values():
             if other is not one:
                 other.awake.set()
+
+    async def _heeded(self, one: ChannelState, incident: Incident) -> bool:
+        """That a channel is down, told by a process before us: whether it is over by now.
+
+        Of our own channel we find out; of one that is not configured any more nobody else would say it.
+        """
+        if incident.kind != "channel_down" or incident.resolved_at is not None:
+            return False
+        if incident.connection == one.name:
+            down_s = (self._clock.now() - incident.opened_at).total_seconds()
+            one.inherit(max(0.0, down_s), self._clock.monotonic())
+        elif incident.connection not in self.channels:
+            await self._quietly(self.store.resolve(incident.key, {"removed": True}))
+            return True
+        return False
 
     async def _quietly(self, work: Any) -> None:
         try:

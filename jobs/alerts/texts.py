@@ -6,7 +6,7 @@ people call the connection), `retry_s`, `path` (page of the console), `detail` (
 `records` (of doubled leads: [[record id, …], …]),
 `leads` ([{"name", "phone", "received_at"}], shown only where personal data is allowed),
 `down_from` (ISO time), `per_hour`, `last_at` (ISO time); for the end: `delivered`,
-`last_at`, `waiting`, `done`.
+`last_at`, `waiting`, `done`, `removed` (true: what it was about is not configured any more).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -268,6 +268,7 @@ def _over(incident: Incident, style: Style, now: datetime) -> Lines:
         return _open(incident, style, now)
     ended = incident.recovered_at or incident.resolved_at or now
     key = f"{field_of(incident)}_missing_over" if field_of(incident) in EXTRAS else f"{kind}_over"
+    key = f"{kind}_removed" if data.get("removed") else key
     key = named(key, incident) if style.has(f"{key}_anywhere") else key
     head = style.say(
         key,

@@ -266,6 +266,79 @@ async def test_a_revoked_token_is_told_on_the_other_channel(desk: Desk) -> None:
     assert "works again" in other.sent[-1].html
 
 
+async def down(store: MemoryIncidents) -> list[str]:
+    """The channels that are told to be down."""
+    return [one.connection for one in await store.list_dirty([]) if one.resolved_at is None]
+
+
+MINOR = Observation("spam_held", "site", count=1)
+"""Its end is not told when its beginning was not."""
+
+
+async def test_a_channel_that_a_process_before_us_lost_is_found_to_work_without_anything_to_say(desk: Desk) -> None:
+    desk.fail("502")
+    await desk.store.observe(MINOR)
+    await desk.look()
+    await desk.look(301)
+    assert await down(desk.store) == ["site", "ops"]
+    await desk.store.resolve(MINOR.key)
+    desk.start()
+    await desk.look(1)
+    await desk.look(60)
+    assert await down(desk.store) == ["ops"], "it is still down, as the read that goes first shows"
+    desk.mend()
+    await desk.look(60)
+    assert await down(desk.store) == []
+    assert desk.messages == []
+
+
+async def test_a_channel_that_answers_again_works_even_if_what_was_to_be_said_is_over(desk: Desk) -> None:
+    desk.fail("502")
+    await desk.store.observe(MINOR)
+    await desk.look()
+    await desk.look(301)
+    await desk.store.resolve(MINOR.key)
+    desk.mend()
+    await desk.look(60)
+    assert await down(desk.store) == []
+    assert desk.messages == []
+
+
+async def test_a_token_that_is_taken_again_is_seen_without_anything_to_say(desk: Desk) -> None:
+    desk.vendor.tokens = set()
+    await desk.store.observe(MINOR)
+    await desk.look()
+    await desk.store.resolve(MINOR.key)
+    await desk.look(60)
+    assert await down(desk.store) == ["ops"]
+    desk.vendor.tokens = {TOKEN}
+    await desk.look(60)
+    assert await down(desk.store) == []
+
+
+async def test_a_chat_that_takes_no_messages_though_it_can_be_read_stays_told_until_one_arrives(desk: Desk) -> None:
+    desk.vendor.chats[CHAT].state = "blocked"
+    await desk.store.observe(MINOR)
+    await desk.look()
+    await desk.store.resolve(MINOR.key)
+    for _ in range(3):
+        await desk.look(100)
+    assert await down(desk.store) == ["ops"]
+    desk.vendor.chats[CHAT].state = "ok"
+    await desk.store.observe(Observation("connection_down", "other", "timeout", 1))
+    await desk.look(100)
+    assert await down(desk.store) == ["other"]
+
+
+async def test_a_channel_that_left_the_configuration_is_not_told_of_any_more(desk: Desk) -> None:
+    await desk.store.observe(Observation("channel_down", "old", "token", data={"vendor": "Telegram"}))
+    desk.clock.pass_by(3600)
+    await desk.look()
+    assert await down(desk.store) == []
+    await desk.look(60)
+    assert heads(desk) == ["🟢 Канал оповещений «old» убран из config.yaml"]
+
+
 async def test_a_group_that_moves_keeps_its_alerts(desk: Desk) -> None:
     await desk.store.observe(DOWN)
     await desk.look()
