@@ -53,6 +53,16 @@ class KnownCall:
     is_new: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class WaitingCall:
+    """A call whose last event has not come in time. `id` is ours, `key` the vendor's."""
+
+    id: str
+    source: str
+    key: str
+    received_at: datetime
+
+
 _KNOWN = Prepared(select(t_event.c.dedup_key).where(among(t_event.c.dedup_key, "keys")))
 _NEW_EVENT = Prepared(insert(t_event))
 _NEW_RAW = Prepared(insert(t_raw_request))
@@ -157,15 +167,15 @@ def _fold(conn: Connection, source: str, key: str, clock: Clock, judge: bool) ->
     return KnownCall(stored.id, source, key, stored.received_at, stored.lead_id, call, about)
 
 
-def calls_to_judge(conn: Connection, now: datetime, *, limit: int) -> list[tuple[str, str]]:
-    """(source, call id) of calls whose last event has not come in time."""
-    query = select(t_call.c.source, t_call.c.key).where(t_call.c.waits_until <= now).order_by(t_call.c.waits_until)
-    return [(row.source, row.key) for row in conn.execute(query.limit(limit))]
+def calls_to_judge(conn: Connection, now: datetime, *, limit: int) -> list[WaitingCall]:
+    """The longest due first."""
+    query = select(t_call.c.id, t_call.c.source, t_call.c.key, t_call.c.received_at).where(t_call.c.waits_until <= now)
+    return [WaitingCall(*row) for row in conn.execute(query.order_by(t_call.c.waits_until).limit(limit))]
 
 
-def judge_later(conn: Connection, call: tuple[str, str], at: datetime) -> None:
-    source, key = call
-    conn.execute(update(t_call).where(t_call.c.source == source, t_call.c.key == key).values(waits_until=at))
+def judged_elsewhere(conn: Connection, call: WaitingCall) -> None:
+    """It is not among `calls_to_judge` any more, unless another event of it comes."""
+    conn.execute(update(t_call).where(t_call.c.id == call.id).values(waits_until=None))
 
 
 def became_lead(conn: Connection, call_id: str, lead_id: str) -> None:

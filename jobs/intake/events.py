@@ -23,7 +23,7 @@ from leads.clock import Clock
 from leads.ids import new_id
 from leads.lines import Lines, titled, touch_by
 from store import dialled, errands, events, missed_calls, outgoing
-from store.events import Arrival, KnownCall
+from store.events import Arrival, KnownCall, WaitingCall
 from store.intake import Acceptance, Accepted, RawRequest
 from store.outgoing import UNDELIVERED
 
@@ -137,14 +137,14 @@ class EventIntake:
             ),
         )
 
-    def to_judge(self, conn: Connection) -> list[tuple[str, str]]:
-        """Calls (source, call id) whose last event has not come in time, the longest due first."""
+    def to_judge(self, conn: Connection) -> list[WaitingCall]:
+        """Calls whose last event has not come in time, the longest due first."""
         return events.calls_to_judge(conn, self._clock.now(), limit=JUDGED_AT_ONCE)
 
     def judge(self, conn: Connection, due: Sequence[tuple[str, str]] | None = None) -> tuple[str, ...]:
-        """Ends those of `to_judge`, or `due`; returns the connections where something became due."""
+        """Ends those of `to_judge`, or `due` (source, call id); returns the connections where something became due."""
         woken: dict[str, None] = {}
-        due = self.to_judge(conn) if due is None else due
+        due = [(one.source, one.key) for one in self.to_judge(conn)] if due is None else due
         calls = events.fold_calls(conn, due, self._clock, judge=True)
         for call in calls:
             lead = self._lead_of(conn, call)

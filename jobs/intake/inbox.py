@@ -17,6 +17,7 @@ from leads.ids import new_id
 from store import inbox
 from store.columns import to_us
 from store.db import Database, StoreUnavailable
+from store.events import WaitingCall, judged_elsewhere
 from store.inbox import Pending
 
 log = logging.getLogger(__name__)
@@ -82,6 +83,14 @@ class EventInbox:
         record = to_record(source, inbound, ids, over_rate=over_rate)
         one = Pending(self._place, new_id(self.clock), source, inbound.received_at, record)
         await self._put_off(one, fault, new=True)
+
+    async def set_call_aside(self, call: WaitingCall, request: Inbound, fault: Exception) -> None:
+        """The same for a call that cannot be ended; `request` stands for its end. Once, however often it is told.
+
+        Whoever ends calls does not see it again, unless another event of it comes. Raises StoreUnavailable.
+        """
+        one = Pending(to_us(call.received_at), call.id, call.source, call.received_at, to_record(call.source, request))
+        await self._put_off(one, fault, new=True, call=call)
 
     async def run(self, idle_s: float) -> None:
         """For ever. Looks every `idle_s` for what a process that died left."""
@@ -169,11 +178,17 @@ class EventInbox:
         inbox.done(conn, [one])
         return taken
 
-    async def _put_off(self, one: Pending, error: Exception, *, new: bool = False) -> None:
+    async def _put_off(
+        self, one: Pending, error: Exception, *, new: bool = False, call: WaitingCall | None = None
+    ) -> None:
         """Kept and tried again, later each time; people are told (jobs.watch)."""
         again = self.clock.now() + min(FIRST_AGAIN * 2 ** min(one.tries, 10), LONGEST_AGAIN)
 
         def work(conn: Connection) -> None:
+            if call is not None:
+                judged_elsewhere(conn, call)
+                if inbox.waits(conn, one):
+                    return  # its own next time comes
             if new:
                 inbox.add(conn, [one])
             inbox.failed(conn, one, type(error).__name__, again)

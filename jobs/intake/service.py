@@ -23,7 +23,7 @@ from jobs.checkpoints import Checkpoint, passed
 from jobs.delivery.renewing import Renewal
 from jobs.intake.events import EventIntake, Taken, flagged
 from jobs.intake.inbox import EventInbox
-from jobs.intake.judging import judge_calls
+from jobs.intake.judging import call_to_end, judge_calls
 from jobs.intake.kept import dedup_keys, raw_of, to_lead
 from jobs.intake.rates import RateWatch
 from jobs.intake.routing import Router
@@ -315,7 +315,7 @@ class IntakeService:
     async def judge_calls(self) -> None:
         """Calls whose last event never came are ended. Raises StoreUnavailable."""
         await self.inbox.drain()  # it may be among what is not worked on yet
-        await judge_calls(self._db, self._events, self._clock, self.wake)
+        await judge_calls(self._db, self._events, self.inbox, self.wake)
 
     async def drain(self) -> int:
         """Takes in what the spool holds, oldest first, through the same path as a request; returns how many.
@@ -358,6 +358,8 @@ class IntakeService:
         return self._sources.get(name) or Source(name, self._orphans, self._orphans.settings())
 
     def _read(self, name: str, inbound: Inbound) -> Parsed:
+        if call_to_end(inbound) is not None:
+            return Parsed()
         source = self._source_of(name)
         return source.door.parse(source.settings, inbound, self._region)
 
@@ -368,6 +370,8 @@ class IntakeService:
 
         Without any events its door reads it in another way now than when it came: then what it reads is a lead.
         """
+        if (call := call_to_end(inbound)) is not None:
+            return Taken(due=self._events.judge(conn, [(name, call)]))
         raw = raw_of(inbound)
         taken = self._events.take(conn, name, inbound.received_at, raw, parsed) if parsed.has_events else Taken()
         if parsed.has_events and not (ids and parsed.leads):

@@ -19,7 +19,7 @@ from jobs.hub import Hub
 from jobs.intake.source import Source
 from jobs.reports import day_status
 from store.db import StoreUnavailable
-from store.inbox import backlog, stuck
+from store.inbox import backlog, discard, stuck
 from store.intake import lead_from_row
 from store.refused import refused_requests
 from store.tables import t_event, t_lead
@@ -183,28 +183,60 @@ def test_an_id_that_is_longer_than_an_index_takes_is_taken_in_all_the_same(hub: 
     assert "+79160000000" in [phone for _, phone in _leads(hub)]
 
 
-def test_a_call_that_cannot_be_ended_holds_up_no_other(hub: Hub) -> None:
+def test_a_call_that_cannot_be_ended_holds_up_no_other_and_is_told_of_until_it_can(hub: Hub) -> None:
     accept = hub.intake._events._accept
-    headers = {"content-type": "application/x-www-form-urlencoded"}
     for number in (1, 2, 3):
-        body = (
-            f"event=ring&linkedid=7.{number}&uniqueid=7.{number}&direction=in&caller=7916000000{number}&did=74951112233"
-        )
-        assert _receive(hub, _source(hub, "pbx"), _request(hub, body.encode(), headers)).status == 200
-
-    def refuse_first(conn: Any, items: Any) -> Any:
-        if any("+79160000001" in item.lead.phones for item in items):
-            raise ValueError
-        return accept(conn, items)
-
+        _ring(hub, number)
     _later(hub)
-    hub.intake._events._accept = refuse_first
+    hub.intake._events._accept = _refusing(accept, "+79160000001")
     asyncio.run(hub.intake.judge_calls())
     assert [phone for _, phone in _leads(hub)] == ["+79160000002", "+79160000003"]
+    (stuck_call,) = _stuck(hub)
+    assert (stuck_call.source, stuck_call.tries, stuck_call.error) == ("pbx", 1, "ValueError")
+    today = stuck_call.received_at.date()
+    told = asyncio.run(hub.db.read(lambda conn: day_status(conn, today, hub.settings.hub.zone, [], hub.clock.now())))
+    assert (told.to_json()["events_waiting"], told.fine) == (1, False)
+    for tries in (2, 3):
+        _later(hub)
+        asyncio.run(hub.intake.judge_calls())
+        assert [one.tries for one in _stuck(hub)] == [tries]
+    mended = build_hub(hub.settings, clock=hub.clock, db=hub.db, inline_spool=True)
+    _later(hub, mended)
+    assert {phone for _, phone in _leads(hub)} == {"+79160000001", "+79160000002", "+79160000003"}
+    assert not _stuck(hub)
+
+
+def test_a_call_that_could_not_be_ended_is_one_lead_though_its_last_event_comes_late(hub: Hub) -> None:
+    accept = hub.intake._events._accept
+    _ring(hub, 1)
+    _later(hub)
+    hub.intake._events._accept = _refusing(accept, "+79160000001")
+    asyncio.run(hub.intake.judge_calls())
+    _ring(hub, 1, "answer")
+    asyncio.run(hub.intake.inbox.drain())
+    assert isinstance(hub.clock, ManualClock)
+    hub.clock.forward(3 * 3600.0)
+    asyncio.run(hub.intake.judge_calls())
+    assert len(_stuck(hub)) == 1, "the call, once"
     hub.intake._events._accept = accept
+    _ring(hub, 1, "hangup")
     _later(hub)
     asyncio.run(hub.intake.judge_calls())
-    assert {phone for _, phone in _leads(hub)} == {"+79160000001", "+79160000002", "+79160000003"}
+    assert [phone for _, phone in _leads(hub)] == ["+79160000001"]
+    assert not _stuck(hub)
+
+
+def test_a_person_may_let_go_of_a_call_that_cannot_be_ended(hub: Hub) -> None:
+    _ring(hub, 1)
+    _later(hub)
+    hub.intake._events._accept = _refusing(hub.intake._events._accept, "+79160000001")
+    asyncio.run(hub.intake.judge_calls())
+    ids = [one.id for one in _stuck(hub)]
+    done = asyncio.run(hub.db.write(lambda conn: discard(conn, ids, why="a test call", actor="anna", clock=hub.clock)))
+    assert done.changed == ids
+    _later(hub)
+    asyncio.run(hub.intake.judge_calls())
+    assert not _stuck(hub)
 
 
 def test_a_vendor_is_answered_as_its_door_always_answers_though_the_door_failed(hub: Hub) -> None:
@@ -264,10 +296,27 @@ def _receive(hub: Hub, source: Source, inbound: Inbound) -> Reply:
     return asyncio.run(hub.intake.receive(source, inbound))
 
 
-def _later(hub: Hub) -> None:
+def _ring(hub: Hub, number: int, event: str = "ring") -> None:
+    ids = f"linkedid=7.{number}&uniqueid=7.{number}"
+    body = f"event={event}&{ids}&direction=in&caller=7916000000{number}&did=74951112233"
+    headers = {"content-type": "application/x-www-form-urlencoded"}
+    assert _receive(hub, _source(hub, "pbx"), _request(hub, body.encode(), headers)).status == 200
+
+
+def _refusing(accept: Any, phone: str) -> Any:
+    def refuse(conn: Any, items: Any) -> Any:
+        if any(phone in item.lead.phones for item in items):
+            raise ValueError
+        return accept(conn, items)
+
+    return refuse
+
+
+def _later(hub: Hub, mended: Hub | None = None) -> None:
+    """`mended`: another process works on it then."""
     assert isinstance(hub.clock, ManualClock)
     hub.clock.forward(LATER.total_seconds())
-    asyncio.run(hub.intake.inbox.drain())
+    asyncio.run((mended or hub).intake.inbox.drain())
 
 
 def _leads(hub: Hub) -> list[tuple[str, str]]:
