@@ -1,7 +1,7 @@
 """Does each CRM let us in, and know the users, pipelines, stages and fields that the configuration names?"""
 
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from jobs.config.check import preset_name
 from jobs.config.errors import Problem, YamlPath, choices, quote
 from jobs.config.loading import Settings
 from jobs.delivery.resolve import Directory
+from jobs.live_sources import check_sources
 from jobs.mapping_check import check_mapping
 from jobs.trouble import trouble
 from jobs.yaml_positions import Document
@@ -56,46 +57,49 @@ async def check_connections(
     settings: Settings, clock: Clock, tokens: Callable[[str], TokenStore], transport: Any = None
 ) -> list[Checked]:
     """Opens each connection and reads only. `tokens(name)` keeps the OAuth tokens of a connection."""
-    return [await _check(settings, name, clock, tokens(name), transport) for name in settings.connections]
+    lives = [_Live(settings, name, clock) for name in settings.connections]
+    checked = [await _check(settings, live, clock, tokens(live.name), transport) for live in lives]
+    directories = {live.name: Directory(live.metadata) for live in lives}
+    beside = list(check_sources(settings, directories, {live.name: live.where for live in lives}))
+    return [
+        replace(one, problems=(*one.problems, *(problem for name, problem in beside if name == one.connection)))
+        for one in checked
+    ]
 
 
-async def _check(settings: Settings, name: str, clock: Clock, tokens: TokenStore, transport: Any) -> Checked:
-    configured = settings.connections[name]
-    connector = CONNECTORS[configured.type]
-    target = connector.open(Opening(name, configured.settings, clock, tokens, transport))
-    live = _Live(settings, name, f'in {connector.title} "{name}" (checked live, {_time(settings, clock)})')
+async def _check(settings: Settings, live: "_Live", clock: Clock, tokens: TokenStore, transport: Any) -> Checked:
+    configured = settings.connections[live.name]
+    opening = Opening(live.name, configured.settings, clock, tokens, transport)
+    target = CONNECTORS[configured.type].open(opening)
     try:
         return await live.asked(target)
     finally:
         await target.close()
 
 
-def _time(settings: Settings, clock: Clock) -> str:
-    return f"{clock.now().astimezone(settings.hub.zone):%H:%M}"
-
-
 class _Live:
     """The questions to one connection."""
 
-    def __init__(self, settings: Settings, name: str, where: str) -> None:
+    def __init__(self, settings: Settings, name: str, clock: Clock) -> None:
         self._settings = settings
-        self._name = name
+        self.name = name
         self._type = settings.connections[name].type
-        self._where = where
+        time = f"{clock.now().astimezone(settings.hub.zone):%H:%M}"
+        self.where = f'in {CONNECTORS[self._type].title} "{name}" (checked live, {time})'
+        self.metadata = Metadata()  # as far as it could be read
 
     async def asked(self, target: Target) -> Checked:
         try:
             await target.ping()
         except ConnectorError as error:
-            oauth = getattr(self._settings.connections[self._name].settings, "oauth", None) is not None
-            text, advice = trouble(error, "en", sign_in=f"leadhub auth {self._name}" if oauth else "")
+            oauth = getattr(self._settings.connections[self.name].settings, "oauth", None) is not None
+            text, advice = trouble(error, "en", sign_in=f"leadhub auth {self.name}" if oauth else "")
             summary = "refused" if isinstance(error, AuthError) else "not reached"
             summary = NOT_SIGNED_IN if cause_of(error) == "not_signed_in" else summary
             return self._done(summary, [self._at_connection(text, advice)])
-        try:
-            metadata = await target.metadata()
-        except ConnectorError:
-            metadata = Metadata()
+        with suppress(ConnectorError):
+            self.metadata = await target.metadata()
+        metadata = self.metadata
         summary = "the token works" if metadata.known else "it answers"
         unread = [part for part in PARTS if part not in metadata.known]
         if unread:
@@ -112,7 +116,7 @@ class _Live:
         if not missing:
             return ""
         names = ", ".join(dict.fromkeys(field.name_en for field in missing))
-        return f"; not there yet: {names} (leadhub setup {self._name} makes them)"
+        return f"; not there yet: {names} (leadhub setup {self.name} makes them)"
 
     def _mappings(self, metadata: Metadata) -> Iterator[Problem]:
         directory = Directory(metadata)
@@ -121,11 +125,11 @@ class _Live:
         names = {route.mapping or preset_name(self._type) for route in self._routes()}
         for name in sorted(names):
             mapping = load_mapping(name, folder, locale=self._settings.hub.locale)
-            for problem in check_mapping(mapping, directory, self._where, self._name):
+            for problem in check_mapping(mapping, directory, self.where, self.name):
                 yield replace(problem, file=str(shown / problem.file))
 
     def _routes(self) -> Iterator[Any]:
-        return (route for route in self._settings.routes if self._name in route.to)
+        return (route for route in self._settings.routes if self.name in route.to)
 
     def _users(self, metadata: Metadata) -> Iterator[Problem]:
         """Each user named under `assign` of a route to here must exist and be active."""
@@ -133,25 +137,25 @@ class _Live:
             return
         users = [CrmUserRef(user.id, user.name, user.email, user.active) for user in metadata.users]
         for index, route in enumerate(self._settings.routes):
-            if self._name not in route.to or route.assign is None:
+            if self.name not in route.to or route.assign is None:
                 continue
             for ref in route.assign.refs():
                 user = resolve_user(ref, users)
                 place = _where(self._settings.document, ("routes", index, "assign"), ref)
                 if user is None:
                     names = [user.name for user in users if user.active]
-                    yield self._problem(place, f"no user {quote(ref)} {self._where}", choices(ref, names, "active"))
+                    yield self._problem(place, f"no user {quote(ref)} {self.where}", choices(ref, names, "active"))
                 elif not user.active:
-                    yield self._problem(place, f"the user {quote(ref)} is not active {self._where}")
+                    yield self._problem(place, f"the user {quote(ref)} is not active {self.where}")
 
     def _problem(self, path: YamlPath, message: str, hint: str = "") -> Problem:
         return self._settings.document.problem(path, message, hint)
 
     def _at_connection(self, message: str, hint: str = "") -> Problem:
-        return self._settings.document.problem(("connections", self._name), message, hint, key=True)
+        return self._settings.document.problem(("connections", self.name), message, hint, key=True)
 
     def _done(self, summary: str, problems: list[Problem]) -> Checked:
-        return Checked(self._name, self._type, summary, tuple(dict.fromkeys(problems)))
+        return Checked(self.name, self._type, summary, tuple(dict.fromkeys(problems)))
 
 
 def _where(document: Document, inside: YamlPath, text: str) -> YamlPath:

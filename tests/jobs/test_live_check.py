@@ -22,7 +22,7 @@ connections:
   b24: {{type: bitrix24, webhook_url: "{bitrix24}/rest/1/sandbox/"}}
   hs: {{type: hubspot, base_url: "{hubspot}", access_token: sandbox}}
 sources:
-  site: {{type: webform}}
+  site: {{type: webform}}{more}
 routes:
   - from: [site]
     to: [sales, b24, hs]
@@ -46,8 +46,10 @@ class World:
     def __init__(self, folder: Path, urls: dict[str, str], layers: dict[str, FaultLayer]) -> None:
         self.folder, self.urls, self.layers = folder, urls, layers
 
-    def settings(self, *, mapping: str = "deal: {}\n", users: str = "[1010101]", token: str = "sandbox") -> Settings:
-        text = CONFIG.format(**self.urls, users=users, token=token)
+    def settings(
+        self, *, mapping: str = "deal: {}\n", users: str = "[1010101]", token: str = "sandbox", more: str = ""
+    ) -> Settings:
+        text = CONFIG.format(**self.urls, users=users, token=token, more=more)
         (self.folder / "mappings").mkdir(exist_ok=True)
         own = self.folder / "mappings/own.yaml"
         own.write_text(mapping, encoding="utf-8")
@@ -111,6 +113,45 @@ async def test_users_that_are_unknown_or_gone_are_named_where_they_are_written(w
         'config.yaml:13:57  routes[1].assign.users[2]: no user "Анна Петрва" in amoCRM "sales" (checked live, 11:02)\n'
         '    active: Анна Петрова, Борис Смирнов. Did you mean "Анна Петрова"?',
     ]
+
+
+NAMED_IN_SOURCES = """
+  ats:
+    type: asterisk
+    extensions: {"101": 1010102, "103": Вера Кузнецва, "104": 1010103, "105": OWNER}
+  kassa:
+    type: yookassa
+    shop_id: "1"
+    trusted_ip: yookassa
+    payments:
+      stages:
+        - {on: succeeded, stage: contractsent}
+        - {on: succeeded, stage: Переговоры, connection: hs}
+        - {on: refunded, stage: Переговоры, pipeline: Возвраты, connection: sales}"""
+
+
+async def test_users_and_stages_that_sources_name_must_be_known_to_one_of_their_crms(world: World) -> None:
+    world.layers["amocrm"].vendor.users[2]["rights"]["is_active"] = False  # type: ignore[attr-defined]
+    owner = next(iter(world.layers["hubspot"].vendor.schema.owners.values()))["email"]  # type: ignore[attr-defined]
+    world.settings(more=NAMED_IN_SOURCES.replace("OWNER", owner))
+    with (world.folder / "config.yaml").open("a", encoding="utf-8") as file:
+        file.write("  - {from: [ats], to: [sales, hs]}\n")
+    settings = load(Path("config.yaml"), {})
+    checked = await world.check(settings)
+    found = [problem.render().split("\n")[0] for one in checked.values() for problem in one.problems]
+    sales, hs = (f"in {one} (checked live, 11:02)" for one in ('amoCRM "sales"', 'HubSpot "hs"'))
+    assert found == [
+        f'config.yaml:9:41  sources.ats.extensions.103: no user "Вера Кузнецва" {sales}',
+        f'config.yaml:9:63  sources.ats.extensions.104: the user "1010103" is not active {sales}',
+        f'config.yaml:18:55  sources.kassa.payments.stages[2].pipeline: no pipeline "Возвраты" {sales}',
+        f'config.yaml:9:41  sources.ats.extensions.103: no user "Вера Кузнецва" {hs}',
+        f'config.yaml:9:63  sources.ats.extensions.104: no user "1010103" {hs}',
+        f'config.yaml:17:34  sources.kassa.payments.stages[1].stage: no stage "Переговоры" {hs}',
+    ]
+
+    world.layers["hubspot"].faults.append(Fault("500", match="owners"))
+    checked = await world.check(settings)  # he may be there
+    assert not [problem for problem in checked["sales"].problems if "extensions" in problem.path]
 
 
 async def test_a_refused_token_says_so_and_does_not_show_it(world: World) -> None:
