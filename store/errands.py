@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, func, insert, select, text, update
+from sqlalchemy import ColumnElement, Connection, bindparam, func, insert, literal_column, select, text, update
 
 from leads.clock import Clock
 from store.errand_tables import t_errand
@@ -22,6 +22,12 @@ WAITING = ("ready", "claimed")
 LEASE = "source:"
 LOCAL = ("payment", "call_insight")
 """Kinds that nobody is asked for: they wait here until it is known whose deal they are told on."""
+
+
+FAULT = "fault"
+"""`error_kind` of one of these that a fault of ours keeps from being told: it waits, and people hear of it."""
+FAILED_AT_IT = "leadhub failed at it"
+"""Its `last_error` begins so; after a colon comes the kind of the exception."""
 
 
 def _of(source: str) -> tuple[Any, ...]:
@@ -63,7 +69,10 @@ class Settlement:
 
 @dataclass(frozen=True, slots=True)
 class OwedErrands:
-    """Of one source: how many wait and since when the oldest, how many gave up, and what the oldest met with."""
+    """Of one source: how many wait and since when the oldest, how many gave up, and what the oldest met with.
+
+    What a fault of ours keeps from being told counts with those that gave up, though it is tried again.
+    """
 
     source: str
     waiting: int = 0
@@ -122,7 +131,12 @@ _DUE_LOCALLY = Prepared(
 
 
 def settle_locally(conn: Connection, errand_id: str, done: Settlement) -> None:
-    values: dict[str, Any] = {"state": done.state, "attempts": t_errand.c.attempts + 1, "lead_ids": done.lead_ids}
+    values: dict[str, Any] = {
+        "state": done.state,
+        "attempts": t_errand.c.attempts + 1,
+        "lead_ids": done.lead_ids,
+        "error_kind": done.error_kind,
+    }
     values |= {"due_at": done.due_at} if done.state == "ready" else {"settled_at": done.now}
     if done.last_error:
         values["last_error"] = done.last_error
@@ -203,13 +217,15 @@ def next_due(conn: Connection, source: str) -> datetime | None:
 # --- how things stand ------------------------------------------------------------------------------------------------
 
 
+_WAITS = t_errand.c.state.in_(WAITING) & (t_errand.c.error_kind != literal_column(f"'{FAULT}'"))
+
+
 def _owed(kind: ColumnElement[bool]) -> Prepared:
     oldest = func.min(t_errand.c.created_at, type_=t_errand.c.created_at.type)
-    waits = t_errand.c.state.in_(WAITING)
     return Prepared(
-        select(t_errand.c.source, waits.label("waits"), func.count().label("count"), oldest.label("oldest_at"))
+        select(t_errand.c.source, _WAITS.label("waits"), func.count().label("count"), oldest.label("oldest_at"))
         .where(_IS_OPEN, t_errand.c.state.in_(OWED), kind)
-        .group_by(t_errand.c.source, waits)
+        .group_by(t_errand.c.source, _WAITS)
     )
 
 
@@ -227,9 +243,7 @@ def owed(conn: Connection, *, local: bool = False) -> dict[str, OwedErrands]:
             values = {"failed": row.count, "oldest_failed_at": row.oldest_at}
         found[row.source] = replace(one, **values)
     return {
-        name: replace(
-            one, last_error=_error(conn, name, WAITING, kind), failed_error=_error(conn, name, ("dead",), kind)
-        )
+        name: replace(one, last_error=_error(conn, name, kind), failed_error=_error(conn, name, kind, failed=True))
         for name, one in found.items()
     }
 
@@ -244,11 +258,12 @@ def count_by_state(conn: Connection, since: datetime, until: datetime) -> dict[s
     return {row[0]: row[1] for row in conn.execute(query)}
 
 
-def _error(conn: Connection, source: str, states: Collection[str], kind: Any) -> str:
+def _error(conn: Connection, source: str, kind: ColumnElement[bool], *, failed: bool = False) -> str:
+    which = ~_WAITS if failed else _WAITS
     query = select(t_errand.c.last_error).where(
-        t_errand.c.source == source, kind, t_errand.c.state.in_(tuple(states)), t_errand.c.last_error != ""
+        t_errand.c.source == source, kind, which, t_errand.c.state.in_(OWED), t_errand.c.last_error != ""
     )
-    order = t_errand.c.settled_at.desc() if "dead" in states else t_errand.c.created_at
+    order = func.coalesce(t_errand.c.settled_at, t_errand.c.due_at).desc() if failed else t_errand.c.created_at
     return conn.execute(query.order_by(order).limit(1)).scalar() or ""
 
 

@@ -9,6 +9,7 @@ from jobs.alerts.words import Raw, Style
 from jobs.sources.texts import vendor_text
 from leads.incidents import Incident
 from leads.redact import redact
+from store.errands import FAILED_AT_IT
 
 
 def _errand_late(incident: Incident, style: Style, now: datetime) -> Lines:
@@ -57,11 +58,16 @@ def _source_disconnected(incident: Incident, style: Style, now: datetime) -> Lin
 
 
 def _unclaimed(incident: Incident, style: Style, now: datetime) -> Lines:
+    fault = incident.cause.removeprefix(f"{FAILED_AT_IT}: ") if incident.cause.startswith(FAILED_AT_IT) else ""
     return [
         style.say("unclaimed", n=max(1, incident.count), source=source_of(incident, style)),
-        style.say("unclaimed_why", time=style.time(incident.oldest_at or incident.opened_at, now)),
         style.say(
-            "unclaimed_todo",
+            "unclaimed_fault" if fault else "unclaimed_why",
+            time=style.time(incident.oldest_at or incident.opened_at, now),
+            cause=redact(fault),
+        ),
+        style.say(
+            "unclaimed_fault_todo" if fault else "unclaimed_todo",
             show=as_code("leadhub errands list"),
             where=as_code("leadhub errands retry --all-failed"),
         ),

@@ -73,7 +73,7 @@ class EventIntake:
         self._accept = accept
         self._acceptance = acceptance
         self._lines = lines or {}
-        self._notes = notes or DealNotes(clock)
+        self.notes = notes or DealNotes(clock)
         self._messages = MessageIntake(clock, TalkKeeper(clock, talks or {}))
 
     def take(
@@ -117,7 +117,7 @@ class EventIntake:
         new = {(one.key, one.event_key) for one in fresh if one.kind == "message"}
         take_leads = partial(self._take_leads, conn, source, received_at, raw)
         accepted += self._messages.take(conn, source, received_at, parsed.messages, new, take_leads, flags)
-        noted = self._notes.take(conn, fresh, lambda leads: take_leads([flagged(lead, flags) for lead in leads]))
+        noted = self.notes.take(conn, fresh, lambda leads: take_leads([flagged(lead, flags) for lead in leads]))
         for one in fresh:
             if one.kind == UNDELIVERED:
                 outgoing.not_delivered(conn, source, one.key, one.data["why"], self._clock.now())
@@ -154,10 +154,6 @@ class EventIntake:
                 woken |= dict.fromkeys(result.connections)
         woken |= dict.fromkeys(missed_calls.refresh(conn, calls, self._clock.now()))
         return tuple(woken)
-
-    def match_waiting(self, conn: Connection, enough: Callable[[], bool]) -> tuple[bool, tuple[str, ...]]:
-        """See DealNotes.match_waiting."""
-        return self._notes.match_waiting(conn, enough)
 
     def _take_leads(
         self, conn: Connection, source: str, received_at: datetime, raw: RawRequest, leads: Sequence[ParsedLead]

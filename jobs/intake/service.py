@@ -33,6 +33,7 @@ from jobs.intake.spooling import Spooled
 from jobs.sources.refusing import Refusals
 from jobs.talks.conversations import TalkRules
 from jobs.talks.deal_notes import DealNotes
+from jobs.talks.matching import match_waiting
 from leads.clock import Clock
 from leads.ids import new_id
 from leads.lines import Lines
@@ -307,10 +308,7 @@ class IntakeService:
 
     async def match_waiting(self) -> None:
         """Payments and insights whose deal was not known are looked at again. Raises StoreUnavailable."""
-        more = True
-        while more:
-            more, due = await self._db.write_behind(self._events.match_waiting, self._db.is_awaited)
-            self.wake(due)
+        await match_waiting(self._db, self._events.notes, self.wake)
 
     async def judge_calls(self) -> None:
         """Calls whose last event never came are ended. Raises StoreUnavailable."""

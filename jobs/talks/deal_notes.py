@@ -68,24 +68,42 @@ class DealNotes:
         `enough` is asked after each whether the others had better wait for another transaction.
         """
         due: dict[str, None] = {}
-        now = self.clock.now()
-        waiting = errands.due_locally(conn, now, limit=AT_ONCE)
+        waiting = self.waiting(conn)
         looked_at = 0
         for row in waiting:
             if looked_at and enough():
                 break
             looked_at += 1
-            told = self._tell_payment if row.kind == "payment" else self._tell_insight
-            why, lead_id, names = told(conn, row.source, row.data, row.created_at, row.key)
-            if not why:
-                errands.settle_locally(conn, row.id, Settlement("done", now, lead_ids=(lead_id,)))
-            elif now - row.age_from >= WAITS:
-                errands.settle_locally(conn, row.id, Settlement("dead", now, last_error=why))
-            else:
-                later = min(FIRST_LOOK * 2 ** min(row.attempts, 10), LONGEST_LOOK)
-                errands.settle_locally(conn, row.id, Settlement("ready", now, now + later, last_error=why))
-            due |= dict.fromkeys(names)
+            due |= dict.fromkeys(self.match(conn, row))
         return looked_at < len(waiting) or looked_at == AT_ONCE, tuple(due)
+
+    def waiting(self, conn: Connection) -> list[Any]:
+        """Those whose time it is, oldest first, at most AT_ONCE."""
+        return errands.due_locally(conn, self.clock.now(), limit=AT_ONCE)
+
+    def match(self, conn: Connection, row: Any) -> tuple[str, ...]:
+        """One of `waiting` is looked at again; returns the connections where something became due."""
+        now = self.clock.now()
+        told = self._tell_payment if row.kind == "payment" else self._tell_insight
+        why, lead_id, names = told(conn, row.source, row.data, row.created_at, row.key)
+        if not why:
+            settled = Settlement("done", now, lead_ids=(lead_id,))
+        elif now - row.age_from >= WAITS:
+            settled = Settlement("dead", now, last_error=why)
+        else:
+            settled = Settlement("ready", now, self._later(row), last_error=why)
+        errands.settle_locally(conn, row.id, settled)
+        return names
+
+    def put_off(self, conn: Connection, row: Any, fault: Exception) -> None:
+        """One that a fault of ours keeps from being told: tried again for as long as it takes, told of (jobs.watch)."""
+        why = f"{errands.FAILED_AT_IT}: {type(fault).__name__}"
+        settled = Settlement("ready", self.clock.now(), self._later(row), error_kind=errands.FAULT, last_error=why)
+        errands.settle_locally(conn, row.id, settled)
+
+    def _later(self, row: Any) -> datetime:
+        wait: timedelta = min(FIRST_LOOK * 2 ** min(row.attempts, 10), LONGEST_LOOK)
+        return self.clock.now() + wait
 
     # --- payments -----------------------------------------------------------------------------------------------
 

@@ -5,13 +5,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from connectors.events import ParsedPayment
 from jobs.config.errors import ConfigError
+from jobs.talks.deal_notes import PAYMENT
 from jobs.talks.payment_text import money_text, payment_note
 from jobs.talks.replying import let_be, note_now
 from store.conversation_tables import t_note_duty
 from store.errand_tables import t_errand
+from store.errands import wait_locally
 from store.tables import t_touch
 from tests.jobs.configs import loaded
 from tests.jobs.test_path_events import MANGO, replay, samples
@@ -102,6 +105,28 @@ async def test_a_payment_of_nobody_known_is_shown_after_a_day_and_never_red() ->
         assert waiting.state == "dead"
         assert "no lead has this phone" in waiting.last_error
         assert h.open_incidents() == {"unclaimed"}
+
+
+@virtual
+async def test_what_leadhub_fails_at_holds_up_no_other_payment_is_told_of_and_tried_again() -> None:
+    async with hub(config(ALL, sources=shop())) as h:
+        await pay(h)
+        await h.worked_on()
+        broken = {"payment": "of another version"}
+        h.write(lambda conn: wait_locally(conn, "0", "shop", "payment", "p-0", broken, h.clock.now(), "nobody"))
+        await h.post("site", {"name": "Иван", "phone": "8 916 123-45-67"})
+        await noted(h, 1)
+        await h.until(lambda: "unclaimed" in h.open_incidents(), 60.0)
+        await h.until(lambda: any("leadhub сам ошибается на этом (ValidationError)" in text for text in h.told()), 60.0)
+        assert h.incidents()[0].count == 1
+        h.jump(86_400.0)
+        await h.wait(1200.0)
+        bad = h.rows(t_errand, id="0")[0]
+        assert (bad.state, bad.attempts > 1) == ("ready", True)
+        mended = PAYMENT.dump_python(ParsedPayment("p-2", "e-2", "succeeded", order_id=h.leads()[0].id), mode="json")
+        h.write(lambda conn: conn.execute(update(t_errand).where(t_errand.c.id == "0").values(data=mended)))
+        await h.until(lambda: len(payment_notes(h)) == 2, 1200.0)
+        await h.until(lambda: not h.open_incidents(), 60.0)
 
 
 @virtual
