@@ -28,6 +28,10 @@ class TakesTags(Protocol):
 class CompletesTasks(Protocol):
     """A `connectors.base.Target` whose tasks can be marked as done."""
 
+    async def task_is_open(self, task_id: str) -> bool:
+        """Whether a task that `create` made is still to be done; False, too, when it was deleted."""
+        ...
+
     async def complete_task(self, task_id: str, text: str) -> None:
         """Of a task that `create` made; `text` says how, where the vendor has a place for it. Safe to repeat.
 

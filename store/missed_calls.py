@@ -13,7 +13,7 @@ from store.call_tables import t_missed_call
 from store.events import KnownCall
 from store.follow_ups import owe_closing
 from store.prepared import Prepared
-from store.tables import t_call, t_lead
+from store.tables import t_call, t_delivery, t_lead
 
 LOOKED_BACK = timedelta(days=14)
 """Longer than any row of holidays: until then working time may have to pass before somebody is told."""
@@ -110,6 +110,34 @@ def _open(row: Any) -> OpenMissed:
         lead_id=row.lead_id,
         route=row.route or "",
     )
+
+
+_TASKS = Prepared(
+    select(t_delivery.c.record_id, t_delivery.c.progress)
+    .join(t_call, t_call.c.lead_id == t_delivery.c.lead_id)
+    .join(t_missed_call, t_missed_call.c.id == t_call.c.id)
+    .where(
+        t_missed_call.c.client == bindparam("of_client"),
+        t_missed_call.c.talked_by == "",
+        t_delivery.c.connection == bindparam("at_connection"),
+        t_delivery.c.state == "delivered",
+    )
+    .order_by(t_missed_call.c.missed_at.desc(), t_missed_call.c.id)
+)
+
+
+def tasks_of(conn: Connection, connection: str, client: str) -> list[tuple[str, str]]:
+    """(deal, task to call back) of this client's missed calls after which nobody talked to him, the latest first."""
+    rows = _TASKS.all(conn, {"of_client": client, "at_connection": connection})
+    made = ((row.record_id, row.progress.get("task", {}).get("id", "")) for row in rows)
+    return [(deal_id, task_id) for deal_id, task_id in made if task_id]
+
+
+def is_waited_for(conn: Connection, connection: str, lead_id: str, task_id: str) -> bool:
+    """Whether this task is still to be done for another missed call of the client who made this lead by calling."""
+    data = conn.execute(select(t_lead.c.data).where(t_lead.c.id == lead_id)).scalar() or {}
+    client = (data.get("call") or {}).get("client", "")
+    return any(one == task_id for _, one in tasks_of(conn, connection, client))
 
 
 def closing_of(conn: Connection, call_id: str) -> tuple[datetime, str] | None:

@@ -7,6 +7,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, assert_never
 
+from connectors.amocrm import tasks
 from connectors.amocrm.account import AccountFields, list_fields, make_field
 from connectors.amocrm.activities import AmocrmActivities
 from connectors.amocrm.api import AmocrmApi, RefusedError
@@ -255,12 +256,10 @@ class AmocrmClient:
         await self._patch("tag deal", f"/api/v4/leads/{number(deal_id, 'deal_id')}", "leads", added)
 
     async def complete_task(self, task_id: str, text: str) -> None:
-        path = f"/api/v4/tasks/{number(task_id, 'task_id')}"
-        row = await self._api.get_one("read task", path)
-        if row is None:
-            raise PermanentError("the task is gone", "complete task", 404, gone=True)
-        if not row.get("is_completed"):
-            await self._api.patch("complete task", path, {"is_completed": True, "result": {"text": text}})
+        await tasks.complete_task(self._api, task_id, text)
+
+    async def task_is_open(self, task_id: str) -> bool:
+        return await tasks.task_is_open(self._api, task_id)
 
     async def reopen_deal(self, deal_id: str, pipeline: str, stage: str) -> None:
         """Into `stage`, or where none is given, the first one of the pipeline that the deal is in."""

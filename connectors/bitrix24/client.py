@@ -212,6 +212,11 @@ class Bitrix24Client:
         done = {"id": number(task_id), "fields": {"COMPLETED": "Y"}}
         await self.portal.call("crm.activity.update", done, writes=True)
 
+    async def task_is_open(self, task_id: str) -> bool:
+        asked = {"filter": {"ID": number(task_id)}, "select": ["ID", "COMPLETED"]}
+        rows = (await self.portal.call("crm.activity.list", asked)).result
+        return any(str(row.get("ID")) == task_id and row.get("COMPLETED") != "Y" for row in rows or ())
+
     async def enrich_contact(self, contact_id: str, draft: ContactDraft) -> None:
         await self._contacts.enrich(contact_id, draft, self._describer.labels)
 

@@ -20,6 +20,7 @@ from connectors.hubspot.payloads import values
 from connectors.hubspot.properties import PropertyBook
 from connectors.hubspot.record_links import RecordLinks
 from connectors.hubspot.record_port import HubSpotRecords
+from connectors.hubspot.records import properties_of
 from connectors.hubspot.settings import HubSpotSettings
 from connectors.hubspot.subscribing import subscribed
 from connectors.webhooks import Subscribed
@@ -87,6 +88,10 @@ class HubSpotClient:
     async def complete_task(self, task_id: str, text: str) -> None:
         """A task has no place for how: the call itself stands beside it."""
         await self._objects.update("task", task_id, {"hs_task_status": "COMPLETED"})
+
+    async def task_is_open(self, task_id: str) -> bool:
+        row = await self._objects.read("task", task_id, ["hs_task_status"])
+        return row is not None and properties_of(row).get("hs_task_status") != "COMPLETED"
 
     async def open_deal(self, contact_id: str) -> DealState | None:
         return await self._deals.newest(await self._links.of("contact", contact_id, "deal"), contact_id)

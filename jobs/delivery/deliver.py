@@ -10,7 +10,7 @@ A write with unknown outcome is looked up by the vendor's recipe before it may b
 import asyncio
 import contextlib
 import dataclasses
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -25,6 +25,7 @@ from connectors.base import (
     Target,
 )
 from connectors.errors import AuthError, ConnectorError, PermanentError, UnknownOutcomeError
+from connectors.recorded import CompletesTasks
 from jobs.checkpoints import Checkpoint
 from jobs.delivery.companies import Companies
 from jobs.delivery.drafts import Drafts, Dropped, Planner
@@ -181,15 +182,40 @@ class Run:
     async def _extras(self, drafts: Drafts, deal_id: str) -> bool:
         """Call, note and task; False when the deal shows nothing of this lead. A call on an open deal needs no note."""
         task = drafts.task(deal_id, self.progress.user)
-        self.extra = self._next = ("note",) if task is None else ("note", "task")
+        self.extra = ("note",) if task is None else ("note", "task")
+        made = await self._made_before(deal_id) if task is not None else ()
+        self._next = ("note",) if made else self.extra
         told = await self._ensure_extra(drafts.call(deal_id, self.progress.user)) if drafts.call else ""
         if not told or self.progress.mode == "new" or self._dropped:
             told = await self._ensure_extra(drafts.note(deal_id, tuple(self._dropped))) or told
         if told:
             self.arrived_at = self.arrived_at or self.clock.now()
-        if task is not None:
+        if task is not None and not await self._shares(made):
             await self._ensure_extra(task)
         return bool(told)
+
+    async def _made_before(self, deal_id: str) -> Sequence[str]:
+        """Tasks that earlier missed calls of the client made on this deal: while one is open it does for all."""
+        step = self.progress.step("task")
+        return () if step.id or step.unknown else await self.planner.callback_tasks(deal_id)
+
+    async def _shares(self, made: Sequence[str]) -> bool:
+        for task_id in made:
+            if await self._is_open(task_id):
+                self.progress.step("task").id = task_id
+                return True
+        return False
+
+    async def _is_open(self, task_id: str) -> bool:
+        """False where that cannot be known: one task too many is better than none."""
+        try:
+            return isinstance(self.target, CompletesTasks) and await self.target.task_is_open(task_id)
+        except PermanentError:
+            return False
+        except AuthError as error:
+            if error.status != 403:
+                raise
+            return False
 
     async def _company(self, draft: CompanyDraft) -> str:
         """The company's record; leads of one company that are delivered at the same time make it once."""

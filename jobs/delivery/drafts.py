@@ -1,6 +1,6 @@
 """What is to be written for one lead, and who decides it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -68,6 +68,10 @@ class Planner(Protocol):
 
     def without(self, draft: Draft, refused: tuple[str, ...], *, bare: bool) -> tuple[Draft, tuple[Dropped, ...]]:
         """The draft without the refused fields, or the bare minimum; and what was left out."""
+        ...
+
+    async def callback_tasks(self, deal_id: str) -> Sequence[str]:
+        """Of a missed call: the tasks on this deal that earlier ones made and after which nobody talked."""
         ...
 
     def reopen_to(self) -> tuple[str, str]:

@@ -20,7 +20,7 @@ from jobs.metadata import MetadataCache
 from leads.call_text import call_line
 from leads.calls import Call
 from leads.clock import Clock
-from store import follow_ups, outbox
+from store import follow_ups, missed_calls, outbox
 from store.db import Database
 from store.delivery_records import Claimed
 from store.follow_ups import FollowUp
@@ -117,6 +117,8 @@ class ConnectionFollowUps:
             return False
         if not one.task_id:
             return not any(entry["field"] == "task" for entry in one.incomplete)
+        if await self.db.read(missed_calls.is_waited_for, self.name, one.lead_id, one.task_id):
+            return True  # it is done when that call is
         try:
             await self.target.complete_task(one.task_id, self._talked(Call.from_json(one.data["call"])))
         except (PermanentError, AuthError) as error:

@@ -18,6 +18,7 @@ from jobs.metadata import MetadataCache
 from leads import assignment, attribution
 from leads.assignment import AssignFacts, AssignSettings, CrmUserRef, Decision
 from leads.call_text import call_line
+from leads.callbacks import is_missed
 from leads.calls import Call
 from leads.clock import Clock
 from leads.hours import Schedule, add_working_minutes, schedule_of
@@ -29,7 +30,7 @@ from mappings.engine import DraftedTask, build
 from mappings.expressions import compile_condition
 from mappings.schema import LeadMapping
 from mappings.views import Assigned, Facts, Hub, Known, Named, Repeat, variables
-from store import assignments
+from store import assignments, missed_calls
 from store.assignments import Choice, LoadFacts
 from store.db import Database
 from store.delivery_records import Claimed
@@ -108,6 +109,13 @@ class LeadPlan:
         if self._resolved is None:
             return "", ""
         return self._resolved.deal.pipeline, self._resolved.deal.stage
+
+    async def callback_tasks(self, deal_id: str) -> list[str]:
+        call = self._claimed.lead.call
+        if call is None or not is_missed(call):
+            return []
+        found = await self._shared.db.read(missed_calls.tasks_of, self._held.name, call.client)
+        return list(dict.fromkeys(task_id for deal, task_id in found if deal == deal_id))
 
     # --- the responsible user -----------------------------------------------------------------
 

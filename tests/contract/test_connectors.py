@@ -412,11 +412,14 @@ async def test_a_task_is_marked_as_done_and_what_people_did_meanwhile_is_let_be(
     draft, _, _ = await draft_of(crm, "task")
     task_id = await crm.target.create(draft)
     rows = getattr(crm.box, crm.vendor.rows["task"])
+    assert await crm.target.task_is_open(task_id)
     for _ in range(2):
         await crm.target.complete_task(task_id, "Исходящий звонок: разговор 1:05")
         told = ("'is_completed': True", "'COMPLETED': 'Y'", "'hs_task_status': 'COMPLETED'")
         assert any(done in str(rows[task_id]) for done in told)
     before = str(rows[task_id])
+    assert not await crm.target.task_is_open(task_id)
+    assert not await crm.target.task_is_open("999999")
     with pytest.raises(PermanentError) as caught:
         await crm.target.complete_task("999999", "")
     assert caught.value.gone

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, text
 from jobs.alerts import incidents
 from jobs.alerts.incidents import StoredIncidents
 from jobs.watch import Watch
-from store import assignments, errands, leases, mending, note_duties, reading
+from store import assignments, errands, leases, mending, missed_calls, note_duties, reading
 from store.deal_notes import lead_of_ids, person_of_keys
 from store.engines import make_engine
 from store.fallbacks import waiting_for_fallback
@@ -86,6 +86,7 @@ def test_what_is_told_on_deals(watch: Watch, conn: Connection) -> None:
     now = watch.clock.now()
     assert read_whole(conn, lambda conn: note_duties.follow_discarded(conn, "sales", now)) == []
     assert read_whole(conn, lambda conn: errands.due_locally(conn, now, limit=5)) == []
+    assert read_whole(conn, lambda conn: missed_calls.tasks_of(conn, "sales", "+79161234567")) == []
     for local in (True, False):
         assert read_whole(conn, lambda conn, local=local: errands.owed(conn, local=local)) == []
 

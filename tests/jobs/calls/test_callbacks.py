@@ -240,3 +240,57 @@ async def test_a_lost_answer_and_a_crash_change_nothing() -> None:
         await h.wait(5.0)
         await h.restart()
         await h.until(lambda: done_tasks(h) == each(True) and not h.rows(t_follow_up), 3600.0)
+
+
+@virtual
+async def test_who_calls_twice_is_one_task_until_it_is_done_and_both_calls_stand_on_the_deal() -> None:
+    async with hub(config(THREE, sources=sources()), pace=UNHURRIED) as h:
+        await call(h, "m1")
+        await h.quiet()
+        await h.wait(120.0)
+        await call(h, "m2")
+        await h.quiet()
+        assert done_tasks(h) == each(False)
+        assert len(h.amocrm.deals) == 1
+        assert len([note for note in h.amocrm.notes.values() if note["note_type"] == "call_in"]) == 2
+        assert len(h.hubspot.calls) == 2
+        assert len([one for one in h.bitrix24.activities.values() if "Входящий" in str(one)]) == 2
+        await h.wait(120.0)
+        await call(h, "o1", "out", billsec="65")
+        await h.until(lambda: done_tasks(h) == each(True) and not h.rows(t_follow_up), 300.0)
+        await call(h, "m3")
+        await h.quiet()
+        assert done_tasks(h) == each(True, False)
+
+
+@virtual
+async def test_a_missed_call_after_people_did_the_task_or_deleted_it_is_a_task_of_its_own() -> None:
+    async with hub(config(THREE, sources=sources()), pace=UNHURRIED) as h:
+        await call(h, "m1")
+        await h.quiet()
+        (task,) = h.amocrm.tasks.values()
+        task["is_completed"] = True
+        h.bitrix24.activities.clear()
+        h.hubspot.tasks.clear()
+        await call(h, "m2")
+        await h.quiet()
+        assert done_tasks(h) == {"amo": [True, False], "b24": [False], "hs": [False]}
+
+
+@virtual
+async def test_the_task_stays_while_a_later_missed_call_waits_though_the_talk_before_it_is_told_last() -> None:
+    async with hub(config(THREE, sources=sources()), pace=UNHURRIED) as h:
+        await call(h, "m1")
+        await h.wait(300.0)
+        talked = h.clock.now().isoformat()
+        await h.wait(300.0)
+        await call(h, "m2")
+        await h.quiet()
+        assert done_tasks(h) == each(False)
+        await call(h, "o1", "out", billsec="65", start=talked)
+        await h.until(lambda: not h.rows(t_follow_up), 300.0)
+        assert done_tasks(h) == each(False)
+        assert waiting(h) == ["m2"]
+        await h.wait(120.0)
+        await call(h, "o2", "out", billsec="65")
+        await h.until(lambda: done_tasks(h) == each(True), 300.0)
