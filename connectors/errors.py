@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 NOT_SIGNED_IN = "not signed in yet"
+CANNOT_OPEN = "the stored token cannot be opened with the keys in hub.secret_key"
 NO_SUCH_HOST = "ConnectError: no such host"
 NOT_TRUSTED = "ConnectError: no trusted certificate"
 

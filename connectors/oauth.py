@@ -7,9 +7,10 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
-from connectors.errors import NOT_SIGNED_IN, AuthError, ConnectorError, RetryableError, UnknownOutcomeError
+from connectors.errors import CANNOT_OPEN, NOT_SIGNED_IN, AuthError, ConnectorError, RetryableError, UnknownOutcomeError
 from connectors.tokens import TokenStore
 from leads.clock import Clock
+from leads.sealed import CannotUnseal
 
 log = logging.getLogger(__name__)
 
@@ -248,10 +249,15 @@ def _collect(task: asyncio.Task[str]) -> None:
 
 @asynccontextmanager
 async def _store_errors() -> AsyncIterator[None]:
-    """A store that fails (database away) happens before anything was sent to the vendor: the call may be repeated."""
+    """A store that fails (database away) happens before anything was sent to the vendor: the call may be repeated.
+
+    One that cannot be opened stays so until a person gives the key back or signs in again.
+    """
     try:
         yield
     except ConnectorError:
         raise
+    except CannotUnseal as exc:
+        raise AuthError(CANNOT_OPEN, "token") from exc
     except Exception as exc:
         raise RetryableError(f"the token store failed ({type(exc).__name__})", "token") from exc

@@ -7,7 +7,9 @@ from typing import Any, Protocol
 class TokenStore(Protocol):
     """The tokens of one connection. Handed in by `jobs`; encrypted at rest."""
 
-    async def load(self) -> dict[str, Any] | None: ...
+    async def load(self) -> dict[str, Any] | None:
+        """None before anybody has signed in. Raises CannotUnseal."""
+        ...
 
     async def save(self, token: dict[str, Any]) -> None:
         """Durable when it returns: a new refresh token is never used before this."""

@@ -1,6 +1,7 @@
 """The state of the machine and of what the hub needs, in plain words, each with what to do."""
 
 import asyncio
+import contextlib
 import os
 import shutil
 import socket
@@ -24,12 +25,14 @@ from jobs.intake.spooled import spooled_leads
 from jobs.live_check import NoTokens
 from jobs.opening import opened, opening_of
 from jobs.reports import owners
-from jobs.secret import FILE
+from jobs.secret import FILE, secret_keys
 from jobs.trouble import Say, trouble
 from leads.clock import Clock
 from store import admin
 from store.db import Database, InlineDatabase, StoreUnavailable
 from store.inbox import backlog
+from store.sealed_by import SealedBy, sealed_by
+from store.sealing import Sealer
 from store.tables import t_lead
 
 LITTLE_BYTES = 1_000_000_000
@@ -72,6 +75,10 @@ async def examine(settings: Settings, clock: Clock, say: Say) -> AsyncIterator[F
     async for found in _channels(settings, clock, say):
         yield found
     if db is not None:
+        with contextlib.suppress(StoreUnavailable):  # told above
+            for found in _sealed(settings, await db.read(sealed_by), say):
+                yield found
+    if db is not None:
         await db.close()
 
 
@@ -98,6 +105,42 @@ def _keys(settings: Settings, say: Say) -> list[Found]:
             f"the secret key is in {settings.base_dir / FILE}: it belongs into the backup",
             f"секретный ключ в {settings.base_dir / FILE}: он нужен в резервной копии",
         )
+        found.append(Found("secrets", "ok", told))
+    return found
+
+
+def _sealed(settings: Settings, stored: dict[str, SealedBy], say: Say) -> list[Found]:
+    """Over a change of keys: refused requests that cannot be opened, and whether the old key may go."""
+    made = settings.hub.secret_key or (settings.base_dir / FILE).exists()
+    newest, *older = Sealer(secret_keys(settings)).key_ids if made else ("",)
+    found = []
+    lost = sum(one.requests for key, one in stored.items() if key not in (newest, *older))
+    if lost:
+        told = say(
+            f"{lost} refused requests cannot be opened: the key that sealed them is not in hub.secret_key",
+            f"отклонённых запросов не открыть: {lost}; ключа, которым они зашифрованы, нет в hub.secret_key",
+        )
+        advice = say("put it at the end of the list and restart", "верните его в конец списка и перезапустите")
+        found.append(Found("secrets", "warning", told, advice))
+    needed = [stored[key] for key in older if key in stored]
+    names = [name for one in needed for name in one.connections]
+    until = max((one.until for one in needed if one.until), default=None)
+    if names:
+        told = say(
+            f"the old key still holds the token of {', '.join(names)}",
+            f"старым ключом ещё зашифрован токен: {', '.join(names)}",
+        )
+        advice = say("leave it in hub.secret_key", "оставьте его в hub.secret_key")
+        found.append(Found("secrets", "warning", told, advice))
+    elif until is not None:
+        day = f"{until.astimezone(settings.hub.zone):%d.%m %H:%M}"
+        told = say(
+            f"the old key is needed until {day}, by refused requests that may be run again",
+            f"старый ключ нужен до {day}: им зашифрованы отклонённые запросы, которые можно запустить снова",
+        )
+        found.append(Found("secrets", "ok", told))
+    elif older:
+        told = say("nothing needs the old key in hub.secret_key", "старый ключ в hub.secret_key больше не нужен")
         found.append(Found("secrets", "ok", told))
     return found
 

@@ -95,7 +95,7 @@ class _Live:
             oauth = getattr(self._settings.connections[self.name].settings, "oauth", None) is not None
             text, advice = trouble(error, "en", sign_in=f"leadhub auth {self.name}" if oauth else "")
             summary = "refused" if isinstance(error, AuthError) else "not reached"
-            summary = NOT_SIGNED_IN if cause_of(error) == "not_signed_in" else summary
+            summary = {"not_signed_in": NOT_SIGNED_IN, "sealed": "no key for its token"}.get(cause_of(error), summary)
             return self._done(summary, [self._at_connection(text, advice)])
         with suppress(ConnectorError):
             self.metadata = await target.metadata()

@@ -59,8 +59,23 @@ async def opened(kind: str, opening: Opening) -> AsyncIterator[Target]:
         await target.close()
 
 
-async def patiently(ask: Callable[[], Awaitable[Answer]], clock: Clock, *, silences: int = TRIES) -> Answer:
-    """`ask()`, which must be safe to repeat, again after failures that may pass. Raises the last ConnectorError.
+def _may_pass(error: BaseException) -> bool:
+    return isinstance(error, ConnectorError) and not isinstance(error, (AuthError, PermanentError))
+
+
+def only_told_to_wait(error: BaseException) -> bool:
+    """Of what must not be repeated otherwise, and not for so long that the person at the keyboard would give up."""
+    return isinstance(error, RateLimitedError) and error.retry_after_s <= LONGEST_WAIT_S
+
+
+async def patiently(
+    ask: Callable[[], Awaitable[Answer]],
+    clock: Clock,
+    *,
+    silences: int = TRIES,
+    may_pass: Callable[[BaseException], bool] = _may_pass,
+) -> Answer:
+    """`ask()`, safe to repeat after failures that `may_pass`, again after them. Raises the last ConnectorError.
 
     `silences`: so many tries when no answer comes, which takes half a minute each time.
     """
@@ -74,7 +89,7 @@ async def patiently(ask: Callable[[], Awaitable[Answer]], clock: Clock, *, silen
         sleep=clock.sleep,
         stop=enough,
         wait=_pause,
-        retry=retry_if_exception(_may_pass),
+        retry=retry_if_exception(may_pass),
         reraise=True,
     )
 
@@ -82,10 +97,6 @@ async def patiently(ask: Callable[[], Awaitable[Answer]], clock: Clock, *, silen
         return await ask()
 
     return await retrying(asked)
-
-
-def _may_pass(error: BaseException) -> bool:
-    return isinstance(error, ConnectorError) and not isinstance(error, (AuthError, PermanentError))
 
 
 def _pause(state: RetryCallState) -> float:

@@ -12,9 +12,10 @@ from authlib.common.security import generate_token
 
 from connectors.doors import same_secret
 from jobs.config.loading import Settings
-from jobs.opening import opened, opening_of
+from jobs.opening import only_told_to_wait, opened, opening_of, patiently
 from jobs.refusals import Refusal
 from leads.clock import Clock
+from leads.sealed import CannotUnseal
 from store.db import Database
 
 
@@ -84,13 +85,22 @@ async def finish(
     """Exchanges the code, stores the tokens and tries them. Raises ConnectorError, StoreUnavailable."""
     configured = settings.connections[name]
     opening = opening_of(settings, name, db, clock, transport=transport)
-    token: dict[str, Any] = await _flow(configured.type).exchange_code(opening, code, dict(extra))
-    stored = await opening.tokens.load()
+    flow = _flow(configured.type)
+
+    async def exchanged() -> dict[str, Any]:
+        token: dict[str, Any] = await flow.exchange_code(opening, code, dict(extra))
+        return token
+
+    token = await patiently(exchanged, clock, may_pass=only_told_to_wait)
+    try:
+        stored = await opening.tokens.load()
+    except CannotUnseal:  # its key is lost, which may be why somebody signs in
+        stored = None
     if stored is None or stored.get("access_token") != token["access_token"]:
         async with opening.tokens.exclusively():
             await opening.tokens.save(token)
     async with opened(configured.type, opening) as target:
-        await target.ping()
+        await patiently(target.ping, clock)
     until = token.get("expires_at")
     return SignedIn(
         account=str(

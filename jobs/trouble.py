@@ -46,6 +46,14 @@ def _advice(code: str, say: Say, sign_in: str) -> str:
     match code:
         case "token" | "not_signed_in":
             return sign_in or say("a new token in the configuration", "новый токен в конфигурации")
+        case "sealed":
+            lost = f": {sign_in}" if sign_in else ""
+            return say(
+                f"put the old key at the end of the list hub.secret_key (one that the hub made is in var/secret.key)"
+                f"; if it is lost, sign in again{lost}",
+                f"верните старый ключ в конец списка hub.secret_key (созданный хабом лежит в var/secret.key)"
+                f"; если он потерян, войдите заново{lost}",
+            )
         case "rights":
             return say(
                 "give the token the rights that docs/crm-*.md name", "дайте токену права, названные в docs/crm-*.md"

@@ -11,14 +11,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from leads.sealed import CannotUnseal
+
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 NONCE_BYTES = 12
-
-
-class CannotUnseal(Exception):
-    """None of the configured keys opens it: the key that sealed it is missing from hub.secret_key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +56,11 @@ class Sealer:
                 except InvalidTag as exc:
                     raise CannotUnseal(f"what is stored for {about} was changed or belongs elsewhere") from exc
         raise CannotUnseal(f"the key that sealed {about} is not in hub.secret_key: add it at the end of the list")
+
+    @property
+    def key_ids(self) -> tuple[str, ...]:
+        """Of the keys, newest first."""
+        return tuple(map(_key_id, self._given))
 
     def is_newest(self, key_id: str) -> bool:
         return key_id == self._keys[0].id

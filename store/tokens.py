@@ -60,8 +60,14 @@ class StoredTokens:
             return None
         token = self._opened(row)
         if not self._sealer.is_newest(row.key_id):
-            await self.save(token)
+            await self._db.write(self._seal_anew, row=row, values=self._sealed(token))
         return token
+
+    @staticmethod
+    def _seal_anew(conn: Connection, row: Any, values: dict[str, Any]) -> None:
+        """Of what was read only: who refreshes does not wait for readers, and his pair is the newer one."""
+        as_read = (t_token.c.connection == row.connection) & (t_token.c.sealed == row.sealed)
+        conn.execute(update(t_token).where(as_read).values(**values))
 
     async def save(self, token: dict[str, Any]) -> None:
         """Durable when it returns."""

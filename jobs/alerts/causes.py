@@ -3,6 +3,7 @@
 import re
 
 from connectors.errors import (
+    CANNOT_OPEN,
     NO_SUCH_HOST,
     NOT_SIGNED_IN,
     NOT_TRUSTED,
@@ -24,6 +25,7 @@ CODES = frozenset(
         "unreadable",
         "token",
         "not_signed_in",
+        "sealed",
         "rights",
         "unpaid",
         "no_access",
@@ -96,8 +98,8 @@ def cause_of(error: ConnectorError) -> str:
         case NoAccessError():
             return code_of(str(error))
         case AuthError():
-            if NOT_SIGNED_IN in error.message:
-                return "not_signed_in"
+            if at_our_own := _of_stored_token(error.message):
+                return at_our_own
             return _ACCESS.get(error.status, "token")
         case RateLimitedError():
             return "flood" if _FLOOD in error.message else "rate_limited"
@@ -112,6 +114,13 @@ def cause_of(error: ConnectorError) -> str:
     return code_of(error.message) or "network"
 
 
+def _of_stored_token(text: str) -> str:
+    """Nobody was asked: what we have ourselves is no token."""
+    if NOT_SIGNED_IN in text:
+        return "not_signed_in"
+    return "sealed" if CANNOT_OPEN in text else ""
+
+
 def is_code(cause: str) -> bool:
     head = cause.partition(":")[0]
     return head in CODES or bool(_HTTP_CODE.fullmatch(head))
@@ -119,8 +128,8 @@ def is_code(cause: str) -> bool:
 
 def code_of(cause: str) -> str:
     """A code as it is; the text of an error as the code that it means, "" when it means none."""
-    if NOT_SIGNED_IN in cause:  # before codes: the error of a call begins with what was asked, "token"
-        return "not_signed_in"
+    if at_our_own := _of_stored_token(cause):  # before codes: the error of a call begins with what was asked, "token"
+        return at_our_own
     if is_code(cause):
         return cause
     if _FLOOD in cause:

@@ -97,14 +97,16 @@ def _token_refused(incident: Incident, style: Style, now: datetime) -> Lines:
 
 
 def _access(incident: Incident) -> str:
-    """`_rights`, `_unpaid`; "" for a token that is not taken at all."""
+    """`_rights`, `_unpaid`, `_sealed`; "" for a token that is not taken at all."""
     code = code_of(incident.cause)
-    return f"_{code}" if code in ("rights", "unpaid") else ""
+    return f"_{code}" if code in ("rights", "unpaid", "sealed") else ""
 
 
 def access_todo(incident: Incident, style: Style) -> str:
     """What gives the access back, in one line with its command; HTML."""
     check = as_code("leadhub check --live")
+    if _access(incident) == "_sealed":
+        return style.say("token_refused_todo_sealed", where=as_code(f"leadhub auth {incident.connection}"))
     if _access(incident):
         return style.say(f"token_refused_todo{_access(incident)}", where=check)
     if incident.data.get("oauth") is False:

@@ -17,11 +17,12 @@ from jobs.intake.spool_records import from_record
 from jobs.sources.refusing import about
 from leads.clock import Clock
 from leads.records import Lead
+from leads.sealed import CannotUnseal
 from store import refused
 from store.db import Database
 from store.intake import lead_from_row
 from store.operator import record_action
-from store.sealing import CannotUnseal, Sealer
+from store.sealing import Sealer
 
 log = logging.getLogger(__name__)
 

@@ -97,6 +97,25 @@ def test_tokens_are_encrypted_in_the_database(folder: Path) -> None:
     assert b"sandbox-refresh" not in whole
 
 
+def test_signing_in_again_when_the_key_of_the_stored_token_is_lost(folder: Path) -> None:
+    code = ("auth", "hs", "--code", "sandbox-code")
+    assert inside(*code, folder=folder).status == 0
+    config = (folder / "config.yaml").read_text()
+    (folder / "config.yaml").write_text(config.replace("a secret of the tests", "another secret of the tests"))
+    assert "the stored token cannot be opened" in inside("check", "--live", folder=folder).err
+    ran = inside(*code, folder=folder)
+    assert (ran.status, "the token works" in ran.out) == (0, True)
+
+
+def test_a_crm_that_asks_to_wait_does_not_cost_the_code(folder: Path) -> None:
+    address = consented(folder, link_of(folder, "amo"), "amo")
+    url = (folder / "url").read_text()
+    fault = {"vendor": "amocrm", "kind": "429", "match": "POST /oauth2/access_token", "times": 1}
+    httpx.post(f"{url}/_sandbox/faults", json=fault)
+    ran = inside("auth", "amo", "--code", address, folder=folder)
+    assert (ran.status, "the token works" in ran.out) == (0, True), ran.err
+
+
 class Person:
     """Opens the link that was printed, agrees, and types what `change` makes of the address that opened."""
 

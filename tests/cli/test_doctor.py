@@ -1,15 +1,22 @@
 """`leadhub doctor` and `leadhub alerts test`."""
 
+import asyncio
 import json
 import socket
 import stat
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from connectors.sandbox.app import SandboxApp
+from leads.clock import SystemClock
+from store.db import InlineDatabase
+from store.refused import RefusedRow, keep_refused
+from store.sealing import Sealer
+from store.tokens import StoredTokens
 from tests.cli.inside import inside
 from tests.cli.sandboxes import sandboxes
 from tests.support.databases import migrated_sqlite
@@ -103,3 +110,44 @@ def test_a_crm_that_breaks_the_connection_off_is_worded(world: tuple[Path, Sandb
     assert found['amoCRM "sales"']["text"] == "нет связи с CRM (их сторона или сеть)"
     assert "проверьте адрес" in found['amoCRM "sales"']["advice"]
     assert found["alerts ops"]["text"] == "нет связи с ops (их сторона или сеть)"
+
+
+def test_over_a_change_of_keys_it_says_whether_the_old_one_may_go(
+    world: tuple[Path, SandboxApp, socket.socket],
+) -> None:
+    folder, _, _ = world
+    url = migrated_sqlite(folder / "var/leadhub.db")
+    old, new = "the old key of the tests", "the new key of the tests"
+    asyncio.run(kept_under(old, url))
+    as_given = (folder / "config.yaml").read_text()
+    oauth = '{client_id: a, client_secret: b, redirect_uri: "http://127.0.0.1/"}'
+
+    def secrets(*keys: str, connection: str = "access_token: sandbox") -> dict[str, Any]:
+        text = as_given.replace("hub: {", f"hub: {{secret_key: {json.dumps(keys)}, ")
+        (folder / "config.yaml").write_text(text.replace("access_token: sandbox", connection))
+        return examined(folder)[1]
+
+    found = secrets(new, old)
+    assert found["secrets"]["text"] == "the old key still holds the token of sales"
+    found = secrets(new, connection=f"oauth: {oauth}")
+    assert found["secrets"]["text"].startswith("1 refused requests cannot be opened: the key")
+    assert "the key that sealed it is missing" in found['amoCRM "sales"']["text"]
+    assert "leadhub auth sales" in found['amoCRM "sales"']["advice"]
+    found = secrets(new, old, connection=f"oauth: {oauth}")  # asking the CRM seals its token anew
+    assert found["secrets"]["text"].startswith("the old key is needed until 01.12 14:02, by refused requests")
+    assert found["secrets"]["state"] == "ok"
+    assert "secrets" not in secrets(old)
+    (folder / "var/leadhub.db").unlink()
+    migrated_sqlite(folder / "var/leadhub.db")
+    assert secrets(new, old)["secrets"]["text"] == "nothing needs the old key in hub.secret_key"
+
+
+async def kept_under(key: str, url: str) -> None:
+    """A token and a refused request, sealed with this key."""
+    db, sealer = InlineDatabase(url), Sealer([key])
+    await StoredTokens(db, sealer, "sales", SystemClock()).save({"access_token": "sandbox"})
+    at = datetime(2026, 11, 24, 14, 2, tzinfo=UTC)
+    key_id, sealed = sealer.seal(b"{}", about="refused:1")
+    row = RefusedRow("1", "site", at, "2026-11-24", 401, "", "POST", "", 2, key_id=key_id, sealed=sealed)
+    await db.write(keep_refused, [row])
+    await db.close()

@@ -128,6 +128,16 @@ async def test_a_401_takes_what_another_process_has_stored(
     assert vendor.calls == 0
 
 
+async def test_a_pair_that_cannot_be_opened_is_told_of_and_not_waited_for(
+    tokens: OAuthTokens, store: MemoryTokens, vendor: Vendor
+) -> None:
+    store.opens = False
+    for ask in (tokens.access_token(), tokens.refused("a0")):
+        with pytest.raises(AuthError, match="cannot be opened with the keys"):
+            await ask
+    assert vendor.calls == 0
+
+
 async def test_a_refresh_that_is_really_refused_is_an_auth_error(tokens: OAuthTokens, vendor: Vendor) -> None:
     vendor.alive = "r7"
     with pytest.raises(AuthError):

@@ -1,6 +1,7 @@
 """OAuth tokens of a connection: durable, sealed, refreshed by one at a time over processes."""
 
 import asyncio
+from typing import Any
 
 from sqlalchemy import select
 
@@ -32,6 +33,30 @@ async def test_loading_under_a_new_key_seals_anew(database_url: str) -> None:
     await StoredTokens(db, Sealer([OLD]), "sales", clock).save({"access_token": "a"})
     await StoredTokens(db, Sealer([NEW, OLD]), "sales", clock).load()
     assert await StoredTokens(db, Sealer([NEW]), "sales", clock).load() == {"access_token": "a"}
+    await db.close()
+
+
+async def test_sealing_anew_never_puts_an_old_pair_back(database_url: str) -> None:
+    """Readers do not wait for who refreshes: what they have read is old by the time they seal it."""
+
+    class Between(InlineDatabase):
+        """Lets another process store a new pair after the first of our statements."""
+
+        async def write(self, *args: Any, **kwargs: Any) -> Any:
+            done = await super().write(*args, **kwargs)
+            if not self.overtaken:
+                self.overtaken = True
+                await StoredTokens(db, Sealer([NEW]), "sales", clock).save({"access_token": "b"})
+            return done
+
+        overtaken = False
+
+    db, clock = InlineDatabase(database_url), SystemClock()
+    await StoredTokens(db, Sealer([OLD]), "sales", clock).save({"access_token": "a"})
+    reader = Between(database_url)
+    assert await StoredTokens(reader, Sealer([NEW, OLD]), "sales", clock).load() == {"access_token": "a"}
+    assert await StoredTokens(db, Sealer([NEW]), "sales", clock).load() == {"access_token": "b"}
+    await reader.close()
     await db.close()
 
 

@@ -5,17 +5,24 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+from leads.sealed import CannotUnseal
+
 
 class MemoryTokens:
-    """`events` tells in which order things happened; `fail_saves` counts saves that are still to fail."""
+    """`events` tells in which order things happened; `fail_saves` counts saves that are still to fail;
+    `opens`: the key is there.
+    """
 
     def __init__(self, token: dict[str, Any] | None = None) -> None:
         self.token = token
         self.fail_saves = 0
+        self.opens = True
         self.events: list[str] = []
         self._lock = asyncio.Lock()
 
     async def load(self) -> dict[str, Any] | None:
+        if not self.opens:
+            raise CannotUnseal
         return dict(self.token) if self.token is not None else None
 
     async def save(self, token: dict[str, Any]) -> None:

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.errors import (
+    CANNOT_OPEN,
     NO_SUCH_HOST,
     NOT_TRUSTED,
     AuthError,
@@ -150,6 +151,8 @@ def test_a_revoked_token() -> None:
     assert "не хватает прав" in text(incident("token_refused", "rights"), RU_STYLE)
     assert "не хватает прав" in text(incident("token_refused", "ping: HTTP 403: no rights for this"), RU_STYLE)
     unpaid = text(incident("token_refused", "ping: HTTP 402: the account is not paid"), RU_STYLE)
+    lost = text(incident("token_refused", f"token: {CANNOT_OPEN}", 3, connection="b24"), RU_STYLE)
+    assert ("не открыть" in lost, "Верните старый ключ" in lost, "leadhub auth b24" in lost) == (True, True, True)
     assert ("аккаунт не оплачен" in unpaid, "Оплатите" in unpaid) == (True, True)
 
 
@@ -322,6 +325,7 @@ def test_every_cause_has_words(locale: str) -> None:
         (RetryableError(NO_SUCH_HOST, "x"), "no_host"),
         (RetryableError(NOT_TRUSTED, "x"), "untrusted"),
         (AuthError("no", "x", 402), "unpaid"),
+        (AuthError(CANNOT_OPEN, "token"), "sealed"),
     ],
 )
 def test_an_error_and_its_text_lead_to_the_same_cause(error: Any, code: str) -> None:
