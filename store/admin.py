@@ -27,7 +27,7 @@ assert errand_tables
 assert inbox_tables
 assert refused_tables
 assert sync_tables
-HEAD = "0014"
+HEAD = "0015"
 """The newest migration; a test keeps it equal to the newest file in migrations/versions."""
 UPGRADE_LOCK = 7_305_116
 BACKUP_FORMAT = "leadhub-backup-1"

@@ -40,17 +40,17 @@ def by_hour(conn: Connection, source: str, since: datetime) -> dict[datetime, in
     return counts
 
 
-def _by_hour(table: Table, what: ColumnElement[str], only: ColumnElement[bool]) -> Prepared:
+def _by_hour(table: Table, number: ColumnElement[int], only: ColumnElement[bool]) -> Prepared:
     hour = type_coerce(table.c.received_at, BigInteger).op("/")(literal_column(str(HOUR_US)))  # whole numbers
     return Prepared(
-        select(hour.label("hour"), func.count(what.distinct()).label("number"))
+        select(hour.label("hour"), number.label("number"))
         .where(table.c.source == bindparam("of_source"), table.c.received_at >= bindparam("since"), only)
         .group_by(hour)
     )
 
 
 _OF_EVENT = t_lead.c.lead_uid.startswith("call:") | t_lead.c.lead_uid.startswith("chat:")
-_BY_HOUR = (_by_hour(t_lead, t_lead.c.id, ~_OF_EVENT), _by_hour(t_event, t_event.c.key, true()))
+_BY_HOUR = (_by_hour(t_lead, func.count(), ~_OF_EVENT), _by_hour(t_event, func.count(t_event.c.key.distinct()), true()))
 _LAST = [
     Prepared(
         select(func.max(table.c.received_at, type_=table.c.received_at.type)).where(

@@ -55,6 +55,7 @@ class Lead(Row, table=True):
             sqlite_where=text(NOT_ARRIVED),
             postgresql_where=text(NOT_ARRIVED),
         ),
+        Index("ix_lead_source", "source", "received_at"),
     )
 
 
@@ -85,7 +86,10 @@ class Event(Row, table=True):
     received_at: datetime = instant()
     data: dict[str, Any] = json_column()
 
-    __table_args__ = (Index("ix_event_subject", "source", "kind", "key"),)
+    __table_args__ = (
+        Index("ix_event_subject", "source", "kind", "key"),
+        Index("ix_event_source", "source", "received_at"),
+    )
 
 
 class CallRow(Row, table=True):
@@ -244,7 +248,7 @@ class Assignment(Row, table=True):
     reason: str = text_column()
     data: dict[str, Any] = json_column()
 
-    __table_args__ = (Index("ix_assignment_load", "connection", "user_id", "at"),)
+    __table_args__ = (Index("ix_assignment_since", "connection", "at", "user_id"),)
 
 
 class AssignState(Row, table=True):

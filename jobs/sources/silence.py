@@ -20,6 +20,8 @@ from store.db import Database
 EVERY_S = 60.0
 HABITS_S = 3600.0
 """Habits are counted anew so often."""
+ANEW = timedelta(days=1)
+"""Before the last hour that is known: what the spool held may have come since then."""
 KIND = "source_silent"
 
 
@@ -35,6 +37,7 @@ class SilenceWatch:
     told: Callable[[], None] = lambda: None
     _looked_at: float = float("-inf")
     _habits: dict[str, tuple[float, Habits | None]] = field(default_factory=dict)
+    _counts: dict[str, dict[datetime, int]] = field(default_factory=dict)
 
     async def look(self) -> None:
         """At most once a minute. Raises StoreUnavailable."""
@@ -69,11 +72,17 @@ class SilenceWatch:
             return silent_by_hand(rule, last_at, now, self.zone)
         counted_at, habits = self._habits.get(name, (float("-inf"), None))
         if self.clock.monotonic() - counted_at >= HABITS_S:
-            since = now - timedelta(weeks=WEEKS)
-            counts = await self.db.read(rhythm.by_hour, name, since)
-            habits = habits_of(counts, self.zone, now)
+            habits = habits_of(await self._counted(name, now), self.zone, now)
             self._habits[name] = self.clock.monotonic(), habits
         return silent(habits, last_at, now, self.zone)
+
+    async def _counted(self, name: str, now: datetime) -> Mapping[datetime, int]:
+        """Of the last WEEKS, by the hour. What was counted before is counted anew where more may have come since."""
+        since = now - timedelta(weeks=WEEKS)
+        kept = {at: count for at, count in self._counts.get(name, {}).items() if at >= since}
+        anew = max(since, max(kept) - ANEW) if kept else since
+        self._counts[name] = {**kept, **await self.db.read(rhythm.by_hour, name, anew)}
+        return self._counts[name]
 
     def _tell(self, conn: Connection, name: str, found: Silence) -> bool:
         data = {**self.about.get(name, {}), "last_at": found.last_at.isoformat()}

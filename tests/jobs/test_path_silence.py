@@ -1,14 +1,20 @@
 """A source that falls silent is told of once, until its next event."""
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from itertools import count
 
 import pytest
 from pydantic import ValidationError
+from sqlalchemy import Connection
 
 from connectors.doors import DoorSettings, hours_of
+from jobs.sources.silence import SilenceWatch
 from store.rhythm import by_hour, last_event_at
+from store.tables import t_event
+from tests.support.databases import QuickDatabase
 from tests.support.hub_on_virtual_time import PATIENT, UNHURRIED, config, hub, virtual
+from tests.support.manual_clock import ManualClock
 
 
 def site(silence: object = None) -> str:
@@ -67,6 +73,33 @@ async def test_the_hours_of_leads_are_counted() -> None:
         last = h.read(lambda conn: last_event_at(conn, "site"))
         assert last is not None
         assert h.clock.now() - last < timedelta(minutes=1)
+
+
+async def test_what_is_counted_hour_by_hour_is_what_is_counted_at_once(database_url: str) -> None:
+    """Events that come late included."""
+    clock, db = ManualClock(), QuickDatabase(database_url)
+    numbers = count()
+
+    def come(conn: Connection, at: datetime) -> None:
+        row = {"id": f"{next(numbers)}", "source": "pbx", "kind": "call", "received_at": at, "data": {}}
+        conn.execute(t_event.insert().values(**row, key=row["id"], dedup_key=row["id"]))
+
+    def watch() -> SilenceWatch:
+        return SilenceWatch({"pbx": None}, {}, db, clock, UTC)
+
+    grown = watch()
+    for hour in range(60):
+        clock.forward(3600.0 + 7.0)
+        await db.write(come, clock.now())
+        if hour % 5 == 0:
+            await db.write(come, clock.now() - timedelta(hours=20))
+        await grown.look()
+    fresh = watch()
+    await fresh.look()
+    assert grown._habits["pbx"][1] == fresh._habits["pbx"][1]
+    assert fresh._habits["pbx"][1] is not None
+    assert fresh._habits["pbx"][1].events == 71
+    await db.close()
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from sqlalchemy import Connection, text
 from jobs.alerts import incidents
 from jobs.alerts.incidents import StoredIncidents
 from jobs.watch import Watch
-from store import assignments, errands, leases, mending, missed_calls, note_duties, reading
+from store import assignments, errands, leases, mending, missed_calls, note_duties, reading, rhythm
 from store.deal_notes import lead_of_ids, person_of_keys
 from store.engines import make_engine
 from store.fallbacks import waiting_for_fallback
@@ -96,6 +96,21 @@ def test_who_was_responsible_before(conn: Connection) -> None:
     plan: list[str] = []
     assert read_whole(conn, lambda conn: assignments._previous_user(conn, "sales", "p", "d"), plan) == []
     assert not [one for one in plan if one.startswith("SEARCH assignment") and "lead_id=?" not in one]
+
+
+def test_what_is_asked_for_the_sake_of_a_day_or_a_source_reads_no_more_than_that(conn: Connection) -> None:
+    plan: list[str] = []
+    since = datetime(2026, 11, 26, tzinfo=UTC)
+    read_whole(conn, lambda conn: assignments._load(conn, "sales", since), plan)
+    read_whole(conn, lambda conn: rhythm.by_hour(conn, "site", since), plan)
+    read_whole(conn, lambda conn: rhythm.last_event_at(conn, "site"), plan)
+    assert [one.partition("USING ")[2].removeprefix("COVERING ") for one in plan if one.startswith("SEARCH")] == [
+        "INDEX ix_assignment_since (connection=? AND at>?)",
+        "INDEX ix_lead_source (source=? AND received_at>?)",
+        "INDEX ix_event_source (source=? AND received_at>?)",
+        "INDEX ix_lead_source (source=?)",
+        "INDEX ix_event_source (source=?)",
+    ]
 
 
 @pytest.mark.parametrize(
