@@ -251,6 +251,10 @@ def _retry(settings: "Settings", named: list[str], *, as_json: bool) -> None:
     }
     bad = {**problems, **{one: reasons.get(why, why) for one, why in done.refused.items()}}
     fine = not problems and all(why in ("claimed", "delivered") for why in done.refused.values())
+    missing = sorted(done.connections - settings.connections.keys())
+    if missing:
+        fine = False
+        bad |= dict.fromkeys(missing, "not in config.yaml any more: nobody delivers there until it is back")
     _report(settings, done.changed, bad, ("due now", "поставлено в очередь"), as_json=as_json, fine=fine)
 
 

@@ -233,6 +233,11 @@ def _waiting(words: "Words", connection: str, groups: "list[OwedGroup]", found: 
     crm = words.crm(connection)
     shown = words.number(count)
     text = words(f"{shown} waiting for {crm}", f"{shown} {words.form(count, ('', ''), ('ждёт', 'ждут', 'ждут'))} {crm}")
+    if connection not in words.vendors:
+        return text + words(
+            ", which is not in config.yaml any more: put it back under this name and restart, or leads discard",
+            ", но этого подключения больше нет в config.yaml: верните его под этим именем или leads discard",
+        )
     failing = [group for group in groups if group.last_error]
     since = words.time(min(group.since for group in failing or groups), found.now)
     if failing:

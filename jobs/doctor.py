@@ -31,6 +31,7 @@ from leads.clock import Clock
 from store import admin
 from store.db import Database, InlineDatabase, StoreUnavailable
 from store.inbox import backlog
+from store.lateness import of_nobody
 from store.sealed_by import SealedBy, sealed_by
 from store.sealing import Sealer
 from store.tables import t_lead
@@ -256,7 +257,17 @@ async def _database(settings: Settings, db: Database | None, clock: Clock, say: 
     if idle:
         told = say(f"nobody works on: {', '.join(idle)}", f"никто не занимается: {', '.join(idle)}")
         yield Found("worker", "warning", told, "leadhub serve")
-    elif settings.connections:
+    for name, (count, _) in (await db.read(of_nobody, settings.connections)).items():
+        told = say(
+            f"{count} leads wait for {name}, which is not in config.yaml any more",
+            f"лидов ждут {name}: {count}, но этого подключения больше нет в config.yaml",
+        )
+        advice = say(
+            "put it back under this name and restart, or `leadhub leads discard ID --why TEXT`",
+            "верните его под этим именем и перезапустите или `leadhub leads discard ID --why TEXT`",
+        )
+        yield Found("worker", "problem", told, advice)
+    if settings.connections and not idle:
         yield Found("worker", "ok", say("each connection has its worker", "у каждого подключения есть исполнитель"))
 
 

@@ -30,7 +30,7 @@ from store import incidents as rows
 from store.db import Database, StoreUnavailable
 from store.fallbacks import mark_sent, waiting_for_fallback
 from store.intake import lead_from_row
-from store.lateness import drained, on_its_way, on_the_way
+from store.lateness import drained, of_nobody, on_its_way, on_the_way
 from store.partial import IS_INCOMPLETE, IS_OWED
 from store.prepared import Prepared
 from store.reading import UNROUTED
@@ -141,6 +141,7 @@ class Watch:
             look_at_notes(conn, look, name, about, down=down)
         if not owed_now:
             look.over("hub_restarted")
+        self._missing(conn, look)
         look_at_errands(conn, look, self.sources, self.late_after)
         look_at_events(conn, look)
         look_at_lists(conn, look, self.sources)
@@ -165,6 +166,18 @@ class Watch:
                 _end_with_its_leads(conn, look, one, one.recovered_at)
             elif owed_now != (one.count, one.oldest_at):
                 look.observe(Observation(one.kind, name, one.cause, *owed_now))
+
+    def _missing(self, conn: Connection, look: Look) -> None:
+        """Of connections that are not configured any more: nobody delivers what is owed to them, nor says that they are
+        well again."""
+        missing = of_nobody(conn, self.connections)
+        for name, owed_now in missing.items():
+            look.observe(Observation("connection_missing", name, "", *owed_now))
+        for one in look.told.values():
+            if one.kind == "connection_missing" and one.connection not in missing:
+                look.end(one)
+            elif one.kind in (*ENDS_WITH_ITS_LEADS, "lead_late") and one.connection not in self.connections:
+                look.end(one, {"removed": True})
 
     async def mend(self) -> None:
         """Frees lanes that wait behind nobody: none is expected, so each is logged."""

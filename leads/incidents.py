@@ -43,6 +43,7 @@ KINDS: Mapping[str, Kind] = {
     "lead_late": Kind("red"),
     "connection_down": Kind("red", brief_s=30.0),
     "token_refused": Kind("red"),
+    "connection_missing": Kind("red"),
     "lead_doubled": Kind("yellow"),
     "field_removed": Kind("yellow", by_cause=True),
     "hub_restarted": Kind("yellow", end="edit"),

@@ -3,6 +3,7 @@
 One that waits for an opening on purpose is not late, nor is one whose deal is there and only its note or task is not.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -32,6 +33,15 @@ _COUNTED = select(func.count(), func.min(t_delivery.c.created_at, type_=t_delive
     t_delivery.c.connection == bindparam("of_connection"), on_its_way()
 )
 _ON_THE_WAY = Prepared(_COUNTED)
+_BY_CONNECTION = Prepared(
+    select(
+        t_delivery.c.connection,
+        func.count(),
+        func.min(t_delivery.c.created_at, type_=t_delivery.c.created_at.type),
+    )
+    .where(IS_OWED, t_delivery.c.state.in_(OPEN_STATES), t_delivery.c.arrived_at.is_(None))
+    .group_by(t_delivery.c.connection)
+)
 _OLDER = Prepared(_COUNTED.where(t_delivery.c.created_at < bindparam("before", type_=t_delivery.c.created_at.type)))
 
 
@@ -40,6 +50,11 @@ def on_the_way(conn: Connection, connection: str, before: datetime | None = None
     query, wanted = (_ON_THE_WAY, {}) if before is None else (_OLDER, {"before": before})
     row = query.first(conn, {"of_connection": connection, **wanted})
     return int(row[0]), row[1]
+
+
+def of_nobody(conn: Connection, configured: Collection[str]) -> dict[str, tuple[int, datetime | None]]:
+    """Connection -> what is owed to it, of those that are not configured any more: nobody will deliver that."""
+    return {row[0]: (int(row[1]), row[2]) for row in _BY_CONNECTION.all(conn) if row[0] not in configured}
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,6 +121,8 @@ class Grouping:
         todo = words("group.todo_pending")
         if down is not None and down.kind == "token_refused":
             todo = markup(access_todo(down, words.style))
+        elif connection not in self.hub.connections:
+            todo = words("group.no_connection")
         elif not self.facts.owners.get(connection, False):
             todo = words("group.no_worker")
         fresh = words.now - group.oldest < self.hub.settings.hub.late_after

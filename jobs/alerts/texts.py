@@ -116,6 +116,14 @@ def access_todo(incident: Incident, style: Style) -> str:
     return style.say("token_refused_todo", where=where)
 
 
+def _connection_missing(incident: Incident, style: Style, now: datetime) -> Lines:
+    return [
+        style.say("connection_missing", crm=crm_of(incident, style)),
+        f"{waiting_line(incident, style, now)}.",
+        style.say("connection_missing_todo", where=as_code("leadhub leads discard ID --why TEXT")),
+    ]
+
+
 def _lead_failed(incident: Incident, style: Style, now: datetime) -> Lines:
     known = code_of(incident.cause)
     detail = incident.data.get("detail") or ("" if known else incident.cause)
@@ -245,6 +253,7 @@ def _prepared(incident: Incident, style: Style, now: datetime) -> Lines:
 _OPEN: Mapping[str, Callable[[Incident, Style, datetime], Lines]] = {
     "connection_down": _connection_down,
     "token_refused": _token_refused,
+    "connection_missing": _connection_missing,
     "lead_failed": _lead_failed,
     "lead_late": _lead_late,
     "lead_doubled": _lead_doubled,

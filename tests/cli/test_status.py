@@ -86,6 +86,18 @@ def test_a_hub_that_does_not_run_is_named_as_the_reason(tmp_path: Path) -> None:
     assert "no hub is running: leadhub serve" in inside("status", folder=folder).out
 
 
+def test_leads_owed_to_a_connection_that_is_not_configured_any_more_say_so(tmp_path: Path) -> None:
+    folder = folder_with_database(tmp_path)
+    lead_id = accept(folder, to=("renamed",))
+    out = inside("status", folder=folder).out
+    assert '1 waiting for "renamed"' in out
+    assert "which is not in config.yaml any more: put it back under this name" in out
+    ran = inside("leads", "retry", lead_id, folder=folder)
+    assert (ran.status, "renamed: not in config.yaml any more" in ran.err) == (1, True)
+    ran = inside("doctor", folder=folder)
+    assert (ran.status, "1 leads wait for renamed, which is not in config.yaml any more" in ran.out) == (1, True)
+
+
 def test_leads_in_the_spool_are_accepted_and_owed(tmp_path: Path) -> None:
     folder = folder_with_database(tmp_path)
     known = accept(folder)

@@ -7,7 +7,7 @@ import pytest
 
 from connectors.amocrm import CONNECTOR as AMOCRM
 from store.tables import t_follow_up
-from tests.support.hub_on_virtual_time import DAY, PATIENT, UNHURRIED, VirtualHub, config, hub, virtual
+from tests.support.hub_on_virtual_time import CONNECTIONS, DAY, PATIENT, UNHURRIED, VirtualHub, config, hub, virtual
 
 PHONE = "+79161234567"
 
@@ -493,3 +493,31 @@ async def test_what_a_process_told_of_a_connection_is_taken_back_by_the_next_one
         assert h.owner("hs").breaker.state == "ok"
         await h.post("site", guest(2))
         await h.quiet(10.0)
+
+
+@virtual
+async def test_leads_owed_to_a_connection_that_is_taken_out_of_the_configuration_are_told_of() -> None:
+    """It was renamed, or removed with leads waiting: nobody delivers them, whatever was told before."""
+    both = "  - {from: [site], to: [hs]}"
+    async with hub(config(both)) as h:
+        await warm(h)
+        h.fault("hubspot", "down")
+        lead_id = await h.post("site", guest(1))
+        await h.until(lambda: "connection_down" in h.open_incidents(), 120.0)
+        await h.wait(60.0)
+        h.calm()
+        kept = [line for line in CONNECTIONS.splitlines() if not line.strip().startswith("hs:")]
+        await h.restart(config("  - {from: [site], to: [amo]}", connections="\n".join(kept)))
+        await h.until(lambda: "connection_missing" in h.open_incidents(), 60.0)
+        await h.until(lambda: "connection_down" not in h.open_incidents(), 60.0)
+        await h.wait(70.0)
+        told = "\n".join(h.told())
+        assert "🔴 Лиды ждут «hs», но этого подключения больше нет в config.yaml" in told
+        assert "🟢 HubSpot «hs» больше нет в config.yaml" in told
+        assert "снова принимает" not in told
+        assert h.lead(lead_id).status == "pending"
+
+        await h.restart(config(both))
+        await h.quiet()
+        assert lead_id in h.keys("hs")
+        await h.until(lambda: "connection_missing" not in h.open_incidents(), 60.0)
