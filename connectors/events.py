@@ -105,11 +105,28 @@ class ParsedCall:
         _shorten(self, "call_id", "event_id", "client", "line", "command_id")
 
 
+MediaKind = Literal[
+    "image",
+    "sticker",
+    "audio",
+    "video",
+    "file",
+    "location",
+    "contact",
+    "poll",
+    "story",
+    "dice",
+    "game",
+    "checklist",
+    "other",
+]
+
+
 @dataclass(frozen=True, slots=True)
 class Media:
     """A picture, voice message or file: `url` where the vendor gives one, else its `id` for fetching."""
 
-    kind: Literal["image", "audio", "video", "file", "location", "contact", "other"]
+    kind: MediaKind
     url: str = ""
     id: str = ""
     name: str = ""

@@ -70,6 +70,7 @@ FLAGS = {
     "spam_honeypot": "a hidden field was filled in",
     "spam_rate": "too many leads from one address",
     "identity_conflict": "ties two known persons together",
+    "contact_shared": "no enquiry of its own: contact data given in a conversation",
     "recovered": "never came by itself: found in the vendor's own list",
     "charset_guessed": "the text was not UTF-8; windows-1251 was assumed",
     "rerun": "was refused at first and let in by a person later",

@@ -221,11 +221,12 @@ def channel(context: Context, value: object) -> str:
 
 
 @pass_context
-def flags(context: Context, value: object) -> str:
-    """Flags of a lead in words."""
+def flags(context: Context, value: object, without: str = "") -> str:
+    """Flags of a lead in words; `without` one that is told of elsewhere."""
     words = FLAG_TEXTS[_locale(context)]
     names = value if isinstance(value, list | tuple) else (text_of(value),)
-    return join([words.get(text_of(name), text_of(name)) for name in names], "; ")
+    told = [name for name in map(text_of, names) if name != without]
+    return join([words.get(name, name) for name in told], "; ")
 
 
 def _locale(context: Context) -> Locale:

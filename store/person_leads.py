@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy import Connection, Text, bindparam, func, select, type_coerce
 
 from store.prepared import Prepared
 from store.tables import t_lead
@@ -12,6 +12,7 @@ _COUNT = Prepared(
         t_lead.c.person_id == bindparam("of_person"),
         t_lead.c.received_at >= bindparam("since"),
         t_lead.c.received_at <= bindparam("until"),
+        ~type_coerce(t_lead.c.flags, Text).contains("contact_shared"),  # given in a conversation: no enquiry
     )
 )
 

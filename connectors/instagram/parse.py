@@ -11,12 +11,13 @@ from connectors.instagram.settings import InstagramSettings
 from connectors.trees import Tree, is_true, items, moment, part, read_object, text
 
 CHANNEL = "instagram"
-_KINDS: Final[dict[str, Literal["image", "audio", "video", "file"]]] = {
+_KINDS: Final[dict[str, Literal["image", "audio", "video", "story", "file"]]] = {
     "image": "image",
     "audio": "audio",
     "video": "video",
     "ig_reel": "video",
     "reel": "video",
+    "story_mention": "story",
     "file": "file",
 }
 
@@ -98,7 +99,7 @@ def _media(message: Tree) -> tuple[Media, ...]:
         found.append(Media(_KINDS.get(kind, "other"), url=text(payload, "url"), name=name))
     story = text(message, "reply_to", "story", "url")
     if story:
-        found.append(Media("other", url=story, name="story"))
+        found.append(Media("story", url=story))
     if is_true(message, "is_unsupported") and not found:
         found.append(Media("other", name="unsupported"))
     return tuple(found)

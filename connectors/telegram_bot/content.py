@@ -47,7 +47,7 @@ def media_of(message: Tree) -> tuple[Media, ...]:
     for key, kind in _FILES.items():
         file = part(message, key)
         if file and not (key == "document" and "animation" in message):  # an animation comes as both
-            name = text(file, "file_name") or text(file, "emoji") or text(file, "title")
+            name = text(file, "file_name") or text(file, "title")
             found.append(Media(kind, id=text(file, "file_id"), name=name))
     place = part(message, "venue", "location") or part(message, "location")
     if place:
@@ -59,23 +59,32 @@ def media_of(message: Tree) -> tuple[Media, ...]:
         number = text(card, "phone_number")
         name = person_name(f"{text(card, 'first_name')} {text(card, 'last_name')}")
         found.append(Media("contact", name=", ".join(filter(None, (name, own_phone(number) or number)))))
-    poll = part(message, "poll")
-    if poll:
-        found.append(Media("other", name=text(poll, "question")))
+    for what, names in _THINGS.items():
+        if thing := part(message, what):
+            name = " ".join(filter(None, (text(thing, one) for one in names)))
+            found.append(Media(what, id=text(thing, "file_id"), name=name))
     if found or any(key in message for key in ("text", "caption", "web_app_data")):
         return tuple(found)
     unknown = sorted(key for key in message if key not in _ENVELOPE and key not in _SERVICE)
     return (Media("other", name=clean_text(unknown[0], 50)),) if unknown else ()
 
 
-_FILES: Final[dict[str, Literal["image", "audio", "video", "file"]]] = {
+_THINGS: Final[dict[Literal["sticker", "poll", "dice", "game", "checklist", "story"], tuple[str, ...]]] = {
+    "sticker": ("emoji",),
+    "poll": ("question",),
+    "dice": ("emoji", "value"),
+    "game": ("title",),
+    "checklist": ("title",),
+    "story": (),
+}
+"""What it is called by."""
+_FILES: Final[dict[str, Literal["audio", "video", "file"]]] = {
     "voice": "audio",
     "audio": "audio",
     "video": "video",
     "video_note": "video",
     "animation": "video",
     "document": "file",
-    "sticker": "image",
 }
 
 

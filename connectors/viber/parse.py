@@ -10,9 +10,9 @@ from connectors.viber.settings import ViberSettings
 from leads.normalize import clean_text, person_name
 
 CHANNEL = "viber"
-_KINDS: Final[dict[str, Literal["image", "video", "file", "other"]]] = {
+_KINDS: Final[dict[str, Literal["image", "sticker", "video", "file", "other"]]] = {
     "picture": "image",
-    "sticker": "image",
+    "sticker": "sticker",
     "video": "video",
     "file": "file",
     "url": "other",

@@ -34,7 +34,11 @@ def _attached(message: Tree) -> Iterator[Media]:
             case "photo":
                 yield Media("image", url=_largest(items(thing, "sizes")))
             case "sticker":
-                yield Media("image", url=_largest(items(thing, "images")))
+                yield Media("sticker", url=_largest(items(thing, "images")))
+            case "poll":
+                yield Media("poll", name=text(thing, "question"))
+            case "story":
+                yield Media("story")
             case "audio_message":
                 yield Media("audio", url=text(thing, "link_mp3") or text(thing, "link_ogg"))
             case "audio":

@@ -6,9 +6,9 @@ from connectors.chats import own_phone
 from connectors.events import Media
 from connectors.trees import Tree, items, part, text
 
-_FILES: Final[dict[str, Literal["image", "audio", "video", "file"]]] = {
+_FILES: Final[dict[str, Literal["image", "sticker", "audio", "video", "file"]]] = {
     "image": "image",
-    "sticker": "image",
+    "sticker": "sticker",
     "audio": "audio",
     "voice": "audio",
     "video": "video",

@@ -42,7 +42,7 @@ def day_digest(
         not_arrived=counts.get("pending", 0) + counts.get("failed", 0),
         within_5s=sum(one < QUICK_S for one in took),
         slowest_s=took[-1] if took else 0.0,
-        repeats=_joined(conn, [row.id for row in leads]),
+        repeats=_joined(conn, [row.id for row in leads if "contact_shared" not in row.flags]),
         recovered=tuple(
             (count, str(sources[name].get("vendor") or name))
             for name, count in count_recovered(conn, since, until).items()

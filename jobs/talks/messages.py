@@ -119,7 +119,7 @@ def _with_contact(conn: Connection, lead: ParsedLead, person_id: str) -> ParsedL
     if all(person_of(conn, *pair) in persons for pair in contacts):
         return None
     known = hashlib.sha256(" ".join(value for _, value in contacts).encode()).hexdigest()[:16]
-    return replace(lead, lead_uid=f"{lead.lead_uid}:{known}")
+    return replace(lead, lead_uid=f"{lead.lead_uid}:{known}", flags=(*lead.flags, "contact_shared"))
 
 
 def person_of(conn: Connection, kind: str, value: str) -> str:

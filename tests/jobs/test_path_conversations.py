@@ -49,6 +49,14 @@ async def test_who_writes_by_sms_has_his_number_only_and_makes_one_lead() -> Non
 
 
 @virtual
+async def test_a_sticker_is_called_one() -> None:
+    async with hub(config(ALL, sources=TELEGRAM)) as h:
+        await Chat(h).say(sticker={"file_id": "s1", "emoji": "👍"})
+        await h.until(lambda: talk_notes(h), 300.0)
+        assert "Анна: [стикер: 👍]" in talk_notes(h)[0]
+
+
+@virtual
 async def test_a_picture_of_telegram_is_a_link_of_ours_where_we_can_fetch_it() -> None:
     bot = "tg: {type: telegram, secret_token: s3cret, bot_token: '1:sandbox', api_url: 'http://tg.test'}"
     async with hub(config(ALL, sources=bot, hub="public_url: 'https://hub.test', ")) as h:

@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+import pytest
+
 from leads.attribution import touch_from_json
 from store.conversation_tables import t_conversation
 from store.tables import t_audit_entry, t_identity, t_lead, t_touch
@@ -47,6 +49,35 @@ async def test_telegram_whatsapp_and_the_form_are_one_person_once_the_phone_is_s
         await whatsapp(h, "Ещё вопрос", "wamid.2")
         await h.until(lambda: any("WhatsApp" in note for note in talk_notes(h)), 300.0)
         assert len(h.amocrm.deals) == 1
+
+
+@pytest.mark.parametrize(
+    ("locale", "first_line", "again"),
+    [
+        ("ru", "Клиент прислал свои контакты: «tg», 24.11.2026 11:0", "Повторное обращение (2-е за 30 дней)"),
+        ("en", "The client shared contact data: “tg”, 24 Nov 2026 11:0", "Repeat enquiry (no. 2 in 30 days)"),
+    ],
+)
+@virtual
+async def test_a_shared_contact_is_told_as_one_and_counts_as_no_enquiry(
+    locale: str, first_line: str, again: str
+) -> None:
+    async with hub(config(ALL, sources=SOURCES).replace("locale: ru", f"locale: {locale}")) as h:
+        chat = Chat(h)
+        await chat.say("Здравствуйте")
+        await h.quiet()
+        await chat.say(contact=CARD)
+        await h.quiet()
+        await h.post("site", {"phone": f"+{PHONE}", "comment": "Перезвоните"})
+        await h.quiet()
+        assert [lead.flags for lead in h.leads()] == [(), ("contact_shared",), ()]
+        (shared,) = [note for note in h.notes("amo") if note.startswith(first_line)]
+        assert "+7 916 123-45-67" in shared
+        assert "Обратите внимание" not in shared
+        assert "Please note" not in shared
+        assert again not in shared
+        (repeat,) = [note for note in h.notes("amo") if note.startswith(again)]
+        assert "Перезвоните" in repeat
 
 
 @virtual

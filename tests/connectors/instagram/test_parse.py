@@ -99,7 +99,7 @@ def test_attachments_are_links() -> None:
         Media("other", url="https://cdn.example/p", name="share"),
     )
     story = made(message={"mid": "m", "text": "Цена?", "reply_to": {"story": {"url": "https://cdn.example/s"}}})
-    assert story.media == (Media("other", url="https://cdn.example/s", name="story"),)
+    assert story.media == (Media("story", url="https://cdn.example/s"),)
 
 
 def test_reactions_and_read_marks_make_nothing() -> None:

@@ -143,7 +143,7 @@ def test_deleted_messages_of_a_business_chat_are_marked_one_by_one() -> None:
         ({"video": {"file_id": "v1", "file_name": "d.mp4"}}, Media("video", id="v1", name="d.mp4")),
         ({"video_note": {"file_id": "n1"}}, Media("video", id="n1")),
         ({"document": {"file_id": "d1", "file_name": "смета.pdf"}}, Media("file", id="d1", name="смета.pdf")),
-        ({"sticker": {"file_id": "s1", "emoji": "👍"}}, Media("image", id="s1", name="👍")),
+        ({"sticker": {"file_id": "s1", "emoji": "👍"}}, Media("sticker", id="s1", name="👍")),
         ({"animation": {"file_id": "g1"}, "document": {"file_id": "g1"}}, Media("video", id="g1")),
         (
             {"location": {"latitude": 55.75, "longitude": 37.6}},
@@ -156,7 +156,11 @@ def test_deleted_messages_of_a_business_chat_are_marked_one_by_one() -> None:
             },
             Media("location", url="https://maps.google.com/?q=55.75,37.6", name="Склад Мира, 1"),
         ),
-        ({"poll": {"question": "Когда?"}}, Media("other", name="Когда?")),
+        ({"poll": {"id": "7", "question": "Когда?"}}, Media("poll", name="Когда?")),
+        ({"dice": {"emoji": "🎲", "value": 4}}, Media("dice", name="🎲 4")),
+        ({"game": {"title": "Гонки", "photo": [{"file_id": "p"}]}}, Media("game", name="Гонки")),
+        ({"checklist": {"title": "Ремонт", "tasks": []}}, Media("checklist", name="Ремонт")),
+        ({"story": {"chat": {"id": 7}, "id": 3}}, Media("story")),
         ({"hologram": {"file_id": "h1"}}, Media("other", name="hologram")),
     ],
 )

@@ -178,6 +178,9 @@ def test_attachments_of_every_kind_are_links() -> None:
         {"type": "audio_message", "audio_message": {"link_ogg": "https://vk.example/a.ogg"}},
         {"type": "video", "video": {"owner_id": -1, "id": 2, "title": "Дом"}},
         {"type": "market", "market": {"owner_id": -5, "id": 7, "title": "Дверь"}},
+        {"type": "sticker", "sticker": {"images": [{"url": "https://vk.example/s", "width": 9, "height": 9}]}},
+        {"type": "poll", "poll": {"question": "Когда?"}},
+        {"type": "story", "story": {}},
         {"type": "hologram", "hologram": {}},
     ]
     place = {"coordinates": {"latitude": 55.75, "longitude": 37.6}, "place": {"title": "Москва"}}
@@ -186,6 +189,9 @@ def test_attachments_of_every_kind_are_links() -> None:
         Media("audio", url="https://vk.example/a.ogg"),
         Media("video", url="https://vk.com/video-1_2", name="Дом"),
         Media("other", url="https://vk.com/product-5_7", name="Дверь"),
+        Media("sticker", url="https://vk.example/s"),
+        Media("poll", name="Когда?"),
+        Media("story"),
         Media("other", name="hologram"),
         Media("location", url="https://maps.google.com/?q=55.75,37.6", name="Москва"),
     )

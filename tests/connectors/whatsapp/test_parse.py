@@ -199,7 +199,7 @@ def test_mexican_and_unreadable_numbers() -> None:
         ({"type": "document", "document": {"id": "d", "filename": "a.pdf", "caption": "а"}}, "а", ("file", "a.pdf")),
         ({"type": "audio", "audio": {"id": "d", "voice": True}}, "", ("audio", "")),
         ({"type": "video", "video": {"id": "d"}}, "", ("video", "")),
-        ({"type": "sticker", "sticker": {"id": "d"}}, "", ("image", "")),
+        ({"type": "sticker", "sticker": {"id": "d"}}, "", ("sticker", "")),
     ],
 )  # fmt: skip
 def test_files_are_kept_by_id(fields: dict[str, Any], words: str, media: tuple[str, str]) -> None:
