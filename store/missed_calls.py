@@ -113,7 +113,7 @@ def _open(row: Any) -> OpenMissed:
 
 
 _TASKS = Prepared(
-    select(t_delivery.c.record_id, t_delivery.c.progress)
+    select(t_delivery.c.record_id, t_delivery.c.progress, t_missed_call.c.missed_at)
     .join(t_call, t_call.c.lead_id == t_delivery.c.lead_id)
     .join(t_missed_call, t_missed_call.c.id == t_call.c.id)
     .where(
@@ -126,18 +126,29 @@ _TASKS = Prepared(
 )
 
 
-def tasks_of(conn: Connection, connection: str, client: str) -> list[tuple[str, str]]:
-    """(deal, task to call back) of this client's missed calls after which nobody talked to him, the latest first."""
-    rows = _TASKS.all(conn, {"of_client": client, "at_connection": connection})
-    made = ((row.record_id, row.progress.get("task", {}).get("id", "")) for row in rows)
-    return [(deal_id, task_id) for deal_id, task_id in made if task_id]
+@dataclass(frozen=True, slots=True)
+class CallbackTask:
+    """`since`: the first missed call that it is of."""
+
+    id: str
+    deal_id: str
+    since: datetime
+
+
+def tasks_of(conn: Connection, connection: str, client: str) -> list[CallbackTask]:
+    """Those of this client's missed calls after which nobody talked to him, of the latest call first."""
+    found: dict[str, CallbackTask] = {}
+    for row in _TASKS.all(conn, {"of_client": client, "at_connection": connection}):
+        if task_id := row.progress.get("task", {}).get("id", ""):
+            found[task_id] = CallbackTask(task_id, row.record_id, row.missed_at)
+    return list(found.values())
 
 
 def is_waited_for(conn: Connection, connection: str, lead_id: str, task_id: str) -> bool:
     """Whether this task is still to be done for another missed call of the client who made this lead by calling."""
     data = conn.execute(select(t_lead.c.data).where(t_lead.c.id == lead_id)).scalar() or {}
     client = (data.get("call") or {}).get("client", "")
-    return any(one == task_id for _, one in tasks_of(conn, connection, client))
+    return any(one.id == task_id for one in tasks_of(conn, connection, client))
 
 
 def closing_of(conn: Connection, call_id: str) -> tuple[datetime, str] | None:

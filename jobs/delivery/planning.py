@@ -39,6 +39,8 @@ from store.person_leads import count_person_leads
 from store.tables import t_assignment, t_link
 
 NO_POLICY = RepeatPolicy()
+ONE_TASK = timedelta(days=1)
+"""So long a task to call back does for later missed calls, too: one that nobody did by then rings for none of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +117,8 @@ class LeadPlan:
         if call is None or not is_missed(call):
             return []
         found = await self._shared.db.read(missed_calls.tasks_of, self._held.name, call.client)
-        return list(dict.fromkeys(task_id for deal, task_id in found if deal == deal_id))
+        since = self._shared.clock.now() - ONE_TASK
+        return [task.id for task in found if task.deal_id == deal_id and task.since > since]
 
     # --- the responsible user -----------------------------------------------------------------
 

@@ -278,6 +278,21 @@ async def test_a_missed_call_after_people_did_the_task_or_deleted_it_is_a_task_o
 
 
 @virtual
+async def test_a_task_that_nobody_did_for_a_day_does_not_do_for_the_next_call() -> None:
+    async with hub(config(ALL, sources=sources()), pace=UNHURRIED) as h:
+        await call(h, "m1")
+        await h.quiet()
+        for call_id in ("m2", "m3"):
+            h.jump(13 * 3600.0)
+            await call(h, call_id)
+            await h.quiet()
+        assert done_tasks(h)["amo"] == [False, False]
+        await h.wait(120.0)
+        await call(h, "o1", "out", billsec="65")
+        await h.until(lambda: done_tasks(h)["amo"] == [True, True], 300.0)
+
+
+@virtual
 async def test_the_task_stays_while_a_later_missed_call_waits_though_the_talk_before_it_is_told_last() -> None:
     async with hub(config(THREE, sources=sources()), pace=UNHURRIED) as h:
         await call(h, "m1")
