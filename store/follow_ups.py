@@ -35,6 +35,7 @@ class FollowUp:
     state: str = "delivered"
     """Of the delivery."""
     task_id: str = ""
+    person_id: str = ""
 
 
 # Asked several times a second, and mostly for nothing.
@@ -48,6 +49,7 @@ _DUE = Prepared(
         t_delivery.c.settled_at,
         t_delivery.c.state,
         t_delivery.c.progress,
+        t_delivery.c.lane,
         t_lead.c.received_at,
     )
     .join(t_delivery, t_delivery.c.id == t_follow_up.c.delivery_id)
@@ -75,6 +77,7 @@ def due_follow_ups(conn: Connection, connection: str, now: datetime, *, limit: i
             row.settled_at,
             row.state,
             row.progress.get("task", {}).get("id", ""),
+            row.lane,
         )
         for row in _DUE.all(conn, {"at_connection": connection, "now": now, "at_most": limit})
     ]

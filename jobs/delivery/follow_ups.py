@@ -3,15 +3,16 @@
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, timedelta, tzinfo
 from functools import partial
 from typing import Any
 
 from connectors.base import Capabilities, Target
 from connectors.errors import AuthError, ConnectorError, PermanentError
-from connectors.limits import BULK, PRIORITY
+from connectors.limits import PRIORITY, RETRY
 from connectors.recorded import CompletesTasks
 from jobs.checkpoints import passed
+from jobs.delivery.beside import Lanes
 from jobs.delivery.completing import Completing
 from jobs.delivery.deliver import LookLater, Run
 from jobs.delivery.drafts import Planner
@@ -57,23 +58,40 @@ class ConnectionFollowUps:
     def __post_init__(self) -> None:
         self._sent_times = SentTimes(self.clock)
 
-    async def run_due(self, held: Held) -> datetime | None:
+    async def run_due(self, held: Held, lanes: Lanes, stopping: Callable[[], bool]) -> None:
+        """One round, those of persons who have a lead on its way left out. Raises AuthError, LostLease."""
         now = self.clock.now()
         due = await self.db.read(follow_ups.due_follow_ups, self.name, now, limit=AT_ONCE)
-        PRIORITY.set(BULK)
+        PRIORITY.set(RETRY)  # a backlog of hours must not hold up what a person's next lead may wait for
         if any(one.kind == "complete" for one in due) and self.clock.monotonic() - self._read_at > READ_ANEW_S:
             self._read_at = self.clock.monotonic()
             await self.metadata.read_anew()
         for one in due:
-            try:
-                finished = await self._done(held, one)
-            except AuthError:
-                return None
-            except ConnectorError as error:
-                log.info("follow-up postponed", extra={**_fields(one), "error": str(error)})
-                finished = False
-            await self._store(held, one, finished=finished)
-        return None
+            if stopping():
+                return
+            lane = lanes.of(one.person_id)
+            if not lane.locked():
+                async with lane:
+                    await self._work(held, one)
+
+    async def _work(self, held: Held, one: FollowUp) -> None:
+        """Tries one and stores whether it is done or when to try it again."""
+        due_at = None
+        try:
+            if await self._done(held, one):
+                await self.db.write(follow_ups.finish_follow_up, held, one.id)
+                return
+        except LookLater as wait:
+            due_at = wait.at
+        except ConnectorError as error:
+            if isinstance(error, AuthError) and error.status != 403:  # else a right that only this needs
+                raise
+            log.info("follow-up postponed", extra={**_fields(one), "error": str(error)})
+        if one.tries >= GIVE_UP_TRIES and one.kind != "doubled":
+            await self.db.write(follow_ups.finish_follow_up, held, one.id)
+            return
+        due_at = due_at or self.clock.now() + timedelta(seconds=_postponed_s(one))
+        await self.db.write(follow_ups.postpone_follow_up, held, one.id, due_at)
 
     async def _done(self, held: Held, one: FollowUp) -> bool:
         match one.kind:
@@ -85,18 +103,6 @@ class ConnectionFollowUps:
                 return await self._enrich(held, one)
             case _:
                 return await self._recheck(held, one)
-
-    async def _store(self, held: Held, one: FollowUp, *, finished: bool) -> None:
-        if finished or (one.tries >= GIVE_UP_TRIES and one.kind != "doubled"):
-            await self.db.write(follow_ups.finish_follow_up, held, one.id)
-            return
-        wait_s = POSTPONE_S
-        if one.kind in (follow_ups.CALLED_BACK, follow_ups.ENRICH) or any(
-            entry["field"] in ("note", "task") for entry in one.incomplete
-        ):
-            wait_s = min(wait_s, FIRST_POSTPONE_S * 2 ** min(one.tries, 10))
-        due_at = self.clock.now() + timedelta(seconds=wait_s)
-        await self.db.write(follow_ups.postpone_follow_up, held, one.id, due_at)
 
     async def _recheck(self, held: Held, one: FollowUp) -> bool:
         """After a repeated write: is there a second record with the same key? If so, until a person removed it."""
@@ -165,8 +171,6 @@ class ConnectionFollowUps:
         completing = Completing(run, self.target, one.record_id, one.contact_id, one.settled_at or one.created_at)
         try:
             left = await completing.write(one.incomplete)
-        except LookLater:
-            return False
         finally:
             await self._keep_progress(held, one.delivery_id, run.progress)
         if left != one.incomplete:
@@ -177,6 +181,14 @@ class ConnectionFollowUps:
     async def _keep_progress(self, held: Held, delivery_id: str, progress: Progress) -> None:
         kept = progress.to_json()
         await self.db.write(follow_ups.keep_progress, held, delivery_id, kept)
+
+
+def _postponed_s(one: FollowUp) -> float:
+    """What somebody waits for is tried again sooner."""
+    awaited = one.kind in (follow_ups.CALLED_BACK, follow_ups.ENRICH)
+    if awaited or any(entry["field"] in ("note", "task") for entry in one.incomplete):
+        return min(POSTPONE_S, FIRST_POSTPONE_S * 2.0 ** min(one.tries, 10))
+    return POSTPONE_S
 
 
 def _fields(one: FollowUp) -> dict[str, Any]:

@@ -8,7 +8,6 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from functools import partial
 from typing import Any, Protocol
 
@@ -22,6 +21,7 @@ from connectors.errors import (
 from connectors.http import CALL_LOG, MAY_WRITE, CallRecord
 from connectors.limits import BULK, FRESH, PRIORITY, RETRY
 from jobs.checkpoints import Checkpoint, passed
+from jobs.delivery.beside import Beside, Lanes
 from jobs.delivery.breaker import Breaker
 from jobs.delivery.companies import Companies
 from jobs.delivery.deliver import Run
@@ -48,15 +48,13 @@ FRESH_RESERVE = 16
 """Fresh leads may be claimed although the backlog fills all other places."""
 AGING_S = 1.0
 """Between two looks for fresh leads that have become backlog."""
-NOTES_APART_S = 0.25
-"""Between two looks for notes of conversations that are due."""
 STOP_WAIT_S = 8.0
 
 
 class FollowUps(Protocol):
     """Does what is owed after settling; `jobs.delivery.follow_ups` is the real one."""
 
-    async def run_due(self, held: Held) -> datetime | None: ...
+    async def run_due(self, held: Held, lanes: Lanes, stopping: Callable[[], bool]) -> None: ...
 
 
 class Notes(Protocol):
@@ -101,8 +99,9 @@ class ConnectionOwner:
     """Whether the last look took all that was due; else the next one follows when a delivery ends."""
     _aged_at: float = float("-inf")
     _running: dict[str, asyncio.Task[None]] = field(default_factory=dict)
-    _noting: asyncio.Task[None] | None = None
-    _noted_at: float = float("-inf")
+    _lanes: Lanes = field(default_factory=Lanes)
+    _noting: Beside = field(init=False)
+    _following: Beside = field(init=False)
     _sent_times: SentTimes = field(init=False)
     _companies: Companies = field(default_factory=Companies)
     _keeper: LeaseKeeper = field(init=False)
@@ -110,6 +109,8 @@ class ConnectionOwner:
 
     def __post_init__(self) -> None:
         self._sent_times = SentTimes(self.clock)
+        self._noting = Beside("note", self.name, self.clock, self._refused)
+        self._following = Beside("follow_up", self.name, self.clock, self._refused)
         self._keeper = LeaseKeeper(self.name, self.db, self.clock, self.pace, self.hub_id)
         self._health = ConnectionHealth(
             name=self.name,
@@ -167,12 +168,15 @@ class ConnectionOwner:
             await self._cancel_running()
 
     async def _cancel_running(self) -> None:
-        tasks = [*self._running.values(), *([self._noting] if self._noting else [])]
+        tasks = self._tasks()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         self._running.clear()
-        self._noting = None
+
+    def _tasks(self) -> list[asyncio.Task[None]]:
+        beside = (self._noting.task, self._following.task)
+        return [*self._running.values(), *(task for task in beside if task is not None)]
 
     async def _work(self, held: Held) -> None:
         now = self.clock.now()
@@ -194,41 +198,33 @@ class ConnectionOwner:
                     await self._mend(held)
                     self._look_at = float("-inf")
                 wait_s = await (self._health.probe() if self.breaker.open else self._look(held))
-                if self.follow_ups is not None and not self.breaker.open and not self._running:
-                    await self.follow_ups.run_due(held)
-                wait_s = min(wait_s, self._note(held))
+                wait_s = min(wait_s, self._work_beside(held))
             except StoreUnavailable:
                 self._look_at = float("-inf")
                 wait_s = STORE_RETRY_S
             await self._pause(wait_s)
         await self._finish_running()
 
-    def _note(self, held: Held) -> float:
-        """Notes of conversations are written beside the leads: neither waits for the other.
+    def _work_beside(self, held: Held) -> float:
+        """Notes of conversations, and what records lack: neither they nor the leads wait for the other.
 
-        Returns when to ask again, in seconds: with hundreds of leads a second this loop turns as often.
+        Returns when to ask again, in seconds.
         """
-        if self.notes is None or self.breaker.open or self._stopping or self._noting is not None:
-            return self.pace.idle_s
-        wait_s = self._noted_at + NOTES_APART_S - self.clock.monotonic()
-        if wait_s > 0:
+        wait_s = self.pace.idle_s
+        if self._not_now():
             return wait_s
-        self._noted_at = self.clock.monotonic()
-        self._noting = asyncio.create_task(self._write_notes(self.notes, held))
-        return self.pace.idle_s
+        if (notes := self.notes) is not None:
+            wait_s = min(wait_s, self._noting.begin(lambda: notes.run_due(held, self._not_now)))
+        if (follow_ups := self.follow_ups) is not None:
+            wait_s = min(wait_s, self._following.begin(lambda: follow_ups.run_due(held, self._lanes, self._not_now)))
+        return wait_s
 
-    async def _write_notes(self, notes: Notes, held: Held) -> None:
-        try:
-            await notes.run_due(held, lambda: self._stopping or self.breaker.open)
-        except AuthError as error:
-            if self.breaker.refused(str(error), self.clock.now(), self.clock.monotonic()):
-                await self._health.report_down()
-        except (LostLease, StoreUnavailable):
-            return  # whoever holds the lease goes on
-        except Exception:  # a fault of ours in notes must not hold up leads
-            log.exception("notes failed inside the hub", extra=self._fields("note.bug"))
-        finally:
-            self._noting = None
+    def _not_now(self) -> bool:
+        return self._stopping or self.breaker.open
+
+    async def _refused(self, error: AuthError) -> None:
+        if self.breaker.refused(str(error), self.clock.now(), self.clock.monotonic()):
+            await self._health.report_down()
 
     async def _mend(self, held: Held) -> None:
         """What a fault of ours or a wrong clock left behind is tried again instead of waiting for ever."""
@@ -291,13 +287,12 @@ class ConnectionOwner:
         if not task.cancelled() and (error := task.exception()) is not None and not isinstance(error, LostLease):
             log.error("delivery failed inside the hub", exc_info=error, extra=self._fields("delivery.bug"))
         if self._all_taken:
-            self._wake.set()  # the last one lets follow-ups begin, and any may have opened the breaker
+            self._wake.set()  # it may have opened the breaker
         else:
             self.wake()
 
     async def _finish_running(self) -> None:
-        tasks = [*self._running.values(), *([self._noting] if self._noting else [])]
-        if tasks:
+        if tasks := self._tasks():
             await asyncio.wait(tasks, timeout=STOP_WAIT_S)
 
     async def _pause(self, seconds: float) -> None:
@@ -309,6 +304,10 @@ class ConnectionOwner:
     # --- one delivery -----------------------------------------------------------------------
 
     async def _deliver(self, held: Held, claimed: Claimed) -> None:
+        async with self._lanes.of(claimed.person.id):
+            await self._deliver_in_turn(held, claimed)
+
+    async def _deliver_in_turn(self, held: Held, claimed: Claimed) -> None:
         calls: list[CallRecord] = []
         CALL_LOG.set(calls)
         PRIORITY.set({outbox.FRESH: FRESH, outbox.BULK: BULK}.get(claimed.priority, RETRY))
