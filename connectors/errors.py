@@ -48,6 +48,10 @@ class AuthError(ConnectorError):
     """Token refused or rights lost: the connection pauses, a person is told, no attempt is spent."""
 
 
+class NoRightsError(AuthError):
+    """The token is good and may not do this one thing: what a lead can do without must not stop the leads."""
+
+
 class NoAccessError(AuthError):
     """The settings give no access to what was to be asked, so nobody was asked; the text names what they lack."""
 

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, bindparam, func, select
 
 from connectors.errors import ConnectorError
 from connectors.notify import Channel
+from jobs.alerts.causes import code_of
 from jobs.alerts.incidents import ENDS_WITH_ITS_LEADS, StoredIncidents, owed
 from jobs.alerts.looking import Look
 from jobs.alerts.memory import MemoryIncidents
@@ -278,16 +279,19 @@ def _incomplete(conn: Connection, look: Look, name: str, about: dict[str, Any]) 
     by_field: dict[str, tuple[int, datetime, str, str]] = {}
     for entries, settled_at in _INCOMPLETE.all(conn, {"of_connection": name}):
         for entry in entries:
-            if entry["field"] in ("note", "task") and look.now - settled_at < EXTRAS_MISSING:
+            extra = entry["field"] in ("note", "task")
+            lacks_right = extra and code_of(entry.get("why", "")) == "rights"
+            if extra and not lacks_right and look.now - settled_at < EXTRAS_MISSING:
                 continue  # written anew by itself, mostly within a minute or two
             where = entry.get("where", "")
-            why = entry.get("why", "") if where and not entry.get("value") else ""  # the mapping gave no value at all
+            no_value = bool(where) and not entry.get("value")  # the mapping gave none
+            why = entry.get("why", "") if no_value or lacks_right else ""
             count, since, where, why = by_field.get(entry["field"], (0, settled_at, where, why))
             by_field[entry["field"]] = (count + 1, since, where, why)
     kept = set()
     for title, (count, since, where, why) in by_field.items():
         shown = {**about, "field": title, "mapping": where, "why": why}
-        cause = f"mapping:{title}" if why else f"field:{title}"
+        cause = f"mapping:{title}" if why and where else f"field:{title}"
         seen = Observation("field_removed", name, cause, count, since, shown)
         kept.add(seen.key)
         look.observe(seen)

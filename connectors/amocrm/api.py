@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 
 from connectors.amocrm.records import Row, has_next, rows_of
-from connectors.errors import AuthError, PermanentError, RateLimitedError, RetryableError
+from connectors.errors import AuthError, NoRightsError, PermanentError, RateLimitedError, RetryableError
 from connectors.http import VendorHttp, parse_json, retry_after_s, unreadable
 from connectors.limits import Limiter
 from connectors.oauth import Bearer, authorised
@@ -150,7 +150,7 @@ class AmocrmApi:
             raise self.flood(operation, status)
         if status in (401, 402, 403):
             what = {401: "the access token is refused", 402: "the account is not paid", 403: "no rights for this"}
-            raise AuthError(what[status], operation, status)
+            raise (NoRightsError if status == 403 else AuthError)(what[status], operation, status)
         if status in (400, 422):
             raise RefusedError("refused", operation, status, answer=_json(response))
         if 400 <= status < 500 and status not in (408, 425, 499):

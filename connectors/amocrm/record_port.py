@@ -18,7 +18,7 @@ from connectors.amocrm.record_lists import Lists
 from connectors.amocrm.record_values import ENTITY, Fields, kinds_of, links_of, to_record
 from connectors.amocrm.record_writes import Item, Writes
 from connectors.amocrm.records import Row, field_info, fields_from, is_person, key_of, made_before, moment, newest_first
-from connectors.errors import ConnectorError, PermanentError, RetryableError
+from connectors.errors import NoRightsError, PermanentError, RetryableError
 from connectors.records import (
     Change,
     LinkChange,
@@ -130,11 +130,7 @@ class AmocrmRecords:
         if self._events:
             try:
                 return await self._deleted_by_events(object, since)
-            except PermanentError:
-                self._events = False
-            except ConnectorError as error:
-                if error.status != 403:
-                    raise
+            except (PermanentError, NoRightsError):
                 self._events = False
         if object != "deal":
             return ()

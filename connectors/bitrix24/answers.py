@@ -14,6 +14,7 @@ import httpx
 from connectors.errors import (
     AuthError,
     ConnectorError,
+    NoRightsError,
     PermanentError,
     RateLimitedError,
     RetryableError,
@@ -167,15 +168,15 @@ class Interpreter:
             case "ERROR_METHOD_NOT_FOUND":
                 return MethodMissingError("the portal does not know the method", operation, status)
         if code in NO_ACCESS or (code == "ACCESS_DENIED" and status in (401, 403)):
-            counted = 403 if code in RIGHTS else status
-            return AuthError(f"{NO_ACCESS.get(code, 'access denied')} ({code})", operation, counted)
+            said = f"{NO_ACCESS.get(code, 'access denied')} ({code})"
+            return NoRightsError(said, operation, 403) if code in RIGHTS else AuthError(said, operation, status)
         if not code and any(part in text.lower() for part in _SAYS_NO_ACCESS):
-            return AuthError("access denied", operation, status)
+            return NoRightsError("access denied", operation, 403)
         if code in BROKEN or status >= 500 or "sql query error" in text.lower():
             kind = UnknownOutcomeError if writes else RetryableError
             return kind(code or "server error", operation, status)
         if status in (401, 403):
-            return AuthError(code or "access denied", operation, status)
+            return (NoRightsError if status == 403 else AuthError)(code or "access denied", operation, status)
         if status == 429:
             return RateLimitedError(code, operation, status, retry_after_s=self._backoff_s(response))
         if status == 404 and code not in GONE:

@@ -19,7 +19,7 @@ from connectors.bitrix24.persons import (
 from connectors.bitrix24.portal import Portal
 from connectors.bitrix24.refusals import refused_fields
 from connectors.bitrix24.rows import Rows
-from connectors.errors import AuthError, PermanentError
+from connectors.errors import AuthError, NoRightsError, PermanentError
 
 log = logging.getLogger(__name__)
 
@@ -79,9 +79,7 @@ class Contacts:
     async def _readable(self, candidate: int) -> dict[str, Any] | None:
         try:
             return await self._rows.get("contact", str(candidate))
-        except AuthError as error:
-            if error.status in (401, 403):
-                raise
+        except NoRightsError:
             return None  # the index does not ask for rights; a contact that we may not see is none of ours
 
     async def enrich(self, contact_id: str, draft: ContactDraft, labels: dict[str, str]) -> None:

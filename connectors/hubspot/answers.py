@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from connectors.errors import AuthError, ConnectorError, PermanentError, RateLimitedError, RetryableError
+from connectors.errors import AuthError, ConnectorError, NoRightsError, PermanentError, RateLimitedError, RetryableError
 from connectors.http import parse_json, retry_after_s, unreadable
 from leads.clock import Clock
 
@@ -82,7 +82,7 @@ class Interpreter:
             case 401:
                 return AuthError(_label(body, "the token was refused"), operation, status, request_id)
             case 403:
-                return AuthError(_missing_rights(body), operation, status, request_id)
+                return NoRightsError(_missing_rights(body), operation, status, request_id)
             case 423:
                 wait_s = retry_after_s(response, self._clock.now()) or LOCKED_S
                 return Throttled("locked", operation, status, request_id, max(wait_s, LOCKED_S), slow_down=False)

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from connectors.base import CallDraft, CompanyDraft, ContactDraft, DealDraft, Draft, Hint, Kind, NoteDraft, TaskDraft
-from connectors.errors import AuthError, PermanentError, RetryableError, TooEarlyError, UnknownOutcomeError
+from connectors.errors import PermanentError, RetryableError, TooEarlyError, UnknownOutcomeError
 from connectors.hubspot.answers import CONFLICTS, Refusal, existing_id, holder_of
 from connectors.hubspot.api import HubSpotApi
 from connectors.hubspot.contacts import Contacts
@@ -101,11 +101,6 @@ class Creation:
         except UnknownOutcomeError:
             if keyed and len(self._lost) < MAX_LOST:
                 self._lost[kind, row.key] = self._clock.now()
-            raise
-        except AuthError as error:
-            if error.status == 403 and kind in ("note", "task", "call"):
-                # An extra that the token may not write is no reason to stop the deals.
-                raise PermanentError(error.message, error.operation, 403, error.request_id) from error
             raise
 
     async def _there(self, draft: Draft, error: Refusal) -> str:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from connectors.base import FieldInfo
-from connectors.errors import AuthError, ConnectorError, PermanentError
+from connectors.errors import ConnectorError, NoRightsError, PermanentError
 from connectors.hubspot.answers import Refusal
 from connectors.hubspot.api import HubSpotApi
 from connectors.hubspot.deals import Deals
@@ -291,9 +291,7 @@ class HubSpotRecords:
         """Nothing where the account refuses the search: then the unique e-mail or a person decides."""
         try:
             return found_records(await self._api.search(f"find {type_}", type_, body), f"find {type_}")
-        except (AuthError, PermanentError) as error:
-            if isinstance(error, AuthError) and error.status != 403:
-                raise
+        except (NoRightsError, PermanentError):
             return []
 
 

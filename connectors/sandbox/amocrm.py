@@ -5,14 +5,13 @@ import json
 from collections import deque
 from collections.abc import Iterator
 from itertools import islice
-from typing import Literal
 from urllib.parse import urlencode
 
 from connectors.sandbox import amocrm_data as data
 from connectors.sandbox.amocrm_account import CALLS, values_text
 from connectors.sandbox.amocrm_data import Record
 from connectors.sandbox.amocrm_routes import RefusedRequest, Routes, problem
-from connectors.sandbox.base import GATEWAY, SandboxRequest, SandboxResponse, Table
+from connectors.sandbox.base import GATEWAY, OwnFault, SandboxRequest, SandboxResponse, Table
 from connectors.sandbox.posts import Post
 from leads.clock import Clock
 
@@ -88,7 +87,7 @@ class AmocrmSandbox(Routes):
         except RefusedRequest as refused:
             return refused.response
 
-    def fault_answer(self, kind: Literal["500", "429", "503", "401"]) -> SandboxResponse:
+    def fault_answer(self, kind: OwnFault) -> SandboxResponse:
         if kind == "500":
             body = {"title": "ErrInternalServer", "status": 500, "trace_id": "5f1c2d"}
             return SandboxResponse(500, body, content_type="application/problem+json")
@@ -98,6 +97,8 @@ class AmocrmSandbox(Routes):
         if kind == "429":
             more = {"retry_after": self.retry_after_s} if self.retry_after_s is not None else {}
             return self._problem(429, "Too many requests", **more)
+        if kind == "403":
+            return self._problem(403, "Forbidden")
         return self._problem(401, "Неверный логин или пароль")
 
     def tables(self) -> list[Table]:

@@ -26,6 +26,7 @@ FaultKind = Literal[
     "429",  # the vendor's own rate answer
     "503",  # the vendor's own overload answer
     "401",  # the vendor's own expired-token answer
+    "403",  # the vendor's own answer to what the token has no right to do
     "hang",  # no answer for `delay_s`, nothing done
     "slow",  # answers after `delay_s`
     "reset",  # connection cut before the work
@@ -34,6 +35,9 @@ FaultKind = Literal[
     "truncated",  # the work is done, half of the JSON arrives
     "down",  # nobody listens
 ]
+
+OwnFault = Literal["500", "429", "503", "401", "403"]
+"""Those that each vendor says in its own words."""
 
 
 @dataclass(slots=True)
@@ -97,7 +101,7 @@ class VendorSandbox(Protocol):
 
     def handle(self, request: SandboxRequest) -> SandboxResponse: ...
 
-    def fault_answer(self, kind: Literal["500", "429", "503", "401"]) -> SandboxResponse:
+    def fault_answer(self, kind: OwnFault) -> SandboxResponse:
         """What this vendor says when it fails that way."""
         ...
 
@@ -159,7 +163,7 @@ class FaultLayer:
 
     async def _fail(self, fault: Fault, request: SandboxRequest, send: Send) -> None:
         match fault.kind:
-            case "500" | "429" | "503" | "401":
+            case "500" | "429" | "503" | "401" | "403":
                 await answer(send, self.vendor.fault_answer(fault.kind))
             case "500_after":
                 self.vendor.handle(request)

@@ -5,10 +5,10 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Any, Literal
+from typing import Any
 
 from connectors.base import Rate
-from connectors.sandbox.base import SandboxRequest, SandboxResponse, Table
+from connectors.sandbox.base import OwnFault, SandboxRequest, SandboxResponse, Table
 from connectors.sandbox.bitrix24_crm import Crm
 from connectors.sandbox.bitrix24_events import METHODS as EVENT_METHODS
 from connectors.sandbox.bitrix24_oauth import Authority
@@ -136,7 +136,7 @@ class Bitrix24Sandbox:
             body["total"] = total
         return SandboxResponse(200, {**body, "time": self._time(method)})
 
-    def fault_answer(self, kind: Literal["500", "429", "503", "401"]) -> SandboxResponse:
+    def fault_answer(self, kind: OwnFault) -> SandboxResponse:
         match kind:
             case "500":
                 return _error(500, "INTERNAL_SERVER_ERROR", "Internal server error")
@@ -146,6 +146,8 @@ class Bitrix24Sandbox:
                 return _error(503, "QUERY_LIMIT_EXCEEDED", "Too many requests")
             case "401":
                 return _error(401, "expired_token", "The access token provided has expired.")
+            case "403":
+                return _error(403, "insufficient_scope", "The request requires higher privileges than provided")
 
     def _admit(self) -> bool:
         """The leaky bucket: a refused request adds nothing."""

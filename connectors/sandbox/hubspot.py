@@ -7,13 +7,13 @@ Shapes and texts: connectors/hubspot/NOTES.md.
 import re
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 from connectors.base import Rate
-from connectors.sandbox.base import SandboxRequest, SandboxResponse, Table
+from connectors.sandbox.base import OwnFault, SandboxRequest, SandboxResponse, Table
 from connectors.sandbox.hubspot_account import AccountPart
 from connectors.sandbox.hubspot_batch import Batches
-from connectors.sandbox.hubspot_errors import RefusedError, not_found, throttled, unauthorised
+from connectors.sandbox.hubspot_errors import RefusedError, lacking, not_found, throttled, unauthorised
 from connectors.sandbox.hubspot_hooks import AppWebhooks
 from connectors.sandbox.hubspot_links import LinksPart
 from connectors.sandbox.hubspot_records import Record, Records
@@ -210,12 +210,14 @@ class HubSpotSandbox:
 
     # --- for the layers above -----------------------------------------------------------------------
 
-    def fault_answer(self, kind: Literal["500", "429", "503", "401"]) -> SandboxResponse:
+    def fault_answer(self, kind: OwnFault) -> SandboxResponse:
         match kind:
             case "429":
                 return throttled("TEN_SECONDLY_ROLLING").response()
             case "401":
                 return unauthorised("EXPIRED_AUTHENTICATION").response()
+            case "403":
+                return lacking("crm.objects.notes.write").response()
             case "503":
                 return RefusedError(503, "The service is temporarily unavailable", "SERVICE_UNAVAILABLE").response()
             case _:

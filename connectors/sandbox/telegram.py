@@ -9,9 +9,9 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 
-from connectors.sandbox.base import SandboxRequest, SandboxResponse, Table
+from connectors.sandbox.base import OwnFault, SandboxRequest, SandboxResponse, Table
 from connectors.sandbox.telegram_requests import RefusedError, keyboard_of, parameters_of, text_of, whole
 from leads.clock import Clock
 
@@ -97,7 +97,7 @@ class TelegramSandbox:
             return _refusal(error.code, error.description, **error.parameters)
         return SandboxResponse(200, {"ok": True, "result": result})
 
-    def fault_answer(self, kind: Literal["500", "429", "503", "401"]) -> SandboxResponse:
+    def fault_answer(self, kind: OwnFault) -> SandboxResponse:
         match kind:
             case "429":
                 return _refusal(429, "Too Many Requests: retry after 3", retry_after=3)

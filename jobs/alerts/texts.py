@@ -166,6 +166,7 @@ def _field_removed(incident: Incident, style: Style, now: datetime) -> Lines:
         return [
             style.say(f"{field_of(incident)}_missing", n=max(1, incident.count), crm=crm_of(incident, style)),
             style.say("extra_missing_todo", time=style.time(incident.opened_at, now)),
+            *_lacking_right(incident, style),
         ]
     what = incident.cause.partition(":")[0]
     key = f"field_removed_{what}" if what in ("field", "refused", "mandatory", "mapping") else "field_removed"
@@ -179,6 +180,13 @@ def _field_removed(incident: Incident, style: Style, now: datetime) -> Lines:
         style.say("field_removed_where", mapping=as_code(str(mapping))) if mapping else "",
         style.say(f"{group}_todo", where=where_to(incident, style, "/", "leadhub leads list")),
     ]
+
+
+def _lacking_right(incident: Incident, style: Style) -> Lines:
+    if code_of(str(incident.data.get("why") or "")) != "rights":
+        return []
+    todo = style.say("token_refused_todo_rights", where=as_code("leadhub check --live"))
+    return [style.say("cause", cause=Raw(cause_text("rights", style))), todo]
 
 
 def _hub_restarted(incident: Incident, style: Style, now: datetime) -> Lines:

@@ -10,6 +10,7 @@ A write with unknown outcome is looked up by the vendor's recipe before it may b
 import asyncio
 import contextlib
 import dataclasses
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -24,7 +25,7 @@ from connectors.base import (
     Kind,
     Target,
 )
-from connectors.errors import AuthError, ConnectorError, PermanentError, UnknownOutcomeError
+from connectors.errors import ConnectorError, NoRightsError, PermanentError, UnknownOutcomeError
 from connectors.recorded import CompletesTasks
 from jobs.checkpoints import Checkpoint
 from jobs.delivery.companies import Companies
@@ -33,6 +34,8 @@ from jobs.delivery.lesser import leave_out
 from jobs.delivery.progress import Progress, SentTimes, kind_of, next_look
 from leads.clock import Clock
 from store.delivery_records import Claimed
+
+log = logging.getLogger(__name__)
 
 FIND_COMPANY_S = 5.0
 """A lead does not wait longer than this to learn whether its company is in the CRM already."""
@@ -131,8 +134,9 @@ class Run:
             self._link("deal", lead.id, deal_id)
         else:
             deal_id = progress.deal_id
-            if progress.mode == "reopen" and not progress.step("note").id:
-                await self.target.reopen_deal(deal_id, *self.planner.reopen_to())
+            if progress.mode == "reopen" and not progress.step("note").id and not await self._reopened(deal_id):
+                progress.mode, progress.deal_id = "new", ""
+                return await self._deliver()
         if not await self._extras(drafts, deal_id) and progress.mode != "new":
             # The CRM takes nothing on the open deal: a deal of its own, else the enquiry would be nowhere.
             progress.mode, progress.deal_id = "new", ""
@@ -210,11 +214,7 @@ class Run:
         """False where that cannot be known: one task too many is better than none."""
         try:
             return isinstance(self.target, CompletesTasks) and await self.target.task_is_open(task_id)
-        except PermanentError:
-            return False
-        except AuthError as error:
-            if error.status != 403:
-                raise
+        except (PermanentError, NoRightsError):
             return False
 
     async def _company(self, draft: CompanyDraft) -> str:
@@ -260,11 +260,23 @@ class Run:
         Ours is asked by its id first, because lists by contact may lag behind writes.
         """
         last = self.claimed.person.last_deal_id
-        if last:
-            ours = await self.target.deal_state(last)
-            if ours is not None and not ours.closed:
-                return ours
-        return await self.target.open_deal(contact_id)
+        try:
+            if last:
+                ours = await self.target.deal_state(last)
+                if ours is not None and not ours.closed:
+                    return ours
+            return await self.target.open_deal(contact_id)
+        except NoRightsError:
+            return None  # what we may not see we cannot join
+
+    async def _reopened(self, deal_id: str) -> bool:
+        try:
+            await self.target.reopen_deal(deal_id, *self.planner.reopen_to())
+        except (PermanentError, NoRightsError) as error:
+            fields = {"event": "deal.not_reopened", "lead_id": self.claimed.lead.id, "error": str(error)}
+            log.info("a closed deal stays closed, a new one follows", extra=fields)
+            return False
+        return True
 
     def _forget_contact(self) -> bool:
         """The remembered contact was deleted or merged in the CRM: look again, once."""
@@ -309,7 +321,7 @@ class Run:
         """Note, task and company: the lead is in the CRM without them, so a refusal only makes it incomplete."""
         try:
             return await self._ensure(draft)
-        except PermanentError as error:
+        except (PermanentError, NoRightsError) as error:
             self._drop((Dropped(kind_of(draft), "", str(error)),))
             return ""
 
@@ -375,9 +387,7 @@ class Run:
         """New phones and e-mails go to the contact that was there; a failure here never costs the lead."""
         try:
             await self.target.enrich_contact(contact_id, draft)
-        except AuthError:
-            raise
-        except PermanentError as error:
+        except (PermanentError, NoRightsError) as error:
             self._drop((Dropped("contact", "", str(error), optional=True),))
         except ConnectorError:
             self.enriched = False

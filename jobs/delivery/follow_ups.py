@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from connectors.base import Capabilities, Target
-from connectors.errors import AuthError, ConnectorError, PermanentError
+from connectors.errors import AuthError, ConnectorError, NoRightsError, PermanentError
 from connectors.limits import PRIORITY, RETRY
 from connectors.recorded import CompletesTasks
 from jobs.checkpoints import passed
@@ -84,7 +84,7 @@ class ConnectionFollowUps:
         except LookLater as wait:
             due_at = wait.at
         except ConnectorError as error:
-            if isinstance(error, AuthError) and error.status != 403:  # else a right that only this needs
+            if isinstance(error, AuthError) and not isinstance(error, NoRightsError):
                 raise
             log.info("follow-up postponed", extra={**_fields(one), "error": str(error)})
         if one.tries >= GIVE_UP_TRIES and one.kind != "doubled":
@@ -127,9 +127,7 @@ class ConnectionFollowUps:
             return True  # it is done when that call is
         try:
             await self.target.complete_task(one.task_id, self._talked(Call.from_json(one.data["call"])))
-        except (PermanentError, AuthError) as error:
-            if isinstance(error, AuthError) and error.status != 403:
-                raise
+        except (PermanentError, NoRightsError) as error:
             log.info("a task was not closed", extra={**_fields(one), "error": str(error)})
         return True
 
@@ -149,7 +147,7 @@ class ConnectionFollowUps:
         drafts = await self.planner(held, found[0]).drafts(Progress.from_json(found[0].progress))
         try:
             await self.target.enrich_contact(found[0].person.contact_id or one.contact_id, drafts.contact)
-        except PermanentError as error:
+        except (PermanentError, NoRightsError) as error:
             log.info("a contact was not added to", extra={**_fields(one), "error": str(error)})
         return True
 

@@ -10,6 +10,7 @@ from connectors.base import Capabilities, Hint, NoteDraft, Target
 from connectors.errors import (
     AuthError,
     ConnectorError,
+    NoRightsError,
     PermanentError,
     RateLimitedError,
     RetryableError,
@@ -97,6 +98,8 @@ class NoteWriter:
     async def _write(self, held: Held, duty: Duty) -> None:
         try:
             record_id = await self._written(held, duty)
+        except NoRightsError as error:
+            await self._again(held, duty, RetryableError(error.message, error.operation, error.status))
         except AuthError:
             raise
         except _Elsewhere:

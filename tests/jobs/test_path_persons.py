@@ -191,25 +191,12 @@ async def test_notes_and_tasks_speak_the_hub_s_language() -> None:
         assert h.tasks("amo")[0][0].startswith("Call: John")
 
 
-async def close_deal(h: VirtualHub, connection: str) -> None:
-    crm = h.crm(connection)
-    deal_id = next(iter(crm.deals))
-    match crm.name:
-        case "amocrm":
-            crm.move_deal(deal_id, 7700001, 143)
-        case "bitrix24":
-            crm.crm.change("deal", deal_id, {"STAGE_ID": "LOSE"}, pipeline_too=False)
-        case _:
-            crm.records.update("deals", crm.deals[deal_id], {"dealstage": "closedlost"})
-    await h.wait(10.0)
-
-
 @pytest.mark.parametrize("connection", CRMS)
 @virtual
 async def test_a_repeat_makes_a_new_deal_when_the_last_one_is_closed(connection: str) -> None:
     async with hub(config(f"  - {{from: [site], to: [{connection}]}}")) as h:
         await come(h, phone=PHONE, comment="окна")
-        await close_deal(h, connection)
+        await h.close_deal(connection)
         await come(h, phone=PHONE, comment="двери")
         assert len(h.crm(connection).deals) == 2
         assert len(h.crm(connection).contacts) == 1
@@ -220,7 +207,7 @@ async def test_a_repeat_makes_a_new_deal_when_the_last_one_is_closed(connection:
 async def test_with_reopen_the_closed_deal_opens_again(connection: str) -> None:
     async with hub(config(f"  - {{from: [site], to: [{connection}], repeat: {{do: reopen}}}}")) as h:
         await come(h, phone=PHONE, comment="окна")
-        await close_deal(h, connection)
+        await h.close_deal(connection)
         again = await come(h, phone=PHONE, comment="двери")
         assert len(h.crm(connection).deals) == 1
         assert h.delivery(again).outcome == "joined"

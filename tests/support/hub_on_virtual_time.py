@@ -441,6 +441,19 @@ class VirtualHub:
     def crm(self, connection: str) -> Any:
         return self.world.vendors[VENDOR_OF.get(connection, connection)]
 
+    async def close_deal(self, connection: str) -> None:
+        """Somebody gives up the first deal; it may be found as closed when this returns."""
+        crm = self.crm(connection)
+        deal_id = next(iter(crm.deals))
+        match crm.name:
+            case "amocrm":
+                crm.move_deal(deal_id, 7700001, 143)
+            case "bitrix24":
+                crm.crm.change("deal", deal_id, {"STAGE_ID": "LOSE"}, pipeline_too=False)
+            case _:
+                crm.records.update("deals", crm.deals[deal_id], {"dealstage": "closedlost"})
+        await self.wait(10.0)
+
     def deal_ids(self, connection: str) -> list[str]:
         """In the order in which they were made."""
         return [record_id for record_id, _, _ in deals_of(self.crm(connection))]

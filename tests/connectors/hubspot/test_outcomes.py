@@ -10,7 +10,7 @@ from connectors.base import ContactDraft, DealDraft, Hint, NoteDraft
 from connectors.errors import (
     AuthError,
     ConnectorError,
-    PermanentError,
+    NoRightsError,
     RateLimitedError,
     RetryableError,
     TooEarlyError,
@@ -193,13 +193,13 @@ async def test_a_daily_limit_stops_both_and_is_asked_about_every_quarter_hour(
     assert 0 < caught.value.retry_after_s <= 900
 
 
-async def test_a_token_that_may_not_write_notes_is_no_reason_to_pause_the_connection(
+async def test_a_token_that_may_not_write_something_is_told_from_one_that_is_not_taken(
     account: Account, client: HubSpotClient
 ) -> None:
     deal_id = await client.create(await ready_deal(client))
     handle = account.sandbox.handle
     account.sandbox.handle = lambda r: lacking("notes").response() if r.path.endswith("/notes") else handle(r)  # type: ignore[method-assign]
-    with pytest.raises(PermanentError):
+    with pytest.raises(NoRightsError, match="notes"):
         await client.create(NoteDraft(key="n-1", text="x", deal_id=deal_id))
     account.sandbox.handle = lambda r: (
         lacking("crm.objects.deals.write").response() if r.path.endswith("/deals") else handle(r)

@@ -10,7 +10,7 @@ import pytest
 import respx
 
 from connectors.base import CallDraft, ContactDraft, DealDraft, Hint, NeededField, Opening, TaskDraft
-from connectors.errors import PermanentError, RateLimitedError, RetryableError, UnknownOutcomeError
+from connectors.errors import NoRightsError, PermanentError, RateLimitedError, RetryableError, UnknownOutcomeError
 from connectors.hubspot import HubSpotClient, HubSpotSettings
 from leads.clock import SystemClock
 from tests.connectors.hubspot.conftest import MemoryTokens
@@ -187,11 +187,9 @@ async def test_create_call(mock: respx.MockRouter, client: HubSpotClient) -> Non
     }
 
 
-async def test_a_token_without_rights_on_calls_does_not_stop_the_connection(
-    mock: respx.MockRouter, client: HubSpotClient
-) -> None:
+async def test_a_token_without_rights_on_calls_is_told_as_such(mock: respx.MockRouter, client: HubSpotClient) -> None:
     mock.post(f"/crm/objects/{D}/calls").respond(403, json={"category": "MISSING_SCOPES"})
-    with pytest.raises(PermanentError):
+    with pytest.raises(NoRightsError):
         await client.create(CallDraft("c", "7", "", "in", "+79161234567", "", AT, 0, 9, "missed"))
 
 
