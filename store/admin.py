@@ -16,7 +16,16 @@ from sqlalchemy import Connection, LargeBinary, insert, inspect, text
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import SQLModel
 
-from store import call_tables, conversation_tables, errand_tables, inbox_tables, refused_tables, sync_tables, tables
+from store import (
+    call_tables,
+    conversation_tables,
+    errand_tables,
+    inbox_tables,
+    refused_tables,
+    sync_tables,
+    tables,
+    user_tables,
+)
 from store.db import StoreUnavailable
 from store.engines import admin_engine
 
@@ -27,6 +36,7 @@ assert errand_tables
 assert inbox_tables
 assert refused_tables
 assert sync_tables
+assert user_tables
 HEAD = "0015"
 """The newest migration; a test keeps it equal to the newest file in migrations/versions."""
 UPGRADE_LOCK = 7_305_116

@@ -334,28 +334,6 @@ class AuditEntry(Row, table=True):
     data: dict[str, Any] = json_column()
 
 
-class User(Row, table=True):
-    """Who may sign in to the console. `password` is an Argon2id hash."""
-
-    __tablename__ = "console_user"
-    login: str = Field(primary_key=True)
-    password: str
-    created_at: datetime = instant()
-    session_epoch: int = 0
-    """Raised to end all sessions of the user."""
-    locale: str = ""
-
-
-class ApiToken(Row, table=True):
-    """A token of the JSON API; only its SHA-256 is kept."""
-
-    __tablename__ = "api_token"
-    digest: str = Field(primary_key=True)
-    name: str
-    created_at: datetime = instant()
-    last_used_at: datetime | None = instant(nullable=True)
-
-
 class Token(Row, table=True):
     """A vendor's OAuth tokens, AES-GCM under hub.secret_key; `key_id` tells which key of the list."""
 
@@ -397,8 +375,6 @@ t_link = table_of(Link)
 t_follow_up = table_of(FollowUp)
 t_incident = table_of(Incident)
 t_audit_entry = table_of(AuditEntry)
-t_user = table_of(User)
-t_api_token = table_of(ApiToken)
 t_token = table_of(Token)
 t_lease = table_of(Lease)
 t_cursor = table_of(Cursor)

@@ -11,7 +11,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import Connection, delete, insert, select, update
 
-from store.tables import t_api_token, t_user
+from store.user_tables import t_api_token, t_user
 
 LOGIN = re.compile(r"[\w.@+-]{1,64}")
 NAME = re.compile(r"[\w.@+-]{1,64}")

@@ -204,18 +204,15 @@ class Run:
         return () if step.id or step.unknown else await self.planner.callback_tasks(deal_id)
 
     async def _shares(self, made: Sequence[str]) -> bool:
-        for task_id in made:
-            if await self._is_open(task_id):
-                self.progress.step("task").id = task_id
-                return True
-        return False
-
-    async def _is_open(self, task_id: str) -> bool:
-        """False where that cannot be known: one task too many is better than none."""
-        try:
-            return isinstance(self.target, CompletesTasks) and await self.target.task_is_open(task_id)
-        except (PermanentError, NoRightsError):
+        """Where it cannot be known which is open there is one task too many: better than none."""
+        if not isinstance(self.target, CompletesTasks):
             return False
+        with contextlib.suppress(PermanentError, NoRightsError):
+            for task_id in made:
+                if await self.target.task_is_open(task_id):
+                    self.progress.step("task").id = task_id
+                    return True
+        return False
 
     async def _company(self, draft: CompanyDraft) -> str:
         """The company's record; leads of one company that are delivered at the same time make it once."""

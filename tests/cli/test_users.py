@@ -9,7 +9,7 @@ from typer.testing import CliRunner, Result
 
 from cli.main import build
 from store.engines import make_engine
-from store.tables import t_api_token, t_user
+from store.user_tables import t_api_token, t_user
 from store.users import digest, password_matches
 
 CONFIG = "hub: {database: 'sqlite:///leadhub.db'}\n"

@@ -9,7 +9,8 @@ from sqlalchemy import select
 
 from leads.incidents import Observation
 from store import incidents
-from store.tables import t_api_token, t_audit_entry, t_delivery
+from store.tables import t_audit_entry, t_delivery
+from store.user_tables import t_api_token
 from tests.support.quiet_hub import QuietHub, quiet_hub
 
 
