@@ -13,6 +13,7 @@ from jobs.calls.recording_copies import open_library
 from jobs.calls.setup import callback_watch, copies_by_source, lines_by_source, recordings_of, rules_by_source
 from jobs.checkpoints import Checkpoint, passed
 from jobs.config.loading import Settings
+from jobs.delivery.account import address_of
 from jobs.delivery.follow_ups import ConnectionFollowUps
 from jobs.delivery.owner import ConnectionOwner
 from jobs.delivery.planning import Planning
@@ -118,6 +119,7 @@ def build_hub(
             checkpoint=checkpoint,
             hub_id=hub_id,
             pace=pace,
+            address=address_of(configured.settings),
             follow_ups=ConnectionFollowUps(
                 name,
                 target,

@@ -21,6 +21,7 @@ from connectors.errors import (
 from connectors.http import CALL_LOG, MAY_WRITE, CallRecord
 from connectors.limits import BULK, FRESH, PRIORITY, RETRY
 from jobs.checkpoints import Checkpoint, passed
+from jobs.delivery.account import keep_apart
 from jobs.delivery.beside import Beside, Lanes
 from jobs.delivery.breaker import Breaker
 from jobs.delivery.companies import Companies
@@ -80,6 +81,8 @@ class ConnectionOwner:
     checkpoint: Checkpoint = passed
     hub_id: str = ""
     pace: Pace = NORMAL
+    address: str = ""
+    """Of the account: records of another one are not taken for its own."""
     follow_ups: FollowUps | None = None
     notes: Notes | None = None
     on_owned: Callable[[], None] = lambda: None
@@ -183,6 +186,7 @@ class ConnectionOwner:
         left = await self.db.write(mending.take_over, held, now)
         # A new owner tries everything at once: times of an earlier one may come from a clock that was wrong.
         await self.db.write(mending.make_due, self.name, now)
+        await self.db.write(keep_apart, held, self.address)
         await self._health.inherit()
         if left:
             log.warning("unsettled deliveries taken over", extra={**self._fields("owner.took_over"), "count": left})

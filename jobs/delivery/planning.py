@@ -176,7 +176,7 @@ class LeadPlan:
     def _made_before(self, conn: Connection) -> tuple[str, str] | None:
         """The turn that an earlier try of this delivery took; a held one is decided anew."""
         query = select(t_assignment.c.user_id, t_assignment.c.reason, t_assignment.c.data).where(
-            t_assignment.c.delivery_id == self._claimed.id
+            t_assignment.c.delivery_id == self._claimed.id, t_assignment.c.connection == self._held.name
         )
         row = conn.execute(query.order_by(t_assignment.c.at.desc()).limit(1)).first()
         return None if row is None or row.data.get("reason") == "hold" else (row.user_id, row.reason)

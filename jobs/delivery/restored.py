@@ -14,10 +14,11 @@ from store.tables import t_delivery
 AT_ONCE = 500
 
 
-def look_up_first(conn: Connection) -> int:
-    """Marks every record that is still to be written as one whose fate is unknown; returns of how many deliveries."""
+def look_up_first(conn: Connection, connection: str = "") -> int:
+    """Marks every record that is still to be written (there) as one whose fate is unknown; returns of how many
+    deliveries."""
     marked = 0
-    for claimed in _owed(conn):
+    for claimed in _owed(conn, connection):
         progress = Progress.from_json(claimed.progress)
         for kind in _unsure(claimed):
             step = progress.step(kind)
@@ -28,8 +29,10 @@ def look_up_first(conn: Connection) -> int:
     return marked
 
 
-def _owed(conn: Connection) -> Iterator[Claimed]:
+def _owed(conn: Connection, connection: str) -> Iterator[Claimed]:
     after, query = "", select(t_delivery.c.id).where(IS_OWED, t_delivery.c.id > bindparam("after"))
+    if connection:
+        query = query.where(t_delivery.c.connection == connection)
     while ids := list(conn.execute(query.order_by(t_delivery.c.id).limit(AT_ONCE), {"after": after}).scalars()):
         yield from outbox.load(conn, ids)
         after = ids[-1]
