@@ -128,6 +128,7 @@ def build_hub(
                 capabilities,
                 planning.plan,
                 metadata,
+                connector.records(target) if connector.records else None,
                 settings.hub.locale,
                 settings.hub.zone,
             ),

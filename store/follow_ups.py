@@ -9,7 +9,7 @@ from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from leads.calls import Call
 from store.leases import Held, assert_held
-from store.outbox import tell_due
+from store.outbox import remember_links, tell_due
 from store.prepared import Prepared
 from store.tables import t_call, t_delivery, t_follow_up, t_lead
 
@@ -135,10 +135,22 @@ def doubled(conn: Connection, connection: str) -> list[list[str]]:
     return list(by_delivery.values())
 
 
-def keep_left(conn: Connection, held: Held, delivery_id: str, left: Sequence[Mapping[str, str]]) -> None:
-    """What of the refused is still not in the CRM; nothing: the record is complete."""
+def keep_left(
+    conn: Connection,
+    held: Held,
+    delivery_id: str,
+    left: Sequence[Mapping[str, str]],
+    links: Sequence[tuple[str, str, str]],
+    now: datetime,
+) -> None:
+    """What of the refused is still not in the CRM; nothing: the record is complete. `links`: as `outbox.settle`."""
     assert_held(conn, held)
-    values = {"incomplete": [dict(one) for one in left], "error_kind": "incomplete" if left else ""}
+    values: dict[str, Any] = {
+        "incomplete": [dict(one) for one in left],
+        "error_kind": "incomplete" if left else "",
+        **{f"{kind}_id": vendor_id for kind, _, vendor_id in links},
+    }
+    remember_links(conn, held.name, links, now)
     conn.execute(update(t_delivery).where(t_delivery.c.id == delivery_id).values(values))
 
 

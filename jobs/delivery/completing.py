@@ -7,6 +7,7 @@ from typing import Any
 
 from connectors.base import KINDS, Target
 from connectors.errors import PermanentError
+from connectors.records import DealIds, LinkChange, RecordObject, RecordPort
 from jobs.delivery.deliver import Run
 from jobs.delivery.drafts import Drafts
 
@@ -24,6 +25,8 @@ class Completing:
     deal_id: str
     contact_id: str
     settled_at: datetime
+    port: RecordPort | None = None
+    """Links what is made later to the deal."""
 
     async def write(self, incomplete: Collection[Entry]) -> list[Entry]:
         """Writes what can be written by now and returns what still cannot. Raises ConnectorError, LookLater."""
@@ -34,7 +37,11 @@ class Completing:
         moves = False
         for entry in incomplete:
             name = entry["field"]
-            if name in KINDS:
+            if name == "contact":
+                left += [] if await self._attached("contact", await self.run.late_contact(drafts)) else [entry]
+            elif name == "company":
+                left += [] if await self._attached("company", await self.run.late_company(drafts)) else [entry]
+            elif name in KINDS:
                 if not self.run.progress.step(name).id and name in self.run.extra:
                     left.append(entry)
             elif any(one.field == name for one in drafts.dropped):
@@ -73,6 +80,19 @@ class Completing:
         except PermanentError as error:
             return [] if error.gone else list(entries.values())
         return []
+
+    async def _attached(self, kind: RecordObject, made: str) -> bool:
+        """Whether what the CRM had taken in no form is made by now and hangs on the deal."""
+        if not made or self.port is None:
+            return False
+        about: RecordObject = "deal"
+        deal_id = self.deal_id
+        if isinstance(self.target, DealIds):
+            about, deal_id = await self.target.record_of(self.deal_id)
+        (linked,) = await self.port.link(about, [LinkChange(deal_id, kind, made, main=True)])
+        if linked.error is not None and not isinstance(linked.error, PermanentError):
+            raise linked.error
+        return linked.error is None or linked.error.gone
 
     async def _move(self, drafts: Drafts) -> None:
         """To the stage where it should have begun, unless somebody works on it already."""

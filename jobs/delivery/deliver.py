@@ -1,52 +1,29 @@
 """One claimed delivery: look up or write each record in turn, and say how it ended.
 
 The order is contact, company, deal, note, task: what a manager needs to call comes first.
-Before the first byte of a write leaves, the intent is stored under our fence, together with
-that of the write that follows it: contact and deal, then note and task. So whoever takes over
-knows which writes may have happened, and an owner that lost its lease cannot write at all.
-A write with unknown outcome is looked up by the vendor's recipe before it may be sent again.
+How each is written once is in `jobs.delivery.writing`.
 """
 
 import asyncio
 import contextlib
 import dataclasses
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from connectors.base import (
-    Capabilities,
-    CompanyDraft,
-    ContactDraft,
-    DealState,
-    Draft,
-    Hint,
-    Kind,
-    Target,
-)
-from connectors.errors import ConnectorError, NoRightsError, PermanentError, UnknownOutcomeError
+from connectors.base import CompanyDraft, ContactDraft, DealState, Kind
+from connectors.errors import ConnectorError, NoRightsError, PermanentError
 from connectors.recorded import CompletesTasks
-from jobs.checkpoints import Checkpoint
 from jobs.delivery.companies import Companies
-from jobs.delivery.drafts import Drafts, Dropped, Planner
-from jobs.delivery.lesser import leave_out
-from jobs.delivery.progress import Progress, SentTimes, kind_of, next_look
-from leads.clock import Clock
-from store.delivery_records import Claimed
+from jobs.delivery.drafts import Drafts, Dropped
+from jobs.delivery.progress import kind_of
+from jobs.delivery.writing import Writing
 
 log = logging.getLogger(__name__)
 
 FIND_COMPANY_S = 5.0
 """A lead does not wait longer than this to learn whether its company is in the CRM already."""
-
-
-class LookLater(Exception):
-    """A look-up found nothing yet; it is to be repeated at `at` before the write may be sent again."""
-
-    def __init__(self, at: datetime) -> None:
-        super().__init__(at)
-        self.at = at
 
 
 @dataclass(slots=True)
@@ -67,36 +44,15 @@ class Result:
 
 
 @dataclass(slots=True)
-class Run:
+class Run(Writing):
     """Carries one claimed delivery as far as it goes. Raises ConnectorError, LookLater, Hold, LostLease."""
 
-    claimed: Claimed
-    target: Target
-    capabilities: Capabilities
-    planner: Planner
-    clock: Clock
-    intend: Callable[[Progress], Awaitable[None]]
-    checkpoint: Checkpoint
-    sent_times: SentTimes
     companies: Companies = field(default_factory=Companies)
-    progress: Progress = field(init=False)
-    looked_up: bool = False
     arrived_at: datetime | None = None
     enriched: bool = True
-    _dropped: list[Dropped] = field(default_factory=list)
-    _links: list[tuple[str, str, str]] = field(default_factory=list)
-    _next: tuple[Kind, ...] = ()
-    """What is going to be sent soon: said together with what is sent now, so that one commit does for all."""
     extra: tuple[Kind, ...] = ()
     """Of note and task what is owed."""
-    _said: set[Kind] = field(default_factory=set)
-    """Of these it is stored already that they may have been sent."""
-
-    def __post_init__(self) -> None:
-        self.progress = Progress.from_json(self.claimed.progress)
-        for kind, step in self.progress.steps.items():
-            if step.unknown and step.sent_at is not None:  # they were sent together: their waits run together
-                self.sent_times.elapsed_s(self.claimed.id, kind, step.sent_at)
+    _links: list[tuple[str, str, str]] = field(default_factory=list)
 
     async def deliver(self) -> Result:
         try:
@@ -157,7 +113,7 @@ class Run:
             resent=any(step.repeats for step in steps.values()),
             arrived_at=self.arrived_at,
             enriched=self.enriched,
-            links=tuple(self._links),
+            links=self.links,
         )
 
     @property
@@ -182,6 +138,29 @@ class Run:
             self._drop(self.planner.without(draft, tuple(step.refused), bare=step.bare)[1])
         await self._extras(drafts, deal_id)
         return drafts
+
+    async def late_contact(self, drafts: Drafts) -> str:
+        """Of a lead that was delivered without: offered whole once more, unless the person has one by now.
+
+        Empty when it is refused again.
+        """
+        self._offer_whole("contact")
+        made = await self._known_contact() or await self._contact(drafts.contact)
+        self._link("contact", self.progress.person or self.claimed.person.id, made)
+        return made
+
+    async def late_company(self, drafts: Drafts) -> str:
+        """As `late_contact`."""
+        self._offer_whole("company")
+        made = drafts.company_id or (await self._company(drafts.company) if drafts.company else "")
+        if drafts.company is not None:
+            self._link("company", drafts.company.key, made)
+        return made
+
+    @property
+    def links(self) -> tuple[tuple[str, str, str], ...]:
+        """(kind, our id, vendor's id) of what is known by now."""
+        return tuple(self._links)
 
     async def _extras(self, drafts: Drafts, deal_id: str) -> bool:
         """Call, note and task; False when the deal shows nothing of this lead. A call on an open deal needs no note."""
@@ -287,23 +266,6 @@ class Run:
         self.claimed = dataclasses.replace(self.claimed, person=person)
         return True
 
-    async def _ensure(self, draft: Draft) -> str:
-        """The record's id: known, found, or made now; fields that the CRM refuses are left out and reported."""
-        kind = kind_of(draft)
-        step = self.progress.step(kind)
-        while not step.id:
-            sent, _ = self.planner.without(draft, tuple(step.refused), bare=step.bare)
-            if step.unknown and await self._settle_unknown(kind, sent):
-                break
-            try:
-                step.id = await self._send(kind, sent)
-            except PermanentError as error:
-                if error.gone or not leave_out(step, draft, error.fields, self.planner.without):
-                    raise
-        _, dropped = self.planner.without(draft, tuple(step.refused), bare=step.bare)
-        self._drop(dropped)
-        return step.id
-
     async def _contact(self, draft: ContactDraft) -> str:
         """Empty when the CRM takes none, whatever is left out: the deal comes all the same, its note says who it is."""
         try:
@@ -314,72 +276,6 @@ class Run:
             self._drop((Dropped("contact", "", str(error)),))
             return ""
 
-    async def _ensure_extra(self, draft: Draft) -> str:
-        """Note, task and company: the lead is in the CRM without them, so a refusal only makes it incomplete."""
-        try:
-            return await self._ensure(draft)
-        except (PermanentError, NoRightsError) as error:
-            self._drop((Dropped(kind_of(draft), "", str(error)),))
-            return ""
-
-    async def _settle_unknown(self, kind: Kind, draft: Draft) -> bool:
-        """Looks for what an earlier send may have made. True: found. Raises LookLater while the recipe says wait."""
-        step = self.progress.step(kind)
-        assert step.sent_at is not None
-        self.looked_up = True
-        elapsed = self.sent_times.elapsed_s(self.claimed.id, kind, step.sent_at)
-        hint = Hint(
-            sent_at=step.sent_at,
-            contact_id=self.progress.step("contact").id,
-            deal_id=self.progress.step("deal").id or self.progress.deal_id,
-            phones=self.claimed.lead.phones,
-            emails=self.claimed.lead.emails,
-            elapsed_s=elapsed,
-        )
-        found = await self.target.find_created(draft, hint)
-        if found:
-            step.id, step.sent_at = found, None
-            return True
-        later = next_look(elapsed, self.capabilities.look_again_s)
-        if later is not None:
-            raise LookLater(self.clock.now() + timedelta(seconds=max(0.0, later - elapsed)))
-        step.repeats += 1
-        return False
-
-    async def _send(self, kind: Kind, draft: Draft) -> str:
-        step = self.progress.step(kind)
-        step.sent_at = self.clock.now()
-        try:
-            await self._say(kind, step.sent_at)
-        except Exception:
-            step.sent_at = None  # not one byte left
-            raise
-        await self.checkpoint("intended")
-        self.sent_times.sent(self.claimed.id, kind, step.sent_at)
-        try:
-            made = await self.target.create(draft)
-        except UnknownOutcomeError:
-            raise
-        except ConnectorError:
-            step.sent_at = None  # refused or never sent: nothing was written
-            raise
-        except Exception as error:  # not foreseen: the write may have happened
-            raise UnknownOutcomeError(type(error).__name__, f"create {kind}") from error
-        await self.checkpoint("written")
-        step.sent_at = None
-        return made
-
-    async def _say(self, kind: Kind, now: datetime) -> None:
-        """Stores that `kind` may be sent from now on, and so may what comes next; once for each sending."""
-        if kind in self._said:
-            self._said.discard(kind)
-            return
-        steps = self.progress.steps
-        soon = {one: steps[one] for one in self._next if one != kind and not steps[one].id and not steps[one].unknown}
-        sent = {one: dataclasses.replace(step, sent_at=now) for one, step in soon.items()}
-        await self.intend(dataclasses.replace(self.progress, steps={**steps, **sent}))
-        self._said |= soon.keys()
-
     async def _enrich(self, contact_id: str, draft: ContactDraft) -> None:
         """New phones and e-mails go to the contact that was there; a failure here never costs the lead."""
         try:
@@ -388,9 +284,6 @@ class Run:
             self._drop((Dropped("contact", "", str(error), optional=True),))
         except ConnectorError:
             self.enriched = False
-
-    def _drop(self, dropped: tuple[Dropped, ...]) -> None:
-        self._dropped.extend(one for one in dropped if one not in self._dropped)
 
     def _link(self, kind: str, our_id: str, vendor_id: str) -> None:
         if vendor_id:

@@ -11,12 +11,14 @@ from connectors.base import Capabilities, Target
 from connectors.errors import AuthError, ConnectorError, NoRightsError, PermanentError
 from connectors.limits import PRIORITY, RETRY
 from connectors.recorded import CompletesTasks
+from connectors.records import RecordPort
 from jobs.checkpoints import passed
 from jobs.delivery.beside import Lanes
 from jobs.delivery.completing import Completing
-from jobs.delivery.deliver import LookLater, Run
+from jobs.delivery.deliver import Run
 from jobs.delivery.drafts import Planner
 from jobs.delivery.progress import Progress, SentTimes
+from jobs.delivery.writing import LookLater
 from jobs.metadata import MetadataCache
 from leads.call_text import call_line
 from leads.calls import Call
@@ -50,6 +52,7 @@ class ConnectionFollowUps:
     capabilities: Capabilities
     planner: Callable[[Held, Claimed], Planner]
     metadata: MetadataCache
+    port: RecordPort | None
     locale: str = "en"
     zone: tzinfo = UTC
     _read_at: float = float("-inf")
@@ -166,13 +169,14 @@ class ConnectionFollowUps:
             checkpoint=passed,
             sent_times=self._sent_times,
         )
-        completing = Completing(run, self.target, one.record_id, one.contact_id, one.settled_at or one.created_at)
+        settled_at = one.settled_at or one.created_at
+        completing = Completing(run, self.target, one.record_id, one.contact_id, settled_at, self.port)
         try:
             left = await completing.write(one.incomplete)
         finally:
             await self._keep_progress(held, one.delivery_id, run.progress)
         if left != one.incomplete:
-            await self.db.write(follow_ups.keep_left, held, one.delivery_id, left)
+            await self.db.write(follow_ups.keep_left, held, one.delivery_id, left, run.links, self.clock.now())
             log.info("record completed", extra={**_fields(one), "left": len(left)})
         return not left
 

@@ -14,9 +14,10 @@ from connectors.errors import (
     TooEarlyError,
 )
 from jobs.delivery.breaker import Breaker
-from jobs.delivery.deliver import LookLater, Result, Run
+from jobs.delivery.deliver import Result, Run
 from jobs.delivery.drafts import Hold
 from jobs.delivery.progress import earliest_look
+from jobs.delivery.writing import LookLater
 from jobs.reporting import Reporter
 from leads import retry
 from leads.clock import Clock

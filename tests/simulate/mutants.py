@@ -13,7 +13,7 @@ from sqlalchemy import true
 from connectors.doors import Receipt
 from connectors.oauth import OAuthTokens
 from jobs import leasing
-from jobs.delivery import deliver, outcomes, owner
+from jobs.delivery import deliver, outcomes, owner, writing
 from jobs.intake import service as intake
 from leads.identity import Resolution
 from store import intake as store_intake
@@ -55,7 +55,7 @@ def no_look_up_after_a_lost_reply() -> Iterator[None]:
 def no_second_look() -> Iterator[None]:
     """One look at once that finds nothing is believed: a write that lands a little later is doubled."""
     with (
-        patch.object(deliver, "next_look", lambda elapsed, delays: None),
+        patch.object(writing, "next_look", lambda elapsed, delays: None),
         patch.object(outcomes, "earliest_look", lambda sent_at, delays: sent_at),
     ):
         yield
