@@ -78,8 +78,9 @@ def _upgrade_if_reachable(url: str) -> None:
 
     try:
         admin.upgrade(url)
-    except StoreUnavailable:
-        logging.getLogger(__name__).error("starting without database", extra={"event": "hub.no_database"})
+    except StoreUnavailable as error:
+        fields = {"event": "hub.no_database", "error": " ".join(str(error).split())}
+        logging.getLogger(__name__).error("starting without database", extra=fields)
 
 
 async def _run(settings: "Settings", roles: tuple[str, ...]) -> None:

@@ -31,6 +31,7 @@ class LeaseKeeper:
     hub_id: str = ""
     holding: bool = False
     _confirmed_at: float = float("-inf")
+    _told: bool = False
     _stopped: asyncio.Event = field(default_factory=asyncio.Event)
 
     def stop(self) -> None:
@@ -51,8 +52,10 @@ class LeaseKeeper:
                     continue
                 await self._hold(held, work)
             except (LostLease, StoreUnavailable) as exc:
-                fields = {"event": "lease.lost", "lease": self.name, "error": type(exc).__name__}
-                log.warning("lease given up", extra=fields)
+                if not self._told:  # once, however long the database is away
+                    fields = {"event": "lease.lost", "lease": self.name, "error": type(exc).__name__}
+                    log.warning("lease given up", extra=fields)
+                self._told = True
                 await self._pause(STORE_RETRY_S)
             except Exception:  # a fault of ours must not end the work for good
                 log.exception("work under a lease failed", extra={"event": "lease.bug", "lease": self.name})
@@ -73,7 +76,7 @@ class LeaseKeeper:
 
     async def _hold(self, held: Held, work: Callable[[Held], Awaitable[None]]) -> None:
         log.info("lease taken", extra={"event": "lease.taken", "lease": self.name, "fence": held.fence})
-        self.holding = True
+        self.holding, self._told = True, False
         renewing = asyncio.ensure_future(self._renew(held))
         working = asyncio.ensure_future(work(held))
         try:

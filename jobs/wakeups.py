@@ -29,11 +29,20 @@ async def listen(
         return
     from psycopg import Error  # its library takes 10 MB, which a hub on SQLite can do without
 
+    told = False  # once, however long the database is away
+
+    def listening(names: list[str]) -> None:
+        nonlocal told
+        told = False
+        wake(names)
+
     while True:
         try:
-            await _listen_postgres(url, wake, ours)
+            await _listen_postgres(url, listening, ours)
         except Error as error:
-            log.info("no wake-ups", extra={"event": "wakeups.lost", "error": type(error).__name__})
+            if not told:
+                log.info("no wake-ups", extra={"event": "wakeups.lost", "error": type(error).__name__})
+            told = True
         await clock.sleep(RECONNECT_S)
 
 

@@ -94,12 +94,16 @@ class EventInbox:
 
     async def run(self, idle_s: float) -> None:
         """For ever. Looks every `idle_s` for what a process that died left."""
+        told = False
         while True:
             self.arrived.clear()
             try:
                 await self.drain()
+                told = False
             except (StoreUnavailable, TimeoutError) as error:
-                log.info("inbox waits", extra={"event": "inbox.waits", "error": type(error).__name__})
+                if not told:  # once, however long the database is away
+                    log.info("inbox waits", extra={"event": "inbox.waits", "error": type(error).__name__})
+                told = True
                 await self.clock.sleep(BROKEN_S)
                 continue
             if not await woken(self.arrived, idle_s):

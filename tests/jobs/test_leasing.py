@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from jobs.leasing import LeaseKeeper
 from jobs.pace import NORMAL
 from tests.support.hub_on_virtual_time import hub, virtual
@@ -40,3 +42,20 @@ async def test_what_was_to_be_sent_while_it_was_unsure_is_sent_afterwards_and_on
         await h.until(lambda: h.delivery(lead_id).state == "delivered", 120.0)
         await h.wait(60.0)
         assert h.deal_ids("amo")[1:] == [h.delivery(lead_id).record_id]
+
+
+@virtual
+async def test_a_hub_that_starts_without_its_database_says_once_that_it_has_no_lease(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO")
+    async with hub(pace=QUICK) as h:
+        await h.kill()
+        h.world.database_down = True
+        caplog.clear()
+        await h.start()
+        await h.wait(600.0)
+        h.world.database_down = False
+        await h.wait(60.0)
+        said = [one.event for one in caplog.records if getattr(one, "lease", "") == "amo"]
+    assert said == ["lease.lost", "lease.taken"]
