@@ -71,7 +71,10 @@ def using_database() -> Iterator[None]:
         yield
     except StoreUnavailable as error:
         text = f"the database cannot be used: {redact(' '.join(str(error).split()))}"
-        raise CannotRun(text, "see hub.database in the configuration; `leadhub db upgrade` makes it") from error
+        raise CannotRun(
+            text,
+            "see hub.database in the configuration; PostgreSQL wants CREATE DATABASE first",
+        ) from error
     except (BackupError, UnfitDatabase) as error:
         raise CannotRun(str(error)) from error
     except OSError as error:

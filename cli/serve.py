@@ -73,13 +73,14 @@ def _upgrade_if_reachable(url: str) -> None:
     """A web role also starts while the database is away: leads go to the spool until it is back."""
     import logging
 
+    from leads.redact import redact
     from store import admin
     from store.db import StoreUnavailable
 
     try:
         admin.upgrade(url)
     except StoreUnavailable as error:
-        fields = {"event": "hub.no_database", "error": " ".join(str(error).split())}
+        fields = {"event": "hub.no_database", "error": redact(" ".join(str(error).split()))}
         logging.getLogger(__name__).error("starting without database", extra=fields)
 
 
