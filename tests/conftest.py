@@ -1,5 +1,6 @@
 """Fixtures that several folders use, and which test runs where and when."""
 
+import gc
 from itertools import chain, zip_longest
 from typing import Any
 
@@ -8,6 +9,8 @@ import pytest
 from tests.support.databases import bare_database_url, database_url, postgres_server, postgres_url
 
 __all__ = ["bare_database_url", "database_url", "postgres_server", "postgres_url"]
+
+gc.disable()  # in each worker thousands of tests are collected, and looking for garbage takes a fifth of that time
 
 LONGEST = "tests/torture/"
 WAITING = ("tests/crash/", "tests/cli/test_demo.py")
@@ -32,6 +35,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     together = [item for item in items if item.nodeid.startswith(TOGETHER)]
     placed = {*longest, *both, *together}
     items[:] = [*longest, *both, *together, *(item for item in items if item not in placed)]
+
+
+def pytest_collection_finish() -> None:
+    """The tests and what they import stay: they are not looked through again with each test's garbage."""
+    gc.collect()
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.hookimpl(optionalhook=True)
