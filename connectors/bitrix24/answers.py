@@ -159,7 +159,7 @@ class Interpreter:
             case "OPERATION_TIME_LIMIT":
                 return RateLimitedError(code, operation, status, retry_after_s=self._until_free_s(operation))
             case "OVERLOAD_LIMIT":
-                told = "the vendor has blocked REST for this portal (OVERLOAD_LIMIT): write to its support"
+                told = "the portal is blocked as a flood (OVERLOAD_LIMIT): write to its support"
                 return RateLimitedError(told, operation, status, retry_after_s=OVERLOAD_S)
             case "CONNECTION_ERROR":
                 return RetryableError("the portal did not reach its authorization server", operation, status)

@@ -67,6 +67,8 @@ _NETWORK = (
 )
 _ACCESS = {401: "token", 402: "unpaid", 403: "rights"}
 _FLOOD = "blocked as a flood"
+_SLOW_DOWN = ("QUERY_LIMIT_EXCEEDED", "OPERATION_TIME_LIMIT")
+"""Of Bitrix24, which says so with a status that others have for their own trouble, 503."""
 _NO_ACCESS = re.compile(r"\bno (\w+) in the settings of source\b|\b(\w+) is not set\b")
 _STATUS = re.compile(r"\bHTTP (\d{3})\b")
 _OF_SYNCS = (
@@ -141,6 +143,8 @@ def code_of(cause: str) -> str:
     for pattern, code in _OF_SYNCS:
         if found := pattern.fullmatch(cause):
             return code.format(*found.groups())
+    if any(code in cause for code in _SLOW_DOWN):
+        return "rate_limited"
     status = _STATUS.search(cause)
     if status and status.group(1)[0] == "5":
         return f"http_{status.group(1)}"

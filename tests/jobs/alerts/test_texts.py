@@ -325,6 +325,9 @@ def test_every_cause_has_words(locale: str) -> None:
         (RetryableError(NO_SUCH_HOST, "x"), "no_host"),
         (RetryableError(NOT_TRUSTED, "x"), "untrusted"),
         (AuthError("no", "x", 402), "unpaid"),
+        (RateLimitedError("QUERY_LIMIT_EXCEEDED", "batch", 503), "rate_limited"),
+        (RateLimitedError("OPERATION_TIME_LIMIT", "crm.deal.add", 429), "rate_limited"),
+        (RateLimitedError("the portal is blocked as a flood (OVERLOAD_LIMIT)", "batch", 503), "flood"),
         (AuthError(CANNOT_OPEN, "token"), "sealed"),
     ],
 )
