@@ -71,10 +71,8 @@ def using_database() -> Iterator[None]:
         yield
     except StoreUnavailable as error:
         text = f"the database cannot be used: {redact(' '.join(str(error).split()))}"
-        raise CannotRun(
-            text,
-            "see hub.database in the configuration; PostgreSQL wants CREATE DATABASE first",
-        ) from error
+        first = "; make it first: CREATE DATABASE" if "does not exist" in text and 'database "' in text else ""
+        raise CannotRun(text, f"see hub.database in the configuration{first}") from error
     except (BackupError, UnfitDatabase) as error:
         raise CannotRun(str(error)) from error
     except OSError as error:
