@@ -37,6 +37,7 @@ class End:
     account: Account = field(default_factory=Account)
     look_again_s: tuple[float, ...] = ()
     title: str = ""
+    address: str = ""
 
     @property
     def can(self) -> RecordCapabilities:

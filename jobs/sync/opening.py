@@ -11,6 +11,7 @@ from connectors.records import RecordField, RecordObject, RecordPipelines, Recor
 from jobs.accounts import account_of
 from jobs.config.loading import Settings
 from jobs.config.syncs import SyncSettings
+from jobs.delivery.account import address_of
 from jobs.refusals import Refusal
 from jobs.sync.model import End, Sibling, Sync, blame, conditions_of
 from leads.merge import Side
@@ -112,7 +113,8 @@ async def _end(settings: Settings, chosen: SyncSettings, opened: Opened) -> End:
     except ConnectorError as error:
         blame(title, error)
         raise
-    return End(opened.name, port, account, opened.connector.capabilities(opened.settings).look_again_s, title)
+    look_again_s = opened.connector.capabilities(opened.settings).look_again_s
+    return End(opened.name, port, account, look_again_s, title, address_of(opened.settings))
 
 
 async def account_for(settings: Settings, about: RecordObject, opened: Opened, port: RecordPort) -> Account:

@@ -1,7 +1,10 @@
 """What one pass does to two CRMs."""
 
+from dataclasses import replace
+
 import pytest
 
+from jobs.alerts.causes import code_of
 from store import sync_log
 from tests.support.sync_stage import OTHER_PHONE, PHONE, Stage
 
@@ -17,6 +20,24 @@ async def test_a_record_is_made_on_the_other_side_once_and_what_comes_back_is_no
     reads = stage.left.calls["read"] + stage.right.calls["read"]
     await stage.quiet(sync)
     assert stage.left.calls["read"] + stage.right.calls["read"] == reads, "an echo costs no call"
+
+
+async def test_pairs_of_other_accounts_are_no_pairs_of_these(stage: Stage) -> None:
+    """The right side was pointed at another portal, where the same numbers are other people."""
+    sync = stage.sync()
+    stage.left.put("contact", first_name="Анна", phones=(PHONE,))
+    await stage.run(sync, yes=False)
+    await stage.run(sync, yes=False)
+    [stranger] = stage.right.alive("contact")
+    stage.right.edit("contact", stranger, first_name="Чужой")
+    moved = replace(sync, right=replace(sync.right, address="new.example.ru"))
+    writes = len(stage.left.writes)
+    result = await stage.run(moved, yes=False)
+    assert (result.state, stage.left.writes[writes:]) == ("failed", [])
+    assert code_of(result.error) == "other_accounts:left@ = right@"
+    assert (await stage.run(sync, hints=True, yes=False)).state == "done", "it is put back"
+    assert (await stage.run(moved)).state == "done", "a person says that only the name is new"
+    assert (await stage.run(moved, yes=False)).state == "done"
 
 
 async def test_existing_records_are_matched_by_phone_however_it_is_written(stage: Stage) -> None:
