@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 def address_of(settings: Any) -> str:
     """Host and path of the account, "" if the connector has none; a new token or protocol is no other account."""
     site = settings.site() if hasattr(settings, "site") else getattr(settings, "base_url", "")
-    return str(site).partition("://")[2].rstrip("/").lower()
+    return str(site).rpartition("://")[2].rstrip("/").lower()
 
 
 def keep_apart(conn: Connection, held: Held, address: str) -> str:
