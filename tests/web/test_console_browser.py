@@ -75,7 +75,7 @@ async def test_a_wrong_password_is_told_and_the_right_one_opens(hub: RunningHub,
 
 
 async def test_a_stuck_lead_is_seen_with_its_reason_and_retried(hub: RunningHub, anna: Page) -> None:
-    hub.fault("503", "bitrix24")
+    hub.fault("502", "bitrix24")
     lead_id = hub.send("landing", name="Наталья Белова", phone="8 926 765-40-21", form="Калькулятор")
     stuck(hub, lead_id)
     await anna.goto(hub.url)
