@@ -35,7 +35,8 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHub]:
 
 @pytest.fixture(scope="module")
 def api(hub: RunningHub) -> schemathesis.BaseSchema:
-    found = schemathesis.openapi.from_url(f"{hub.url}/api/openapi.json")
+    # The first who asks waits until the pages are made; beside other tests that takes long.
+    found = schemathesis.openapi.from_url(f"{hub.url}/api/openapi.json", timeout=60.0)
     found.config.update(headers={"Authorization": f"Bearer {hub.token()}"})
     return found
 
