@@ -92,7 +92,8 @@ class Completing:
         (linked,) = await self.port.link(about, [LinkChange(deal_id, kind, made, main=True)])
         if linked.error is not None and not isinstance(linked.error, PermanentError):
             raise linked.error
-        return linked.error is None or linked.error.gone
+        # Refused: of a deal that is gone nothing is owed; any other is offered its link again.
+        return linked.error is None or await self.target.deal_state(self.deal_id) is None
 
     async def _move(self, drafts: Drafts) -> None:
         """To the stage where it should have begun, unless somebody works on it already."""

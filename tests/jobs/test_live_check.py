@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -131,8 +132,10 @@ NAMED_IN_SOURCES = """
 
 
 async def test_users_and_stages_that_sources_name_must_be_known_to_one_of_their_crms(world: World) -> None:
-    world.layers["amocrm"].vendor.users[2]["rights"]["is_active"] = False  # type: ignore[attr-defined]
-    owner = next(iter(world.layers["hubspot"].vendor.schema.owners.values()))["email"]  # type: ignore[attr-defined]
+    amocrm: Any = world.layers["amocrm"].vendor
+    hubspot: Any = world.layers["hubspot"].vendor
+    amocrm.users[2]["rights"]["is_active"] = False
+    owner = next(iter(hubspot.schema.owners.values()))["email"]
     world.settings(more=NAMED_IN_SOURCES.replace("OWNER", owner))
     with (world.folder / "config.yaml").open("a", encoding="utf-8") as file:
         file.write("  - {from: [ats], to: [sales, hs]}\n")

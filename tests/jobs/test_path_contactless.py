@@ -104,3 +104,23 @@ async def test_in_bitrix24_an_enquiry_that_became_a_lead_is_given_its_contact_to
         (contact_id,) = h.bitrix24.contacts
         (lead,) = h.bitrix24.leads.values()
         assert str(contact_id) in str([lead.get("CONTACT_ID"), lead.get("CONTACT_IDS")])
+
+
+@virtual
+async def test_a_link_that_is_refused_leaves_the_deal_incomplete_until_it_is_taken() -> None:
+    async with hub() as h:
+        mend = refuse(h, "amo", CONTACTS["amo"])
+        lead_id = await h.post("site", IVAN)
+        await h.quiet()
+        mend()
+        (deal_id,) = h.amocrm.deals
+        mend = refuse(h, "amo", f"POST /api/v4/leads/{deal_id}/link")
+        bulk = refuse(h, "amo", "POST /api/v4/leads/link")
+        await h.until(lambda: len(h.amocrm.contacts) == 1, 3700.0)
+        await h.wait(5.0)
+        assert [one["field"] for one in h.delivery(lead_id).incomplete] == ["contact"]
+        bulk()
+        mend()
+        await h.until(lambda: h.delivery(lead_id).error_kind == "", 3700.0)
+        (contact_id,) = h.amocrm.contacts
+        assert contacts_of_deals(h.amocrm) == {str(deal_id): [str(contact_id)]}

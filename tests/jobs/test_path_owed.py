@@ -31,7 +31,7 @@ async def test_what_a_record_lacks_is_written_while_leads_keep_coming() -> None:
             while True:
                 await h.post("site", guest(coming))
                 coming += 1
-                await asyncio.sleep(1.0)
+                await asyncio.sleep(1.0)  # virtual: a lead a second is the traffic that this is about
 
         traffic = asyncio.create_task(come())
         await h.until(lambda: h.delivery(lead_id).error_kind == "", 120.0)
