@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from tests.support.databases import bare_database_url, database_url, postgres_server, postgres_url
+from tests.support.standstill import pytest_runtest_protocol
 
-__all__ = ["bare_database_url", "database_url", "postgres_server", "postgres_url"]
+__all__ = ["bare_database_url", "database_url", "postgres_server", "postgres_url", "pytest_runtest_protocol"]
 
 gc.disable()  # in each worker thousands of tests are collected, and looking for garbage takes a fifth of that time
 

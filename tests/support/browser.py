@@ -5,9 +5,12 @@ Tests that use it run on one event loop for the whole session, which the browser
     pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 """
 
+import asyncio
 import os
 import shutil
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -25,6 +28,8 @@ ARGS = [
     "--disable-sync",
     "--disable-dev-shm-usage",
 ]
+ANSWERS_S = 60.0
+"""A browser that takes longer to open or close something stands still."""
 
 
 def chromium() -> str:
@@ -44,15 +49,28 @@ async def browser() -> AsyncIterator[Browser]:
         await launched.close()
 
 
+@asynccontextmanager
+async def visitor(browser: Browser, **how: Any) -> AsyncIterator[BrowserContext]:
+    """Someone with cookies and storage of their own; `how` as of `Browser.new_context`."""
+    async with asyncio.timeout(ANSWERS_S):  # playwright would wait for ever
+        opened = await browser.new_context(**how)
+    opened.set_default_timeout(30_000)
+    try:
+        yield opened
+    finally:
+        # Not what is tested: what a browser does not close now goes with the browser itself.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(ANSWERS_S):
+                await opened.close()
+
+
 @pytest_asyncio.fixture(loop_scope="session")
 async def context(browser: Browser) -> AsyncIterator[BrowserContext]:
-    """One visitor: cookies and storage of their own."""
-    opened = await browser.new_context(locale="ru-RU")
-    opened.set_default_timeout(30_000)
-    yield opened
-    await opened.close()
+    async with visitor(browser, locale="ru-RU") as opened:
+        yield opened
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def page(context: BrowserContext) -> Page:
-    return await context.new_page()
+    async with asyncio.timeout(ANSWERS_S):
+        return await context.new_page()

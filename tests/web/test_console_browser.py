@@ -9,6 +9,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from store import reading
+from tests.support.browser import visitor
 from tests.support.running_hub import RunningHub, running_hub
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
@@ -200,16 +201,15 @@ async def test_nothing_is_wider_than_the_screen(
     hub.send("nowhere", name=long, phone="8 926 111-22-34")
     hub.send("landing", name=long, phone="8 926 111-22-35", leadhub_hp="x")
     stuck(hub, lead_id)
-    context = await browser.new_context(viewport=size, color_scheme=scheme)  # type: ignore[arg-type]  # plain dicts do
-    page = await context.new_page()
-    await sign_in(page, hub)
-    for path in ("/", "/leads", f"/leads/{lead_id}", "/leads/nobody"):
-        await page.goto(f"{hub.url}{path}?lang={language}")
-        assert await page.get_attribute("html", "lang") == language
-        assert await wider(page) == 0, path
-        await page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true; })")
-        assert await wider(page) == 0, f"{path} with everything opened"
-    await context.close()
+    async with visitor(browser, viewport=size, color_scheme=scheme) as context:
+        page = await context.new_page()
+        await sign_in(page, hub)
+        for path in ("/", "/leads", f"/leads/{lead_id}", "/leads/nobody"):
+            await page.goto(f"{hub.url}{path}?lang={language}")
+            assert await page.get_attribute("html", "lang") == language
+            assert await wider(page) == 0, path
+            await page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true; })")
+            assert await wider(page) == 0, f"{path} with everything opened"
     hub.mend()
 
 
@@ -217,13 +217,12 @@ async def test_everything_can_be_done_from_the_keyboard_and_without_scripts(
     hub: RunningHub, browser: Browser, tmp_path: Path
 ) -> None:
     spam = hub.send("landing", name="Без скриптов", email="nojs@example.ru", leadhub_hp="x")
-    context = await browser.new_context(java_script_enabled=False)
-    page = await context.new_page()
-    await sign_in(page, hub)
-    await page.goto(f"{hub.url}/leads/{spam}")
-    await page.locator("summary.button").focus()
-    await page.keyboard.press("Enter")
-    await page.get_by_label("Почему?").fill("проверка")
-    await page.keyboard.press("Enter")
-    await expect(page.get_by_role("status")).to_have_text("1 лид отклонён.")
-    await context.close()
+    async with visitor(browser, java_script_enabled=False) as context:
+        page = await context.new_page()
+        await sign_in(page, hub)
+        await page.goto(f"{hub.url}/leads/{spam}")
+        await page.locator("summary.button").focus()
+        await page.keyboard.press("Enter")
+        await page.get_by_label("Почему?").fill("проверка")
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_role("status")).to_have_text("1 лид отклонён.")

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, BrowserContext, Page, expect
+from playwright.async_api import Browser, Page, expect
 
+from tests.support.browser import visitor
 from tests.support.running_hub import RunningHub, running_hub
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
@@ -49,8 +50,7 @@ async def test_what_is_refused_is_seen_and_a_sample_can_be_sent(hub: RunningHub,
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_the_page_fits_a_phone_in_light_and_dark(hub: RunningHub, browser: Browser, scheme: Any) -> None:
-    context: BrowserContext = await browser.new_context(viewport=PHONE, color_scheme=scheme)
-    try:
+    async with visitor(browser, viewport=PHONE, color_scheme=scheme) as context:
         page = await context.new_page()
         errors: list[str] = []
         page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
@@ -63,5 +63,3 @@ async def test_the_page_fits_a_phone_in_light_and_dark(hub: RunningHub, browser:
         light = sum(map(int, background.removeprefix("rgb(").removesuffix(")").split(",")[:3])) > 384
         assert light == (scheme == "light")
         assert errors == []
-    finally:
-        await context.close()

@@ -9,6 +9,7 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 
 from store import sync_log, sync_pairs
+from tests.support.browser import visitor
 from tests.support.memory_connector import MAPPING, Accounts, memory_crms
 from tests.support.memory_crm import MemoryCrm
 from tests.support.running_hub import RunningHub, running_hub
@@ -86,8 +87,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
 async def test_the_page_fits_a_phone_in_both_languages_light_and_dark(
     scene: Scene, browser: Browser, scheme: Any, lang: str
 ) -> None:
-    context = await browser.new_context(viewport=PHONE, color_scheme=scheme)
-    try:
+    async with visitor(browser, viewport=PHONE, color_scheme=scheme) as context:
         page = await context.new_page()
         errors: list[str] = []
         page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
@@ -103,8 +103,6 @@ async def test_the_page_fits_a_phone_in_both_languages_light_and_dark(
         light = sum(map(int, background.removeprefix("rgb(").removesuffix(")").split(",")[:3])) > 384
         assert light == (scheme == "light")
         assert errors == []
-    finally:
-        await context.close()
 
 
 async def test_a_person_allows_the_pass_decides_and_sees_the_other_crm_changed(scene: Scene, page: Page) -> None:
