@@ -5,12 +5,16 @@ from itertools import chain, zip_longest
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.support.databases import bare_database_url, database_url, postgres_server, postgres_url
 from tests.support.standstill import pytest_runtest_protocol
 
 __all__ = ["bare_database_url", "database_url", "postgres_server", "postgres_url", "pytest_runtest_protocol"]
 
+# Properties are judged by what they find, not by how busy the machine is.
+settings.register_profile("leadhub", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("leadhub")
 gc.disable()  # in each worker thousands of tests are collected, and looking for garbage takes a fifth of that time
 
 LONGEST = "tests/torture/"

@@ -212,26 +212,26 @@ def survives(vendor: str, request: Inbound) -> None:
 
 
 @given(vendor=st.sampled_from(sorted(DOORS)), body=st.binary(max_size=200))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_random_bytes_break_no_door(vendor: str, body: bytes) -> None:
     survives(vendor, inbound(body))
 
 
 @given(vendor=st.sampled_from(sorted(DOORS)), tree=JSON | st.dictionaries(WORDS, JSON | VALUES, max_size=8))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_random_json_breaks_no_door(vendor: str, tree: object) -> None:
     survives(vendor, inbound(json.dumps(tree)))
 
 
 @given(vendor=st.sampled_from(sorted(DOORS)), form=st.dictionaries(WORDS, VALUES, max_size=8))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_random_forms_break_no_door(vendor: str, form: dict[str, str]) -> None:
     survives(vendor, inbound(urlencode(form)))
     survives(vendor, inbound("", query=urlencode(form), method="GET"))
 
 
 @given(name=st.sampled_from(NAMES), data=st.data())
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 def test_a_sample_with_anything_in_any_place_breaks_no_door(name: str, data: st.DataObject) -> None:
     request = sample(name)
     at = data.draw(st.integers(0, len(request.body)))

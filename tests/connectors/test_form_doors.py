@@ -162,7 +162,7 @@ def survives(name: str, request: Inbound) -> None:
             continue
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.sampled_from(EVERY_DOOR), st.binary(max_size=200))
 def test_no_bytes_break_a_door(name: str, body: bytes) -> None:
     survives(name, inbound(body))
@@ -175,13 +175,13 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.sampled_from(EVERY_DOOR), JSON)
 def test_no_json_breaks_a_door(name: str, tree: object) -> None:
     survives(name, inbound(json.dumps(tree)))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.sampled_from(ALL), st.integers(0, 2**32), JSON)
 def test_a_sample_with_parts_replaced_or_lost_breaks_no_door(which: tuple[str, str], seed: int, piece: object) -> None:
     """A real request in which any value may have become anything: what a changed vendor sends."""

@@ -190,19 +190,19 @@ def survives(vendor: str, body: bytes) -> None:
 
 
 @given(vendor=st.sampled_from(sorted(DOORS)), body=st.binary(max_size=200))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_random_bytes_break_no_door(vendor: str, body: bytes) -> None:
     survives(vendor, body)
 
 
 @given(vendor=st.sampled_from(sorted(DOORS)), tree=JSON)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_random_json_breaks_no_door(vendor: str, tree: object) -> None:
     survives(vendor, json.dumps(tree).encode())
 
 
 @given(name=st.sampled_from(ALL), data=st.data())
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 def test_a_sample_with_anything_in_any_place_breaks_no_door(name: str, data: st.DataObject) -> None:
     vendor, body = name.partition("/")[0], sample(name).body
     if not body.startswith(b"{"):
@@ -226,7 +226,7 @@ def places(tree: object) -> list[tuple[dict[str, object] | list[object], object]
 
 
 @given(st.dictionaries(st.text(max_size=8), st.text(max_size=20), max_size=6))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_random_forms_break_no_sms_door(fields: dict[str, str]) -> None:
     for vendor in ("smsc", "smsru"):
         survives(vendor, urlencode(fields).encode())

@@ -289,13 +289,13 @@ def survives(vendor: str, request: Inbound) -> None:
 
 
 @given(vendor=st.sampled_from(sorted(DOORS)), body=st.binary(max_size=200), tail=st.sampled_from(TAILS))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_random_bytes_break_no_door(vendor: str, body: bytes, tail: str) -> None:
     survives(vendor, inbound(body, path_tail=tail))
 
 
 @given(vendor=st.sampled_from(sorted(DOORS)), tree=JSON, tail=st.sampled_from(TAILS))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_random_json_breaks_no_door(vendor: str, tree: object, tail: str) -> None:
     text = json.dumps(tree)
     survives(vendor, inbound(text, path_tail=tail))
@@ -303,7 +303,7 @@ def test_random_json_breaks_no_door(vendor: str, tree: object, tail: str) -> Non
 
 
 @given(name=st.sampled_from(NAMES), data=st.data())
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 def test_a_sample_with_anything_in_any_field_breaks_no_door(name: str, data: st.DataObject) -> None:
     vendor, request = name.partition("/")[0], sample(name)
     strange = st.text(max_size=30) | st.sampled_from(
@@ -328,7 +328,7 @@ def test_a_sample_with_anything_in_any_field_breaks_no_door(name: str, data: st.
 
 
 @given(name=st.sampled_from(NAMES), data=st.data())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_a_sample_with_bytes_changed_breaks_no_door(name: str, data: st.DataObject) -> None:
     request = sample(name)
     at = data.draw(st.integers(0, len(request.body)))

@@ -36,9 +36,7 @@ routes: [{{from: [pbx], to: [amo]}}]
 LINK = "https://rec.example.test/1.mp3"
 RAW = RawRequest("POST", "/in/pbx", {}, b"")
 NUMBERS = count(10_000)
-QUIET = settings(
-    deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+QUIET = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 
 @pytest.fixture

@@ -96,7 +96,7 @@ TREES = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(TREES)
 def test_what_json_writes_is_read_back_and_every_value_has_a_place(tree: object) -> None:
     import json

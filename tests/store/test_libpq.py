@@ -29,7 +29,7 @@ def cursor(connection: Connection) -> Cursor:
     return Cursor(connection)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     word=st.none() | TEXTS,
     number=st.none() | st.integers(-(2**63), 2**63 - 1),

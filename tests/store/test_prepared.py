@@ -178,7 +178,7 @@ async def test_a_table_that_is_altered_while_the_hub_runs(postgres_url: str) -> 
 TEXTS = st.lists(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])))
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(texts=TEXTS, numbers=st.lists(st.integers(-(2**63), 2**63 - 1)), bodies=st.lists(st.binary()), marks=...)
 def test_a_list_arrives_as_it_is(
     postgres: Connection, texts: list[str], numbers: list[int], bodies: list[bytes], marks: list[bool]

@@ -15,7 +15,6 @@ from store import incidents
 from tests.support.running_hub import RunningHub, running_hub
 
 QUIET = settings(
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.filter_too_much],
     phases=[Phase.explicit, Phase.generate],
 )

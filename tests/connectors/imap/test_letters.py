@@ -426,7 +426,7 @@ HEADERS = st.lists(
 )  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(HEADERS, BROKEN)
 def test_no_bytes_break_the_reading_of_letters(headers: list[tuple[bytes, bytes]], body: bytes) -> None:
     raw = b"".join(name + b": " + value + b"\n" for name, value in headers) + b"\n" + body
@@ -438,7 +438,7 @@ def test_no_bytes_break_the_reading_of_letters(headers: list[tuple[bytes, bytes]
         " ".join((found.name, found.comment, found.form, found.lead_uid, *found.extra.values())).encode()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.integers(0, 4000), st.binary(max_size=4), st.sampled_from(FORWARDS + QUOTES))
 def test_a_damaged_letter_breaks_nothing(position: int, bytes_there: bytes, text: str) -> None:
     raw = letter(text, "anna@okna.example.ru")

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from babel import Locale
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.errors import (
@@ -267,7 +267,6 @@ def test_a_name_that_looks_like_html_is_only_a_name(locale: str) -> None:
     assert '<a href="x">&"' in text(odd, STYLES[locale])
 
 
-@settings(deadline=None)
 @given(st.sampled_from(sorted(KINDS)), st.text(max_size=40), st.text(max_size=40), st.integers(0, 10**7))
 def test_whatever_the_cause_says_telegram_can_read_it(kind: str, cause: str, name: str, count: int) -> None:
     for style in STYLES.values():

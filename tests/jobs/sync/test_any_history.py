@@ -312,6 +312,5 @@ TestHistories = Histories.TestCase
 TestHistories.settings = settings(
     max_examples=40,
     stateful_step_count=25,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
