@@ -64,7 +64,8 @@ def load_settings(given: Path | None) -> "Settings":
 @contextmanager
 def using_database() -> Iterator[None]:
     """Turns what the store may raise into CannotRun."""
-    from store.admin import BackupError, UnfitDatabase
+    from store.admin import UnfitDatabase
+    from store.backups import BackupError
     from store.db import StoreUnavailable
 
     try:

@@ -1,20 +1,13 @@
-"""The database as a whole: make or upgrade its schema, back it up, restore, check."""
+"""The database as a whole: make its schema or upgrade it, check it."""
 
 import contextlib
 import fcntl
-import gzip
-import json
-import os
 import sqlite3
-import zlib
-from base64 import b64decode, b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
 
-from sqlalchemy import Connection, LargeBinary, insert, inspect, text
+from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import DBAPIError
-from sqlmodel import SQLModel
 
 from store import (
     call_tables,
@@ -40,8 +33,6 @@ assert user_tables
 HEAD = "0015"
 """The newest migration; a test keeps it equal to the newest file in migrations/versions."""
 UPGRADE_LOCK = 7_305_116
-BACKUP_FORMAT = "leadhub-backup-1"
-ROWS_AT_ONCE = 500
 ENCODINGS = ("UTF8", "SQL_ASCII")
 """Of PostgreSQL's, those that hold every text: the second keeps what it is given, which is UTF-8."""
 NOT_MADE = "there is no leadhub database here yet: run `leadhub db upgrade`"
@@ -49,10 +40,6 @@ NOT_MADE = "there is no leadhub database here yet: run `leadhub db upgrade`"
 
 class UnfitDatabase(Exception):
     """Starting on it could harm it or lose leads: it was written by a newer leadhub, or cannot hold every text."""
-
-
-class BackupError(Exception):
-    """The file cannot be written, or is not a backup that can be restored here; the text says why."""
 
 
 def upgrade(url: str) -> str:
@@ -74,8 +61,8 @@ def upgrade(url: str) -> str:
             current = current_revision(conn)
             conn.commit()
             if current != HEAD:
-                _refuse_newer(current)
-                _migrate(conn)
+                refuse_newer(current)
+                migrate(conn)
             if conn.dialect.name == "postgresql":
                 conn.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": UPGRADE_LOCK})
                 conn.commit()
@@ -94,7 +81,8 @@ def current_revision(conn: Connection) -> str | None:
     return row[0] if row else None
 
 
-def _refuse_newer(current: str | None) -> None:
+def refuse_newer(current: str | None) -> None:
+    """Raises UnfitDatabase for a schema that this program does not know yet."""
     if current is not None and current > HEAD:
         raise UnfitDatabase(
             f"the database has schema {current}, this leadhub knows up to {HEAD}: "
@@ -113,14 +101,15 @@ def _refuse_encoding(conn: Connection) -> None:
         )
 
 
-def _migrate(conn: Connection) -> None:
+def migrate(conn: Connection, to: str = HEAD) -> None:
+    """Runs the migrations up to `to`, all or nothing."""
     from alembic import command  # imported late: a start that needs no migration is quicker without
     from alembic.config import Config
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.attributes["connection"] = conn
-    command.upgrade(config, HEAD)
+    command.upgrade(config, to)
     conn.commit()
 
 
@@ -137,120 +126,6 @@ def _upgrade_lock(path: Path | None) -> Iterator[None]:
 def sqlite_path(url: str) -> Path | None:
     """The file of an SQLite URL, None for another database."""
     return Path(url.removeprefix("sqlite:///")) if url.startswith("sqlite:///") else None
-
-
-def backup(url: str, file: Path) -> None:
-    """Writes every row to `file` (gzipped lines of JSON), from one consistent snapshot, while the hub runs.
-
-    The form does not depend on the database, so a backup of SQLite may be restored into PostgreSQL.
-    """
-    engine = admin_engine(url)
-    partial = file.with_name(file.name + ".partial")
-    try:
-        with engine.connect() as conn, _private(partial) as raw, gzip.open(raw, "wt", encoding="utf-8") as out:
-            if conn.dialect.name == "postgresql":
-                conn.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
-            revision = current_revision(conn)
-            _refuse_newer(revision)
-            if revision != HEAD:
-                raise BackupError(f"the database has schema {revision}: run `leadhub db upgrade` first")
-            out.write(json.dumps({"format": BACKUP_FORMAT, "schema": revision}) + "\n")
-            for table in SQLModel.metadata.sorted_tables:
-                # Column values as the driver has them: instants stay integers, JSON is parsed once here.
-                for row in conn.execution_options(yield_per=ROWS_AT_ONCE).execute(table.select()):
-                    values = {name: _plain(value) for name, value in row._mapping.items()}
-                    out.write(json.dumps({"table": table.name, "row": values}, ensure_ascii=False) + "\n")
-            out.write(json.dumps({"end": True}) + "\n")
-        with open(partial, "rb") as done:
-            os.fsync(done.fileno())
-        partial.replace(file)
-    except DBAPIError as exc:
-        raise StoreUnavailable(str(exc.orig)) from exc
-    except OSError as exc:  # a full disk names no file
-        raise BackupError(f"{file} cannot be written: {exc.strerror or exc}") from exc
-    finally:
-        partial.unlink(missing_ok=True)
-        engine.dispose()
-
-
-def _private(file: Path) -> IO[bytes]:
-    """A new file that only its owner can read: there are people in it."""
-    return open(file, "wb", opener=lambda name, flags: os.open(name, flags, 0o600))
-
-
-def restore(url: str, file: Path, then: Callable[[Connection], object] = lambda _conn: None) -> None:
-    """Fills an empty (or new) database from a backup, all or nothing; `then` belongs to it.
-
-    Raises BackupError, StoreUnavailable.
-    """
-    upgrade(url)
-    engine = admin_engine(url)
-    try:
-        with engine.begin() as conn:
-            for table in SQLModel.metadata.sorted_tables:
-                if conn.execute(table.select().limit(1)).first() is not None:
-                    raise BackupError(f"the database is not empty ({table.name} has rows): restore into a new one")
-            _load(conn, file)
-            then(conn)
-    except DBAPIError as exc:
-        raise StoreUnavailable(str(exc.orig)) from exc
-    finally:
-        engine.dispose()
-
-
-def _load(conn: Connection, file: Path) -> None:
-    by_table: dict[str, list[dict[str, Any]]] = {}
-    complete = False
-    try:
-        with gzip.open(file, "rt", encoding="utf-8") as lines:
-            _refuse_backup(file, json.loads(next(lines, "null")))
-            for line in lines:
-                entry = json.loads(line)
-                if entry.get("end"):
-                    complete = True
-                    break
-                rows = by_table.setdefault(entry["table"], [])
-                rows.append(_unplain(entry["table"], entry["row"]))
-                if len(rows) >= ROWS_AT_ONCE:
-                    conn.execute(insert(SQLModel.metadata.tables[entry["table"]]), rows)
-                    rows.clear()
-    except (OSError, EOFError, ValueError, KeyError, zlib.error) as exc:
-        raise BackupError(f"{file} cannot be read as a backup: {exc}") from exc
-    if not complete:
-        raise BackupError(f"{file} is cut off: its end mark is missing")
-    for name, rows in by_table.items():
-        if rows:
-            conn.execute(insert(SQLModel.metadata.tables[name]), rows)
-
-
-def _refuse_backup(file: Path, head: Any) -> None:
-    if not isinstance(head, dict) or head.get("format") != BACKUP_FORMAT:
-        raise BackupError(f"{file} is not a backup made by `leadhub db backup`")
-    schema = head.get("schema")
-    if schema != HEAD:
-        then = "" if str(schema) > HEAD else ", then run `leadhub db upgrade` with this one"
-        raise BackupError(
-            f"{file} has schema {schema}, this leadhub has {HEAD}: restore it with the version that made it{then}"
-        )
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, bytes):
-        return {"b64": b64encode(value).decode()}
-    return {"us": tables.to_us(value)} if hasattr(value, "tzinfo") else value
-
-
-def _unplain(table: str, row: dict[str, Any]) -> dict[str, Any]:
-    columns = SQLModel.metadata.tables[table].columns
-    values: dict[str, Any] = {}
-    for name, value in row.items():
-        if isinstance(columns[name].type, LargeBinary):
-            values[name] = b64decode(value["b64"])
-        elif isinstance(columns[name].type, tables.Instant):
-            values[name] = None if value is None else tables.from_us(value["us"])
-        else:
-            values[name] = value
-    return values
 
 
 def check(url: str) -> list[str]:

@@ -35,6 +35,15 @@ def test_a_backup_is_restored_into_an_empty_database_only(hub: Path) -> None:
     assert leadhub("db", "check", cwd=hub).status == 0
 
 
+def test_the_answers_are_in_the_hubs_language(hub: Path) -> None:
+    (hub / "config.yaml").write_text("hub: {database: 'sqlite:///data/hub.db', locale: ru}\n")
+    assert leadhub("db", "upgrade", cwd=hub).out.startswith("Схема базы данных: ")
+    assert leadhub("db", "check", cwd=hub).out == "База данных в порядке.\n"
+    assert "Всё записано в b.gz (" in leadhub("db", "backup", "b.gz", cwd=hub).out
+    (hub / "config.yaml").write_text("hub: {database: 'sqlite:///data/new.db', locale: ru}\n")
+    assert leadhub("db", "restore", "b.gz", cwd=hub).out == "База данных восстановлена из b.gz.\n"
+
+
 def test_check_ends_with_1_when_the_database_is_not_whole(hub: Path) -> None:
     (hub / "data").mkdir()
     sqlite3.connect(hub / "data/hub.db").close()

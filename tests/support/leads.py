@@ -5,7 +5,8 @@ from typing import Any
 
 from leads.ids import new_id
 from leads.records import Lead, Touch
-from store.intake import Acceptance, PlannedDelivery, RawRequest
+from store.engines import make_engine
+from store.intake import Acceptance, Intake, PlannedDelivery, RawRequest
 from tests.support.manual_clock import ManualClock
 
 
@@ -31,3 +32,12 @@ def acceptance(clock: ManualClock, to: Sequence[str] = ("sales",), **values: Any
         dedup_keys=(key,),
         deliveries=tuple(PlannedDelivery(name, "all") for name in to),
     )
+
+
+def accept_leads(url: str, clock: ManualClock, count: int) -> None:
+    """So many, each of a person of its own."""
+    engine = make_engine(url, writer=True)
+    with engine.begin() as conn:
+        items = [acceptance(clock, phones=(f"+7916{number:07d}",), lead_uid=str(number)) for number in range(count)]
+        Intake(clock).accept(conn, items)
+    engine.dispose()

@@ -7,7 +7,7 @@ import pytest
 from sqlmodel import SQLModel
 
 from jobs.delivery.restored import look_up_first
-from store import admin
+from store import backups
 from tests.support.hub_on_virtual_time import VirtualHub, config, hub, virtual
 
 ALL = "  - {{from: [site], to: [amo, b24, hs], repeat: {{do: {do}, task: true}}}}"
@@ -27,7 +27,7 @@ async def go_back_to(h: VirtualHub, file: Path) -> None:
             conn.execute(table.delete())
 
     h.write(empty)
-    admin.restore(h.world.url, file, look_up_first)
+    backups.restore(h.world.url, file, look_up_first)
     await h.start()
 
 
@@ -40,7 +40,7 @@ async def test_what_was_delivered_after_the_backup_is_not_written_again(do: str)
         for number, person in enumerate(PERSONS):
             for again in range(2):
                 await h.post("site", {"comment": f"{number}.{again}", "lead_uid": f"{number}.{again}", **person})
-        admin.backup(h.world.url, h.folder / "before")
+        backups.backup(h.world.url, h.folder / "before")
         h.calm()
         await h.quiet()
         before = held(h)
@@ -57,7 +57,7 @@ async def test_what_was_not_delivered_after_the_backup_is_written() -> None:
             h.fault(vendor, "503")
         for number, person in enumerate(PERSONS):
             await h.post("site", {"comment": f"{number}", "lead_uid": f"{number}", **person})
-        admin.backup(h.world.url, h.folder / "before")
+        backups.backup(h.world.url, h.folder / "before")
         await go_back_to(h, h.folder / "before")
         h.calm()
         await h.quiet()
