@@ -88,6 +88,7 @@ def compile_condition(text: str, about: About = "lead") -> Condition:
     return Condition(text, _typed(_parse_expression(text, _NAMES[about])))
 
 
+@lru_cache(512)
 def compile_value(text: str, about: About = "lead") -> Value:
     """A value: plain text as it is; one `{{ expression }}` alone keeps its type; a mixture becomes a text."""
     if not any(mark in text for mark in ("{{", "{%", "{#")):
@@ -97,6 +98,7 @@ def compile_value(text: str, about: About = "lead") -> Value:
     return Value(text, constant=False, run=_part(_typed(alone)) if alone is not None else _rendered(tree))
 
 
+@lru_cache(256)
 def compile_path(text: str, about: About = "lead") -> Value:
     """A path such as `lead.extra.city` or `lead.extra["Ваш город"]`: names and parts, nothing computed."""
     tree = _parse_expression(text, _NAMES[about])
