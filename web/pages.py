@@ -22,7 +22,7 @@ def make_pages(hub: Hub) -> Guard:
         docs_url=None,
         redoc_url=None,
     )
-    app.include_router(make_api(hub))
+    app.router.routes.extend(make_api(hub).routes)  # `include_router` would make each of them once more
     console = Console(hub)
     app.router.routes.extend(console.routes())
     add_handlers(app, console)
