@@ -26,6 +26,7 @@ from store.db import StoreUnavailable
 from store.tokens import StoredTokens
 from tests.simulate.virtual import SimClock, VirtualLoop
 from tests.support.databases import QuickDatabase
+from tests.support.in_process import answered
 
 ACCESS_LIFE_S = 90.0
 """Of amoCRM's access token: a schedule sees many refreshes."""
@@ -123,7 +124,6 @@ class Wire(httpx.AsyncBaseTransport):
         self._world = world
         self._life = life
         self._layer = layer
-        self._server = httpx.ASGITransport(layer)  # type: ignore[arg-type]  # a plain ASGI application
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         await self._life.step()
@@ -146,11 +146,9 @@ class Wire(httpx.AsyncBaseTransport):
         return response
 
     async def _serve(self, request: httpx.Request, body: bytes) -> httpx.Response:
-        copy = httpx.Request(request.method, request.url, headers=request.headers, content=body)
-        response = await self._server.handle_async_request(copy)
-        content = await response.aread()
+        response = await answered(self._layer, request, body)
         await asyncio.sleep(self._world.rng.expovariate(1 / 0.02))
-        return httpx.Response(response.status_code, headers=response.headers, content=content)
+        return response
 
 
 class Nobody(httpx.AsyncBaseTransport):

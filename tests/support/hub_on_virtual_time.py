@@ -46,6 +46,7 @@ from tests.simulate.virtual import START, VirtualLoop
 from tests.simulate.world import LIFE, Life, LifeDatabase, World
 from tests.support.crm_views import deals as deals_of
 from tests.support.databases import QuickDatabase, compiled_once, migrated_sqlite
+from tests.support.in_process import InProcess
 from web.app import WebApp
 
 Params = ParamSpec("Params")
@@ -270,8 +271,7 @@ class VirtualHub:
             app.make_pages()  # there is no other thread on virtual time
         token = LIFE.set(self.lives[to])
         try:
-            transport = httpx.ASGITransport(app, client=(ip, 50_000))  # type: ignore[arg-type]  # plain ASGI
-            async with httpx.AsyncClient(transport=transport, base_url="http://hub.test") as client:
+            async with httpx.AsyncClient(transport=InProcess(app, (ip, 50_000)), base_url="http://hub.test") as client:
                 answer = await client.request(method, path, headers=headers, **kwargs)
         finally:
             LIFE.reset(token)
