@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,7 @@ from tests.jobs.config.test_messages import CASES
 from tests.jobs.configs import VALID
 from tests.test_docs import blocks
 
-SCHEMAS = {name: Draft202012Validator(schema) for name, schema in schemas().items()}
-CONFIG, MAPPING, SYNC = (SCHEMAS[name] for name in FILES)
+CONFIG, MAPPING, SYNC = FILES
 BROKEN = ROOT / "tests" / "mappings" / "broken"
 SEEN = re.compile(r"unknown part|is not allowed here|is true or false|is a section|is a dictionary|has no value")
 SEEN_TOO = re.compile(r"unknown transform|is not a time span|is one value|is a whole number|needs a dictionary")
@@ -33,13 +33,23 @@ def load(text: str) -> Any:
     return YAML(typ="safe", pure=True).load(text)
 
 
-def mistakes(validator: Draft202012Validator, value: Any) -> list[str]:
+@lru_cache(1)
+def validators() -> dict[str, Draft202012Validator]:
+    """By the file's name. Not made by every process that collects tests."""
+    return {name: Draft202012Validator(schema) for name, schema in schemas().items()}
+
+
+def mistakes(schema: str, value: Any) -> list[str]:
+    return mistakes_by(validators()[schema], value)
+
+
+def mistakes_by(validator: Draft202012Validator, value: Any) -> list[str]:
     return [f"{error.json_path}: {error.message[:300]}" for error in validator.iter_errors(value)]
 
 
-@pytest.mark.parametrize("validator", SCHEMAS.values(), ids=FILES)
-def test_a_schema_is_a_schema(validator: Draft202012Validator) -> None:
-    Draft202012Validator.check_schema(validator.schema)
+@pytest.mark.parametrize("name", FILES)
+def test_a_schema_is_a_schema(name: str) -> None:
+    Draft202012Validator.check_schema(validators()[name].schema)
 
 
 def test_every_configuration_shown_is_taken() -> None:
@@ -64,16 +74,16 @@ def test_every_mapping_of_records_shown_or_shipped_is_taken() -> None:
         assert mistakes(SYNC, load(text)) == []
 
 
-def visible() -> Iterator[tuple[Path, Draft202012Validator]]:
+def visible() -> Iterator[tuple[Path, str]]:
     for file in sorted(BROKEN.rglob("*.yaml")):
         told = file.with_suffix(".txt").read_text(encoding="utf-8")
         if SEEN.search(told) or SEEN_TOO.search(told):
             yield file, SYNC if file.parent.name == "sync" else MAPPING
 
 
-@pytest.mark.parametrize(("file", "validator"), list(visible()), ids=lambda one: getattr(one, "stem", ""))
-def test_a_mistake_in_a_mapping_is_seen_by_the_editor(file: Path, validator: Draft202012Validator) -> None:
-    assert mistakes(validator, load(file.read_text(encoding="utf-8"))) != []
+@pytest.mark.parametrize(("file", "schema"), list(visible()), ids=lambda one: getattr(one, "stem", ""))
+def test_a_mistake_in_a_mapping_is_seen_by_the_editor(file: Path, schema: str) -> None:
+    assert mistakes(schema, load(file.read_text(encoding="utf-8"))) != []
 
 
 VISIBLE = [
@@ -114,5 +124,5 @@ def test_what_init_writes_names_its_schema_and_brings_it(tmp_path: Path) -> None
         found = re.match(r"# yaml-language-server: \$schema=(\S+)\n", text)
         assert found is not None
         schema = json.loads(((inside_folder / file).parent / found[1]).read_text(encoding="utf-8"))
-        assert mistakes(Draft202012Validator(schema), load(text)) == []
+        assert mistakes_by(Draft202012Validator(schema), load(text)) == []
     assert inside("mapping", "test", folder=inside_folder).status == 0
