@@ -130,7 +130,7 @@ class FaultLayer:
         self.sending: Sending | None = None
         """What brings the vendor's webhooks to who subscribed; None: they stay in `vendor.posts`."""
         self._rng = rng or random.Random()
-        self._late: set[asyncio.Task[None]] = set()
+        self._late: dict[asyncio.Task[None], SandboxRequest] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -200,8 +200,15 @@ class FaultLayer:
             self.vendor.handle(request)
 
         task = asyncio.get_running_loop().create_task(land())
-        self._late.add(task)
-        task.add_done_callback(self._late.discard)
+        self._late[task] = request
+        task.add_done_callback(lambda done: self._late.pop(done, None))
+
+    def land(self) -> None:
+        """What a gateway gave up on is done now, not at its time."""
+        while self._late:
+            task, request = self._late.popitem()
+            task.cancel()
+            self.vendor.handle(request)
 
 
 def _cut(send: Send, *, never_connected: bool = False) -> None:

@@ -73,7 +73,7 @@ async def test_lines_of_a_moment_are_written_together_and_a_warning_takes_all_al
     log.warning("second")
     assert [line.split()[-1] for line in out.getvalue().splitlines()] == ["first", "second"]
     log.info("third")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while "third" not in out.getvalue():
             await asyncio.sleep(0.01)
 

@@ -31,7 +31,7 @@ MEANING: list[tuple[FaultKind, type, type, int]] = [
 
 @pytest.mark.parametrize(("kind", "outcome", "_on_read", "made"), MEANING)
 async def test_on_a_write(portal: Portal, kind: FaultKind, outcome: type, _on_read: type, made: int) -> None:
-    portal.fail(kind, "crm.contact.add")
+    portal.fail(kind, "crm.contact.add", delay_s=60.0 if kind == "504_late" else 0.2)
     with pytest.raises(outcome):
         await portal.open().create(DRAFT)
     assert len(portal.sandbox.contacts) == made

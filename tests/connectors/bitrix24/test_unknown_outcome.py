@@ -1,6 +1,5 @@
 """After a lost answer the record is found by our key: exactly it, nothing of a stranger's."""
 
-import asyncio
 from datetime import UTC, datetime
 
 import pytest
@@ -43,12 +42,12 @@ async def test_what_was_written_is_found(portal: Portal, kind: FaultKind, method
 
 async def test_a_write_that_lands_after_a_gateway_gave_up_is_found_later(portal: Portal) -> None:
     client = portal.open()
-    portal.fail("504_late", "crm.deal.add", delay_s=0.3)
+    portal.fail("504_late", "crm.deal.add", delay_s=60.0)
     draft = DealDraft("k1", "Окна")
     with pytest.raises(UnknownOutcomeError):
         await client.create(draft)
     assert await client.find_created(draft, HINT) is None
-    await asyncio.sleep(0.4)
+    portal.layer.land()
     assert await client.find_created(draft, HINT) == "1"
 
 

@@ -35,7 +35,7 @@ def link(box: Mailbox, **more: Any) -> Any:
 async def leads(made: Any, count: int) -> list[ParsedLead]:
     """The first letters that are heard; the last of them is not confirmed."""
     found: list[ParsedLead] = []
-    async with asyncio.timeout(10), aclosing(made.listen()) as heard:
+    async with asyncio.timeout(60), aclosing(made.listen()) as heard:
         async for parsed in heard:
             found += parsed.leads
             if len(found) == count:

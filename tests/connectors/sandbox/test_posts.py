@@ -157,6 +157,6 @@ async def test_what_a_vendor_has_to_tell_is_sent_over_the_network() -> None:
         assert ask(amo, "POST", "/api/v4/webhooks", {"destination": hub_url, "settings": ["add_lead"]}).status == 200
         lead = amo.put("leads", {"name": "Окна"})
         app.layers["amocrm"].send_posts()
-        await asyncio.wait_for(came.wait(), 5)
+        await asyncio.wait_for(came.wait(), 60)
     assert f"leads%5Badd%5D%5B0%5D%5Bid%5D={lead}".encode() in arrived[0]
     assert not amo.posts

@@ -41,6 +41,6 @@ async def bench() -> AsyncIterator[Bench]:
     )
     layer = FaultLayer(vendor, clock)
     async with serve(layer) as url:
-        client = TelegramClient(token=SecretStr(TOKEN), clock=clock, api_url=url, timeout_s=0.4)
+        client = TelegramClient(token=SecretStr(TOKEN), clock=clock, api_url=url)
         yield Bench(vendor, layer, client, url)
         await client.close()

@@ -58,7 +58,7 @@ async def desk() -> AsyncIterator[Desk]:
     vendor = TelegramSandbox(clock, chats=[Chat(CHAT, "supergroup")])
     layer = FaultLayer(vendor, clock)
     async with serve(layer) as url:
-        settings = TelegramSettings(bot_token=SecretStr("1:s"), chat_id=CHAT, api_url=url, buttons=True, timeout_s=1)
+        settings = TelegramSettings(bot_token=SecretStr("1:s"), chat_id=CHAT, api_url=url, buttons=True)
         store = Moody(clock)
         alerts = Alerts(store, [open_channel("ops", settings, Style("ru"), clock)], clock)
         (listener,) = button_listeners(alerts, clock)

@@ -84,14 +84,13 @@ async def test_it_is_told_once_a_day_however_often_it_is_asked(database_url: str
         await incidents.observe(digest_observation(digest, today, {"ru": Style(locale="ru", zone=MOSCOW)}))
         told += 1
 
-    for _ in range(2):  # two starts of the hub after the hour
+    for start in (1, 2):  # of the hub, after the hour
         running = asyncio.create_task(daily(time(9, 0), MOSCOW, tell, clock))
-        while told == 0:
-            await asyncio.sleep(0.01)
-        await asyncio.sleep(0.05)
+        async with asyncio.timeout(60):
+            while told < start:
+                await asyncio.sleep(0.01)
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
-    assert told == 2
     kept = await incidents.list_dirty(["ops"])
     assert [one.kind for one in kept] == ["owner_digest"]
     assert "Обращений" in str(kept[0].data) or "обращени" in str(kept[0].data).lower()
