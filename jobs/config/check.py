@@ -187,10 +187,11 @@ class _Mappings:
 
     def presets(self, to: Any, connections: Any) -> None:
         """A file with the name of a shipped preset is used in its stead, so it must be right too."""
+        files = {file.stem for file in self._folder.glob("*.yaml")}
         for name in to if isinstance(to, list) else [to]:
             connection = connections.get(name) if isinstance(connections, dict) and isinstance(name, str) else None
             preset = preset_name(connection.get("type")) if isinstance(connection, dict) else ""
-            if preset not in self._named and (self._folder / f"{preset}.yaml").is_file():
+            if preset in files - self._named:
                 self._named.add(preset)
                 self._reader.problems.extend(self._inside(preset))
 

@@ -23,7 +23,7 @@ class Expanded:
 
     `undefined` are the paths that have no value, because a variable is not set or the YAML
     is broken there: nothing more is said about them. `empty` are settings left out because their variable is empty.
-    `secrets` are values never to be shown.
+    `secrets` are values never to be shown, `secret_places` where settings named like secrets stand.
     """
 
     data: Any = None
@@ -32,6 +32,7 @@ class Expanded:
     empty: dict[YamlPath, str] = field(default_factory=dict)
     from_environment: set[YamlPath] = field(default_factory=set)
     secrets: set[str] = field(default_factory=set)
+    secret_places: set[YamlPath] = field(default_factory=set)
 
 
 _DROP = object()
@@ -88,6 +89,7 @@ def _remember(path: YamlPath, value: Any, result: Expanded) -> None:
     named = next((part for part in reversed(path) if isinstance(part, str)), "")
     if isinstance(value, str | int | float) and not isinstance(value, bool) and _SECRET_NAME.search(named):
         result.secrets.add(str(value))
+        result.secret_places.add(path)
 
 
 def _text(value: str, path: YamlPath, document: Document, environ: Mapping[str, str], result: Expanded) -> str:

@@ -18,6 +18,7 @@ MESSAGE_CHARS = 300
 """A validator's text may quote what it was given."""
 LONG_SECRET_CHARS = 8
 """Shorter values are too common as parts of words to be taken out of a whole message."""
+_WORD = re.compile(r"[a-z]+(?:[_-][a-z]+)*")
 
 
 class Reader:
@@ -32,17 +33,30 @@ class Reader:
         """Notes a problem, unless the value at or above `path` is an undefined variable and has been reported."""
         if not any(path[: len(known)] == known for known in self.expanded.undefined):
             self.problems.append(
-                self.document.problem(path, self.scrub(message), self.scrub(hint), key=key, offset=offset)
+                self.document.problem(path, self._scrubbed(message, path), self._hint(hint), key=key, offset=offset)
             )
 
-    def scrub(self, text: str) -> str:
-        """Takes values that may be secrets out of a message; short ones only where a value is quoted."""
-        for secret in sorted(self.expanded.secrets, key=len, reverse=True):
+    def _scrubbed(self, message: str, path: YamlPath) -> str:
+        """Without values that may be secrets; short ones only where one is quoted that is not written there."""
+        written = self.document.scalars.get(path)
+        hidden = path in self.expanded.secret_places or path in self.expanded.from_environment
+        shown = "" if written is None or hidden else written.text
+        for secret in self._secrets():
             if len(secret) >= LONG_SECRET_CHARS:
-                text = text.replace(secret, "***")
-            elif secret:
-                text = re.sub(rf'"([^"]*){re.escape(secret)}([^"]*)"', r'"\1***\2"', text)
-        return text
+                message = _masked(message, secret)
+            elif secret != shown:
+                message = re.sub(rf'"([^"]*)(?<!\w){re.escape(secret)}(?!\w)([^"]*)"', r'"\1***\2"', message)
+        return message
+
+    def _hint(self, hint: str) -> str:
+        """Without secrets, unless one is a plain word: hints are made of names, and "sandbox" is one of them."""
+        for secret in self._secrets():
+            if len(secret) >= LONG_SECRET_CHARS and not _WORD.fullmatch(secret):
+                hint = _masked(hint, secret)
+        return hint
+
+    def _secrets(self) -> list[str]:
+        return sorted(filter(None, self.expanded.secrets), key=len, reverse=True)
 
     def model(self, model: type[Model], value: Any, path: YamlPath) -> Model | None:
         """`value` as `model`; None when it is not, and then at least one problem is known."""
@@ -105,6 +119,15 @@ class Reader:
         """Which settings of a section are missing because their variable is empty."""
         inside = {where[-1]: name for where, name in self.expanded.empty.items() if where[:-1] == path}
         return "\n".join(f"{key} was left out: environment variable {name} is empty" for key, name in inside.items())
+
+
+def _masked(text: str, secret: str) -> str:
+    """Also without the beginning of `secret` where the quoted value was cut."""
+    text = text.replace(secret, "***")
+    if "…" in text:
+        for length in range(len(secret) - 1, 3, -1):
+            text = text.replace(f"{secret[:length]}…", "***…")
+    return text
 
 
 def wording(error: ErrorDetails, *, secret: bool) -> tuple[str, str]:
