@@ -98,6 +98,11 @@ def unreadable(operation: str, response: httpx.Response, *, writes: bool) -> Con
     return kind("the answer cannot be read", operation, response.status_code)
 
 
+def is_page(response: httpx.Response) -> bool:
+    """Whether it is for people and not from the vendor's API: of a gateway, a block, an account that is not there."""
+    return "html" in response.headers.get("content-type", "")
+
+
 def parse_json(operation: str, response: httpx.Response, *, writes: bool) -> Any:
     """The body as JSON, None for an empty one; raises `unreadable` for anything else."""
     if not response.content:

@@ -8,7 +8,7 @@ import httpx
 
 from connectors.amocrm.records import Row, has_next, rows_of
 from connectors.errors import AuthError, NoRightsError, PermanentError, RateLimitedError, RetryableError
-from connectors.http import VendorHttp, parse_json, retry_after_s, unreadable
+from connectors.http import VendorHttp, is_page, parse_json, retry_after_s, unreadable
 from connectors.limits import Limiter
 from connectors.oauth import Bearer, authorised
 from leads.clock import Clock
@@ -17,6 +17,10 @@ PAGE_ROWS = 250
 FLOOD_S = 300.0
 """A 403 that is no JSON is the vendor's block against floods: nothing may leave for five minutes."""
 STREAK_MAX_S = 60.0
+ALIVE_S = 60.0
+"""A page instead of an answer, so shortly after an answer: it is this address that is not there, not the account."""
+NEEDED = ("find contact", "create contact", "create deal")
+"""Without these no lead gets there: a page instead of their answer is waited out, however alive the account is."""
 READ_TIMEOUT_S = 30.0
 """Hosts far away see slow answers daily (issue 371 of the vendor's PHP client)."""
 
@@ -49,6 +53,7 @@ class AmocrmApi:
         self.bearer: Bearer | None = None
         self._streak = 0
         self._blocked_until = float("-inf")
+        self._answered_at = float("-inf")
         self.http = VendorHttp(
             base_url=base_url,
             clock=clock,
@@ -139,8 +144,10 @@ class AmocrmApi:
         if status in (200, 201, 202, 204):
             self._streak = 0
             if status in (202, 204) or not response.content:
+                self._answered_at = self.clock.monotonic()
                 return None
             answer = parse_json(operation, response, writes=writes)
+            self._answered_at = self.clock.monotonic()
             if not isinstance(answer, dict | list):
                 raise unreadable(operation, response, writes=writes)
             return answer
@@ -151,12 +158,19 @@ class AmocrmApi:
         if status in (401, 402, 403):
             what = {401: "the access token is refused", 402: "the account is not paid", 403: "no rights for this"}
             raise (NoRightsError if status == 403 else AuthError)(what[status], operation, status)
+        if is_page(response) and not self._is_absent(operation):
+            raise unreadable(operation, response, writes=writes)
         if status in (400, 422):
             raise RefusedError("refused", operation, status, answer=_json(response))
         if 400 <= status < 500 and status not in (408, 425, 499):
             text = "not found" if status == 404 else "refused"
             raise PermanentError(text, operation, status, gone=status == 404)
         raise unreadable(operation, response, writes=writes)
+
+    def _is_absent(self, operation: str) -> bool:
+        """Whether a page with a 4xx means that there is no such address, and not that the account is away: renamed,
+        or behind a gateway that does not find it."""
+        return operation not in NEEDED and self.clock.monotonic() - self._answered_at <= ALIVE_S
 
     def too_fast(self, operation: str, response: httpx.Response) -> RateLimitedError:
         """Pauses everything as long as told by header or body; untold, a second, doubling with each refusal."""

@@ -20,7 +20,7 @@ from connectors.errors import (
     RetryableError,
     UnknownOutcomeError,
 )
-from connectors.http import parse_json, retry_after_s, unreadable
+from connectors.http import is_page, parse_json, retry_after_s, unreadable
 from leads.clock import Clock
 
 FIRST_BACKOFF_S, LAST_BACKOFF_S = 1.0, 30.0
@@ -199,7 +199,7 @@ class Interpreter:
 
     def _is_absent(self, operation: str, response: httpx.Response) -> bool:
         """Whether 404 without a readable body means that the portal has no such method, and not that it is away."""
-        if "html" not in response.headers.get("content-type", ""):
+        if not is_page(response):
             return True
         now = self._clock.monotonic()
         if _NEEDED.fullmatch(operation):

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 
 from connectors.errors import AuthError, ConnectorError, NoRightsError, PermanentError, RateLimitedError, RetryableError
-from connectors.http import parse_json, retry_after_s, unreadable
+from connectors.http import is_page, parse_json, retry_after_s, unreadable
 from leads.clock import Clock
 
 LOCKED_S = 2.0
@@ -18,6 +18,11 @@ BURST_S, SEARCH_S, SOME_S = 10.0, 1.0, 2.0
 """Waits for a 429 without Retry-After: rolling ten seconds, the search second, a policy that we do not know."""
 DAILY_CAP_S = 900.0
 """The daily counter is reset at midnight of the account's zone, which we may not know: ask every 15 minutes."""
+
+ALIVE_S = 60.0
+"""A page instead of an answer, so shortly after an answer: it is this address that is not there, not HubSpot."""
+NEEDED = ("create contact", "create deal")
+"""Without these no lead gets there: a page instead of their answer is waited out, however alive HubSpot is."""
 
 CONFLICTS = ("CONFLICT", "OBJECT_ALREADY_EXISTS")
 """Categories of a refusal because something is there already; the status beside them is not always 409."""
@@ -40,6 +45,8 @@ class Refusal(PermanentError):
 
     category: str = ""
     body: dict[str, Any] = field(default_factory=dict, repr=False)
+    page: bool = False
+    """Said by a page for people: perhaps not by HubSpot at all."""
 
     @property
     def text(self) -> str:
@@ -59,11 +66,19 @@ class Interpreter:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
+        self._answered_at = float("-inf")
 
     def __call__(self, operation: str, response: httpx.Response, writes: bool) -> Any:
         if response.is_success:
-            return self._success(operation, response, writes)
+            answer = self._success(operation, response, writes)
+            self._answered_at = self._clock.monotonic()
+            return answer
         raise self._failure(operation, response, writes)
+
+    def believes(self, refused: Refusal) -> bool:
+        """Not a page that may be of a gateway before HubSpot: then nothing is known."""
+        alive = self._clock.monotonic() - self._answered_at <= ALIVE_S
+        return not refused.page or (alive and refused.operation not in NEEDED)
 
     @staticmethod
     def _success(operation: str, response: httpx.Response, writes: bool) -> Any:
@@ -95,7 +110,9 @@ class Interpreter:
             case 404 if not writes and _is_cut_off(response):
                 return unreadable(operation, response, writes=False)  # cut off: who knows what was not found
             case _ if 400 <= status < 500 and status != 408:
-                return refusal(operation, status, body, request_id)
+                refused = refusal(operation, status, body, request_id)
+                refused.page = is_page(response)
+                return refused
             case 503 if not writes:
                 wait_s = retry_after_s(response, self._clock.now()) or 0.0
                 if wait_s:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from connectors.base import Opening, Rate
-from connectors.errors import ConnectorError
+from connectors.errors import ConnectorError, RetryableError, UnknownOutcomeError
 from connectors.http import VendorHttp
 from connectors.hubspot.answers import Interpreter, Refusal, Throttled, is_no_address
 from connectors.hubspot.auth import bearer_for
@@ -41,6 +41,7 @@ class HubSpotApi:
         self._nowhere: set[str] = set()
         """Addresses of writes and searches that no version knows, so that each is tried but once."""
         self.clock = opening.clock
+        self._interpreter = Interpreter(opening.clock)
         self.limiter = Limiter(rate_of(settings), opening.clock)
         self.search_limiter = Limiter(SEARCH_RATE, opening.clock)
         secrets = [settings.access_token, settings.client_secret, settings.oauth and settings.oauth.client_secret]
@@ -48,7 +49,7 @@ class HubSpotApi:
             base_url=settings.base_url,
             clock=opening.clock,
             limiter=self.limiter,
-            interpret=Interpreter(opening.clock),
+            interpret=self._interpreter,
             transport=opening.transport,
             user_agent=opening.user_agent,
             secrets=[secret.get_secret_value() for secret in secrets if secret],
@@ -96,6 +97,11 @@ class HubSpotApi:
                     raise
                 self._move_to(other)
                 return answer
+        except Refusal as refused:
+            if self._interpreter.believes(refused):
+                raise
+            kind = UnknownOutcomeError if writes else RetryableError
+            raise kind("a page instead of an answer", operation, refused.status) from None
         except Throttled as error:
             self._pause(error, limiter or self.limiter)
             raise

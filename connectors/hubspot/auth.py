@@ -4,7 +4,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from connectors.base import Opening, Rate
-from connectors.errors import AuthError, UnknownOutcomeError
+from connectors.errors import AuthError, NoRightsError, UnknownOutcomeError
 from connectors.http import VendorHttp
 from connectors.hubspot.answers import Interpreter, Refusal, is_no_address
 from connectors.hubspot.paths import Paths
@@ -103,7 +103,11 @@ async def _ask(
             if not is_no_address(refused):
                 raise
             answer = await http.send("token", "POST", paths.other().token, writes=True, data=form)
+    except NoRightsError as error:  # of the application: no lead can go without it
+        raise AuthError(error.message, "token", error.status, error.request_id) from error
     except Refusal as error:
+        if error.page:
+            raise UnknownOutcomeError("a page instead of an answer", "token", error.status) from error
         raise AuthError("HubSpot refused the grant", "token", error.status, error.request_id) from error
     try:
         token = token_from_answer(answer, opening.clock.now(), old)
