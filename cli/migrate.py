@@ -27,6 +27,9 @@ def register(app: typer.Typer) -> None:
             typer.Option("--sample", metavar="N", min=1, help="First only N deals, contacts and companies, and links."),
         ] = None,
         yes: Annotated[bool, typer.Option("--yes", help="Go on without showing the plan and asking.")] = False,
+        renamed: Annotated[
+            bool, typer.Option("--renamed", help="Go on although an account has a new address: it is the same one.")
+        ] = False,
         config: ConfigOption = None,
         as_json: JsonOption = False,
     ) -> None:
@@ -45,7 +48,7 @@ def register(app: typer.Typer) -> None:
             raise CannotRun(error.said(settings.hub.locale)) from error
         if not yes and not _agreed(settings, move, as_json=as_json):
             raise not_fine()
-        report = _in_crms(settings, move, _moved(settings))
+        report = _in_crms(settings, move, _moved(settings, renamed=renamed))
         _tell(settings, move, report, as_json=as_json)
         if report["differences"] or not report["finished"]:
             raise not_fine()
@@ -76,7 +79,7 @@ async def _planned(ready: "Ready") -> dict[str, Any]:
     return plan_json(ready, await survey(ready, both=False))
 
 
-def _moved(settings: "Settings") -> "Callable[[Ready], Awaitable[dict[str, Any]]]":
+def _moved(settings: "Settings", *, renamed: bool) -> "Callable[[Ready], Awaitable[dict[str, Any]]]":
     from cli.migrate_report import NAMES
     from cli.opened import check_live
     from cli.sync_progress import Shown
@@ -85,7 +88,7 @@ def _moved(settings: "Settings") -> "Callable[[Ready], Awaitable[dict[str, Any]]
     from jobs.migrate.comparing_history import compare_histories
     from jobs.migrate.history import move_histories
     from jobs.migrate.leads import finish_leads, move_leads
-    from jobs.migrate.moving import move_all
+    from jobs.migrate.moving import assert_same_accounts, move_all
     from jobs.migrate.report import issues_of, report_json
 
     async def work(ready: "Ready") -> dict[str, Any]:
@@ -94,6 +97,7 @@ def _moved(settings: "Settings") -> "Callable[[Ready], Awaitable[dict[str, Any]]
         async def told(step: "Step", counts: "Mapping[str, int]") -> None:
             await shown[step].told(counts)
 
+        await assert_same_accounts(ready, renamed=renamed)
         try:
             await finish_leads(ready)
             passes = await move_all(ready, told)

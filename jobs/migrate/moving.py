@@ -8,6 +8,7 @@ from jobs.migrate.again import look_anew
 from jobs.migrate.model import Step
 from jobs.migrate.opening import Ready
 from jobs.sync.beside import under_lease
+from jobs.sync.between import accept_accounts, other_accounts
 from jobs.sync.opening import CannotSync
 from jobs.sync.passes import PassResult, Wish, run_pass
 from store.leases import Held
@@ -21,6 +22,25 @@ Told = Callable[[Step, Mapping[str, int]], Awaitable[None]]
 class Moved:
     step: Step
     result: PassResult
+
+
+async def assert_same_accounts(ready: Ready, *, renamed: bool = False) -> None:
+    """Raises CannotSync if this move went between other accounts before: what it knows of them would join strangers.
+
+    `renamed`: a person says that they only have other addresses now.
+    """
+    for step in ready.move.steps:
+        sync = ready.sync(step)
+        before = await other_accounts(sync, ready.db)
+        if before and not renamed:
+            raise CannotSync(
+                f"this move went between other accounts before ({before}): give the connection to the new account"
+                " another name; if it is the same account under a new address, add --renamed",
+                f"раньше переезд шёл между другими аккаунтами ({before}): назовите подключение к новому аккаунту"
+                " иначе; если это тот же аккаунт под новым адресом, добавьте --renamed",
+            )
+        if before:
+            await accept_accounts(sync, ready.db)
 
 
 async def move_all(ready: Ready, told: Told) -> list[Moved]:

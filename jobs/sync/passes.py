@@ -8,12 +8,13 @@ from typing import Any, Final, Literal
 
 from sqlalchemy import Connection
 
-from connectors.errors import ConnectorError, PermanentError
+from connectors.errors import ConnectorError
 from jobs.checkpoints import Checkpoint, passed
 from jobs.config.syncs import SyncSettings
 from jobs.sync.again import try_again
+from jobs.sync.between import accept_accounts, other_accounts, refusal
 from jobs.sync.looking import list_all, poll, set_clocks
-from jobs.sync.model import SIDES, End, Sync
+from jobs.sync.model import Sync
 from jobs.sync.resuming import resume, wait_for_unknown
 from jobs.sync.rounds import work_off
 from jobs.sync.run import BATCH, Mode, Run, Stopped, both
@@ -24,7 +25,6 @@ from store import cursors, sync_log, sync_pairs, sync_records, sync_shadow
 from store.db import Database
 from store.leases import Held, assert_held
 
-OTHER_ACCOUNTS: Final = "it kept other accounts equal before"
 REMOVALS: Final = ("archive", "delete", "tag")
 HARM: Final = ("update", *REMOVALS)
 TELL_EVERY_S: Final = 1.0
@@ -110,16 +110,9 @@ async def run_pass(
 
 
 async def _same_accounts(run: Run) -> None:
-    """Numbers of records name something else in another account: the pairs known from before would join strangers."""
-    name = f"sync:{run.sync.name}:accounts"
-    ends: dict[str, End] = {side: run.sync.end(side) for side in SIDES}
-    now = {side: f"{end.connection}@{end.address}" for side, end in ends.items()}
-    before = await run.db.read(cursors.load, name)
-    if before is not None and before != now and not run.yes:
-        pair = f"{before['left']} = {before['right']}"
-        raise PermanentError(f"{OTHER_ACCOUNTS} ({pair})", "sync")
-    if before != now:
-        await run.db.write(cursors.save, name, now)
+    if not run.yes and (before := await other_accounts(run.sync, run.db)):
+        raise refusal(before)
+    await accept_accounts(run.sync, run.db)
 
 
 async def _whole(run: Run, wish: Wish) -> None:

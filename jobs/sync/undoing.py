@@ -1,11 +1,12 @@
 """Takes back what a pass overwrote, where nobody has changed it since."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from sqlalchemy import Connection, Row
 
 from connectors.records import Change, Record
+from jobs.sync.between import other_accounts, refusal
 from jobs.sync.looking import read
 from jobs.sync.model import SIDES, Sync
 from jobs.sync.packing import pack, unpack
@@ -50,18 +51,25 @@ async def undo(sync: Sync, db: Database, clock: Clock, held: Held, pass_id: str,
             sync_log.answer(conn, request_id, run.pass_id)
 
     await db.write(begin)
+    if before := await other_accounts(sync, db):
+        run.troubles.append(refusal(before))
+    else:
+        await _all_of(run, pass_id)
+    counts = {name: count for name, count in run.counts.items() if count}
+    state: Literal["failed", "done"] = "failed" if run.troubles else "done"
+    error = str(run.troubles[-1]) if run.troubles else ""
+    await db.write(sync_log.change_pass, run.pass_id, state=state, ended_at=clock.now(), counts=counts, error=error)
+    return PassResult(run.pass_id, state, counts, error)
+
+
+async def _all_of(run: Run, pass_id: str) -> None:
     after = ""
-    while rows := await db.read(sync_log.writes_of, pass_id, limit=AT_ONCE, after=after, newest=True):
+    while rows := await run.db.read(sync_log.writes_of, pass_id, limit=AT_ONCE, after=after, newest=True):
         after = rows[-1].id
         for row in rows:
             if row.state == "done" and row.op in STAYS:
                 run.counts[STAYS[row.op]] += 1
         await _take_back(run, [row for row in rows if row.op == "update" and row.state in ("done", "unknown")])
-    counts = {name: count for name, count in run.counts.items() if count}
-    state = "failed" if run.troubles else "done"
-    error = str(run.troubles[-1]) if run.troubles else ""
-    await db.write(sync_log.change_pass, run.pass_id, state=state, ended_at=clock.now(), counts=counts, error=error)
-    return PassResult(run.pass_id, "failed" if run.troubles else "done", counts, error)
 
 
 async def _take_back(run: Run, rows: Sequence[Row[Any]]) -> None:

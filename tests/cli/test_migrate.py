@@ -230,3 +230,18 @@ def test_sums_in_several_currencies_are_named_where_the_new_crm_keeps_none(scene
     assert f"    sum 1,500 RUB\n    sum 1,234.50 USD\n    {told}\n" in plan
     assert told in scene.migrate("--yes", ends=("b24", "amo")).out
     assert told not in scene.migrate(ends=("b24", "hs")).out
+
+
+def test_what_is_known_of_one_account_is_not_taken_for_anothers(scene: Scene) -> None:
+    assert scene.migrate("--yes").status == 0
+    config = scene.folder / "config.yaml"
+    config.write_text(config.read_text(encoding="utf-8").replace("127.0.0.1", "localhost"), encoding="utf-8")
+    before = dict(scene.new.records.live["deals"])
+    ran = scene.migrate("--yes")
+    assert ran.status == 2
+    assert "this move went between other accounts before (amo@127.0.0.1:" in ran.err
+    assert "--renamed" in ran.err
+    assert scene.new.records.live["deals"] == before
+    assert scene.migrate("--yes", "--renamed").status == 0
+    assert scene.migrate("--yes").status == 0
+    assert scene.there("deals") == PEOPLE

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from jobs.alerts.causes import code_of
+from jobs.sync.undoing import undo
 from store import sync_log
 from tests.support.sync_stage import OTHER_PHONE, PHONE, Stage
 
@@ -26,7 +27,7 @@ async def test_pairs_of_other_accounts_are_no_pairs_of_these(stage: Stage) -> No
     """The right side was pointed at another portal, where the same numbers are other people."""
     sync = stage.sync()
     stage.left.put("contact", first_name="Анна", phones=(PHONE,))
-    await stage.run(sync, yes=False)
+    made = await stage.run(sync, yes=False)
     await stage.run(sync, yes=False)
     [stranger] = stage.right.alive("contact")
     stage.right.edit("contact", stranger, first_name="Чужой")
@@ -35,6 +36,8 @@ async def test_pairs_of_other_accounts_are_no_pairs_of_these(stage: Stage) -> No
     result = await stage.run(moved, yes=False)
     assert (result.state, stage.left.writes[writes:]) == ("failed", [])
     assert code_of(result.error) == "other_accounts:left@ = right@"
+    taken_back = await undo(moved, stage.db, stage.clock, await stage.held("sync:contacts"), made.id)
+    assert (taken_back.state, code_of(taken_back.error)) == ("failed", "other_accounts:left@ = right@")
     assert (await stage.run(sync, hints=True, yes=False)).state == "done", "it is put back"
     assert (await stage.run(moved)).state == "done", "a person says that only the name is new"
     assert (await stage.run(moved, yes=False)).state == "done"
