@@ -74,7 +74,6 @@ class HooksApp:
         try:
             reply = await self._answer(name, await self._reader.inbound(scope, headers_of(scope), tail, receive))
         except TooLarge:
-            await drain(receive)
             reply = error_reply(413, "the request is too large")
         except ClientGone:
             return

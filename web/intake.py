@@ -31,7 +31,7 @@ DRAIN_S = 10.0
 
 
 class TooLarge(Exception):
-    """The body is over the limit."""
+    """The body is over the limit; what there was of it has been read."""
 
 
 class ClientGone(Exception):
@@ -70,7 +70,6 @@ class IntakeApp:
         try:
             reply = await self._answer(source, tail, scope, headers, receive)
         except TooLarge:
-            await drain(receive)
             await self._intake.refusals.too_large(source.name, self._max_body)
             reply = error_reply(413, f"the request is larger than {self._max_body} bytes")
         except ClientGone:
@@ -118,6 +117,7 @@ class IntakeApp:
     async def _body(self, headers: dict[str, str], receive: Receive) -> bytes:
         length = headers.get("content-length", "")
         if length.isdigit() and int(length) > self._max_body:
+            await drain(receive)
             raise TooLarge
         parts: list[bytes] = []
         size = 0
@@ -127,10 +127,13 @@ class IntakeApp:
                 raise ClientGone
             part = message.get("body", b"")
             size += len(part)
+            more = message.get("more_body")
             if size > self._max_body:
+                if more:  # after the last part nothing comes any more: to wait for it would hold up the answer
+                    await drain(receive)
                 raise TooLarge
             parts.append(part)
-            if not message.get("more_body"):
+            if not more:
                 return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def _remote_ip(self, scope: Scope, headers: dict[str, str]) -> str:

@@ -231,6 +231,18 @@ async def test_a_body_over_the_limit_is_read_to_its_end_and_413_whether_its_leng
 
 
 @virtual
+async def test_a_body_whose_last_piece_goes_over_the_limit_is_answered_at_once() -> None:
+    async def in_one_piece() -> Any:
+        yield b"x" * 1001
+
+    async with hub(config(hub="max_body: 1000, ")) as h:
+        begun = h.clock.now()
+        answer = await sent(h, content=in_one_piece(), headers={"content-type": "text/plain"})
+        assert answer.status_code == 413
+        assert (h.clock.now() - begun).total_seconds() < 1
+
+
+@virtual
 async def test_a_wrong_key_is_401_and_what_came_is_kept_for_a_week_without_secrets() -> None:
     tidy = replace(NORMAL, tidy_s=5.0)
     async with hub(config(sources="site: {type: webform, key: the-key-of-the-site}"), pace=tidy) as h:
