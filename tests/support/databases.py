@@ -120,6 +120,7 @@ def _shape(conn: psycopg.Connection[Any]) -> list[Any]:
 def _give_back(server: str, url: str) -> None:
     """Keeps a database for the next test, unless this one changed more than rows: making one takes far longer."""
     with psycopg.connect(url, autocommit=True) as conn:
+        conn.execute("SET statement_timeout = '60s'")  # whoever holds a lock for longer is told of here
         others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
         conn.execute(f"{others} AND pid <> pg_backend_pid()")
         if _shape(conn) != _shapes[server]:
