@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from cli.frame import CannotRun, say
+from cli.frame import CannotRun, ConfigOption, config_path, say
 
 FILES: Final = ("config.schema.json", "mapping.schema.json", "sync-mapping.schema.json")
 FOLDER: Final = "schemas"
@@ -15,9 +15,14 @@ FOLDER: Final = "schemas"
 def register(app: typer.Typer) -> None:
     @app.command()
     def schema(
-        folder: Annotated[Path, typer.Argument(metavar="DIR", help="Made if it is not there.")] = Path(FOLDER),
+        folder: Annotated[
+            Path | None,
+            typer.Argument(metavar="DIR", show_default=False, help=f"Default: {FOLDER} beside the configuration."),
+        ] = None,
+        config: ConfigOption = None,
     ) -> None:
         """Write JSON Schemas of config.yaml and of the mappings into DIR, for editors."""
+        folder = folder or config_path(config).parent / FOLDER
         for file in write_schemas(folder):
             say(f"wrote {file}")
         say(f"\nFirst line of a file:  # yaml-language-server: $schema={folder / FILES[0]}")

@@ -5,11 +5,13 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
 
 from cli.frame import CANNOT_RUN, FINE, NOT_FINE, CannotRun, not_fine, run
+from cli.main import build
 from jobs.config.loading import ConfigError, Problem
 from tests.cli.running import environment, leadhub
 
@@ -112,3 +114,15 @@ def test_debug_shows_where_an_unforeseen_error_came_from(monkeypatch: pytest.Mon
     monkeypatch.setenv("LEADHUB_DEBUG", "1")
     with pytest.raises(ValueError, match="here"):
         run(lambda: _raise(ValueError("here")))
+
+
+def test_every_command_takes_config() -> None:
+    without = []
+    todo: list[tuple[tuple[str, ...], Any]] = [(("leadhub",), typer.main.get_command(build()))]
+    while todo:
+        path, command = todo.pop()
+        inside = getattr(command, "commands", {})
+        todo.extend(((*path, name), one) for name, one in inside.items())
+        if not inside and not any("--config" in one.opts for one in command.params):
+            without.append(" ".join(path))
+    assert without == []

@@ -61,6 +61,29 @@ def test_every_line_of_the_starter_that_is_commented_out_is_right_too(tmp_path: 
     assert settings.alerts.digest_at is not None
 
 
+@pytest.mark.parametrize(
+    ("arguments", "file", "hint"),
+    [
+        (("init", "--config", "hub/my.yaml"), "hub/my.yaml", "cd hub && leadhub serve --config my.yaml"),
+        (("init", "hub", "--config", "my.yaml"), "hub/my.yaml", "cd hub && leadhub serve --config my.yaml"),
+        (("--config", "my.yaml", "init"), "my.yaml", "leadhub serve --config my.yaml"),
+    ],
+)
+def test_init_takes_another_name_for_the_configuration(
+    tmp_path: Path, arguments: tuple[str, ...], file: str, hint: str
+) -> None:
+    ran = leadhub(*arguments, cwd=tmp_path)
+    assert ran.status == 0
+    assert ran.out.endswith(f"with built-in sandbox CRMs:  {hint}\n")
+    assert (tmp_path / file).is_file()
+    assert not list(tmp_path.rglob("config.yaml"))
+    assert (tmp_path / file).with_name("mappings").is_dir()
+    assert leadhub("check", "--config", file, cwd=tmp_path).status == 0
+    again = leadhub(*arguments, cwd=tmp_path)
+    assert again.status == 2
+    assert again.err.startswith(f"leadhub: {file}, ")
+
+
 @pytest.mark.parametrize("there", list(STARTER))
 def test_nothing_is_overwritten_and_then_nothing_is_written(tmp_path: Path, there: str) -> None:
     (tmp_path / there).parent.mkdir(exist_ok=True, parents=True)
