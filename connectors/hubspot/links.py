@@ -8,7 +8,7 @@ from connectors.errors import PermanentError
 from connectors.hubspot.api import HubSpotApi
 from connectors.hubspot.objects import Objects
 from connectors.hubspot.payloads import KEY_PROPERTY, TEXT_PROPERTY, TYPES, key_of, kind_of, mark, title
-from connectors.hubspot.records import linked_ids, lowest, next_page, properties_of, results_of, when
+from connectors.hubspot.records import linked_ids, lowest, next_page, properties_of, record_id, results_of, when
 
 PAGE = 500
 CLOCK_MARGIN = timedelta(seconds=5)
@@ -20,9 +20,13 @@ class Links:
         self._objects = objects
 
     async def of(self, kind: Kind, id_: str, to: Kind) -> tuple[str, ...]:
-        """Ids of the records of kind `to` linked to this one; none when it does not exist (any more)."""
-        if not id_:
-            return ()
+        """Ids of the records of kind `to` linked to this one; none when it does not exist (any more).
+
+        What hangs on a merged record hangs on the one that replaced it and is told by its id only.
+        """
+        return await self._listed(kind, id_, to) or await self._with_record(kind, id_, to) if id_ else ()
+
+    async def _listed(self, kind: Kind, id_: str, to: Kind) -> tuple[str, ...]:
         ids: list[str] = []
         after = ""
         path = self._api.paths.associations(TYPES[kind], id_, TYPES[to])
@@ -31,7 +35,7 @@ class Links:
             try:
                 answer = await self._api.call(f"read links of {kind}", "GET", path, writes=False, params=params)
             except PermanentError:
-                return await self._with_record(kind, id_, to)
+                return ()
             ids += [str(item["toObjectId"]) for item in results_of(answer) if item.get("toObjectId")]
             after = next_page(answer)
             if not after:
@@ -44,7 +48,10 @@ class Links:
             record = await self._api.call(f"read {kind} with links", "GET", path, writes=False, params=params)
         except PermanentError:
             return ()
-        return linked_ids(record, TYPES[to])
+        new_id = record_id(record)
+        return linked_ids(record, TYPES[to]) or (
+            await self._listed(kind, new_id, to) if new_id not in ("", id_) else ()
+        )
 
     async def find_ours(
         self, draft: Draft, parent: Kind, parent_id: str, *, titled_since: datetime | None = None

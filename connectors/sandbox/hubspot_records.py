@@ -234,8 +234,8 @@ class Records:
         raise RefusedError(400, f"One or more association types {types} are not valid for {SINGULAR[type_]}")
 
     def linkable(self, type_: str, id_: str) -> str:
-        """The id to link to; of a merged record the new one."""
-        record = self.find(type_, id_)
+        """The id to link to; a merged record is linked by its new id only."""
+        record = self.live[type_].get(id_)
         if record is None:
             raise RefusedError(400, f"Association is not valid: {SINGULAR[type_]} {id_} does not exist")
         return str(record["id"])

@@ -60,7 +60,7 @@ class Run(Writing):
         except PermanentError as error:
             if not (error.gone and self._forget_contact()):
                 raise
-            return await self._deliver()
+            return await self._anew()
 
     async def _deliver(self) -> Result:
         lead, progress = self.claimed.lead, self.progress
@@ -92,14 +92,20 @@ class Run(Writing):
             deal_id = progress.deal_id
             if progress.mode == "reopen" and not progress.step("note").id and not await self._reopened(deal_id):
                 progress.mode, progress.deal_id = "new", ""
-                return await self._deliver()
+                return await self._anew()
         if not await self._extras(drafts, deal_id) and progress.mode != "new":
             # The CRM takes nothing on the open deal: a deal of its own, else the enquiry would be nowhere.
             progress.mode, progress.deal_id = "new", ""
-            return await self._deliver()
+            return await self._anew()
         if progress.found_contact:
             await self._enrich(contact_id, drafts.contact)
         return self._result(deal_id)
+
+    async def _anew(self) -> Result:
+        """Another way; what was left out on the first is not left out any more."""
+        self._dropped.clear()
+        self._links.clear()
+        return await self._deliver()
 
     def _result(self, deal_id: str) -> Result:
         steps = self.progress.steps

@@ -264,3 +264,23 @@ async def test_leads_of_one_person_are_delivered_in_the_order_received() -> None
         ids = [await h.post("site", {"phone": PHONE, "comment": str(number)}) for number in range(6)]
         await h.quiet()
         assert [h.keys(name)[1:] for name in CRMS] == [ids] * 3
+
+
+@pytest.mark.parametrize(("closed", "deals"), [(False, 1), (True, 2)])
+@virtual
+async def test_a_person_whose_contact_was_merged_in_hubspot_is_known_by_the_new_one(closed: bool, deals: int) -> None:
+    async with hub(config("  - {from: [site], to: [hs]}")) as h:
+        await come(h, name="Иван", phone=PHONE)
+        records = h.hubspot.records
+        ((deal_id, deal),), (contact_id,) = records.live["deals"].items(), records.live["contacts"]
+        if closed:
+            records.update("deals", deal, {"dealstage": "closedwon"})
+        other = records.create("contacts", {"firstname": "Иван"}, [])
+        new_id = records.merge("contacts", other["id"], contact_id)["id"]
+        again = h.delivery(await come(h, name="Иван", phone=PHONE, comment="Ещё вопрос"))
+        assert (again.state, again.error_kind, again.contact_id) == ("delivered", "", new_id)
+        assert len(records.live["deals"]) == deals
+        assert (again.record_id == deal_id) is not closed
+        assert all(h.hubspot.linked("deals", one, "contacts") == [new_id] for one in records.live["deals"])
+        assert sum("Ещё вопрос" in note for note in h.notes("hs")) == 1
+        assert not [one for one in h.incidents() if one.kind == "field_removed"]

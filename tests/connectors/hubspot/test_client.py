@@ -385,6 +385,18 @@ async def test_a_deal_can_be_updated_and_one_that_is_gone_says_so(account: Accou
     assert await client.deal_state("5") is None
 
 
+async def test_the_open_deal_of_a_merged_contact_is_found_by_the_id_that_we_know(
+    account: Account, client: HubSpotClient
+) -> None:
+    contact_id = await client.create(IVAN)
+    deal_id = await client.create(deal_for(contact_id))
+    other = await client.create(ContactDraft(key="P-02", phones=("+79160000002",)))
+    account.sandbox.records.merge("contacts", other, contact_id)
+    state = await client.open_deal(contact_id)
+    assert state is not None
+    assert (state.id, state.closed) == (deal_id, False)
+
+
 async def test_read_back_tells_absent_doubled_and_merged_apart(account: Account, client: HubSpotClient) -> None:
     await client.ensure_fields(CONNECTOR.needed_fields, create=True)
     contact_id = await client.create(IVAN)
