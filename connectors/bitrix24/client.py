@@ -32,7 +32,7 @@ from connectors.bitrix24.contacts import Contacts
 from connectors.bitrix24.describe import Describer
 from connectors.bitrix24.histories import Bitrix24Histories
 from connectors.bitrix24.payloads import TYPE_IDS, Entity, entity_of, moment
-from connectors.bitrix24.persons import ORIGINATOR, number
+from connectors.bitrix24.persons import ORIGINATOR, field_values, number
 from connectors.bitrix24.portal import WRITE_S, Portal
 from connectors.bitrix24.record_port import Bitrix24Records
 from connectors.bitrix24.records import deal_state, found_deal, text, when
@@ -265,7 +265,7 @@ class Bitrix24Client:
     async def _update(self, entity: Entity, plain: str, fields: Mapping[str, Any]) -> None:
         method = f"crm.{entity}.update"
         try:
-            await self.portal.call(method, {"id": number(plain), "fields": dict(fields)}, writes=True)
+            await self.portal.call(method, {"id": number(plain), "fields": field_values(fields)}, writes=True)
         except RefusedError as refused:
             draft = DealDraft(key="", title="", fields=fields)
             names = refused_fields(refused.text, draft, self._describer.labels)

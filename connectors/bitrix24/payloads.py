@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from connectors.base import CallDraft, CompanyDraft, ContactDraft, DealDraft, Disposition, NoteDraft, TaskDraft
-from connectors.bitrix24.persons import NAME_CHARS, ORIGINATOR, multifields, number
+from connectors.bitrix24.persons import NAME_CHARS, ORIGINATOR, field_values, multifields, number
 
 Entity = Literal["lead", "deal", "contact", "company"]
 TYPE_IDS: dict[Entity, int] = {"lead": 1, "deal": 2, "contact": 3, "company": 4}
@@ -107,15 +107,7 @@ def category_of(draft: DealDraft) -> str:
 def _own(fields: dict[str, Any], draft: ContactDraft | CompanyDraft | DealDraft) -> dict[str, Any]:
     if draft.responsible:
         fields["ASSIGNED_BY_ID"] = number(draft.responsible)
-    own = {code: field_value(value) for code, value in draft.fields.items()}
-    return {**fields, **own, "ORIGINATOR_ID": ORIGINATOR, "ORIGIN_ID": draft.key}
-
-
-def field_value(value: Any) -> Any:
-    """Times with their offset, as the vendor wants them: one that it cannot read is silently not set."""
-    if isinstance(value, list | tuple):
-        return [field_value(one) for one in value]
-    return value.isoformat() if isinstance(value, date) else value
+    return {**fields, **field_values(draft.fields), "ORIGINATOR_ID": ORIGINATOR, "ORIGIN_ID": draft.key}
 
 
 def marker(key: str) -> str:

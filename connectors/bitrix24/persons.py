@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from datetime import date
 from typing import Any
 
 from connectors.base import ContactDraft
@@ -68,7 +69,8 @@ def missing_parts(record: Mapping[str, Any], draft: ContactDraft) -> dict[str, A
         update["NAME"] = draft.name[:NAME_CHARS]
     if draft.company_id and empty(record.get("COMPANY_ID")):
         update["COMPANY_ID"] = number(draft.company_id)
-    update |= {code: value for code, value in draft.fields.items() if empty(record.get(code)) and not empty(value)}
+    lacking = {code: value for code, value in draft.fields.items() if empty(record.get(code)) and not empty(value)}
+    update |= field_values(lacking)
     if draft.key and empty(record.get("ORIGIN_ID")) and empty(record.get("ORIGINATOR_ID")):
         update |= {"ORIGINATOR_ID": ORIGINATOR, "ORIGIN_ID": draft.key}
     return update
@@ -77,6 +79,25 @@ def missing_parts(record: Mapping[str, Any], draft: ContactDraft) -> dict[str, A
 def empty(value: Any) -> bool:
     """Classic methods write nothing as null, "" or "0", an empty list or map as []."""
     return value in (None, "", "0", 0, False) or value == [] or value == {}
+
+
+def field_values(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields by their code, as the vendor wants them."""
+    return {code: field_value(value, custom=code.upper().startswith("UF_")) for code, value in fields.items()}
+
+
+def field_value(value: Any, *, custom: bool) -> Any:
+    """Times with their offset: one that the vendor cannot read is silently not set. Yes and no are Y and N in its own
+    fields, 1 and 0 in custom ones."""
+    match value:
+        case bool():
+            return ("1" if value else "0") if custom else ("Y" if value else "N")
+        case date():
+            return value.isoformat()
+        case list() | tuple():
+            return [field_value(one, custom=custom) for one in value]
+        case _:
+            return value
 
 
 def number(value: str) -> int | str:

@@ -126,6 +126,10 @@ class Records:
                 case "datetime" | "date":
                     if value in (None, "") or is_date(value):
                         values[name] = str(value or "")
+                case "char":
+                    values[name] = "Y" if value in ("Y", "y", "true") or value is True else "N"
+                case "boolean":
+                    values[name] = "1" if value in ("1", "Y") or value is True else "0"
                 case "crm_currency":
                     if value not in CURRENCIES:
                         raise Refused(400, "", "Недопустимая валюта")

@@ -1,6 +1,7 @@
 """With a backlog many commands leave in one request; alone each is a plain call."""
 
 import asyncio
+from datetime import UTC, datetime
 from urllib.parse import unquote
 
 import pytest
@@ -122,3 +123,21 @@ async def test_the_size_of_a_batch_can_be_cut(portal: Portal, max_batch: int) ->
     client = portal.open(max_batch=max_batch)
     await asyncio.gather(*(client.create(person(number)) for number in range(14)))
     assert len(portal.methods()) == 14 // max_batch
+
+
+async def test_yes_no_and_dates_mean_the_same_alone_in_a_batch_and_in_an_update(portal: Portal) -> None:
+    client = portal.open()
+    for name, kind in (("UF_CRM_PAID", "boolean"), ("UF_CRM_DAY", "date"), ("UF_CRM_AT", "datetime")):
+        portal.sandbox.crm.custom["deal"][name] = {"FIELD_NAME": name, "USER_TYPE_ID": kind}
+    noon = datetime(2026, 12, 1, 12, tzinfo=UTC)
+    fields = {"OPENED": False, "UF_CRM_PAID": True, "UF_CRM_DAY": noon.date(), "UF_CRM_AT": noon}
+    alone = await client.create(DealDraft("d0", "Заявка", fields=fields))
+    made = await asyncio.gather(*(client.create(DealDraft(f"d{n}", "Заявка", fields=fields)) for n in (1, 2)))
+    later = await client.create(DealDraft("d3", "Заявка"))
+    assert portal.sandbox.deals[later]["OPENED"] == "Y"
+    await asyncio.gather(*(client.update_deal(later, fields) for _ in range(2)))
+    assert portal.methods().count("batch") >= 2
+    for one in (alone, *made, later):
+        held = portal.sandbox.deals[one]
+        assert (held["OPENED"], held["UF_CRM_PAID"], held["UF_CRM_DAY"]) == ("N", "1", "2026-12-01")
+        assert held["UF_CRM_AT"] == "2026-12-01T12:00:00+00:00"

@@ -7,7 +7,7 @@ import pytest
 
 from connectors.amocrm.payloads import field_values
 from connectors.base import CrmUser, FieldInfo, Metadata
-from connectors.bitrix24.payloads import field_value
+from connectors.bitrix24.persons import field_value
 from jobs.delivery.resolve import Directory, Resolved, resolve
 from jobs.delivery.typed_values import typed
 from mappings.engine import build
@@ -57,7 +57,7 @@ def test_a_value_takes_the_type_of_its_field(kind: Any, value: Any, result: Any)
 
 def test_dates_reach_the_vendors_in_their_own_form() -> None:
     assert field_values(date(2026, 12, 1)) == [{"value": int(NOON.timestamp())}]
-    assert field_value([date(2026, 12, 1), NOON, "x"]) == ["2026-12-01", "2026-12-01T12:00:00+00:00", "x"]
+    assert field_value([date(2026, 12, 1), NOON, "x"], custom=True) == ["2026-12-01", "2026-12-01T12:00:00+00:00", "x"]
 
 
 def resolved(text: str, responsible: str = "") -> Resolved:
