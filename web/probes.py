@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 
 from connectors.doors import Reply
@@ -32,10 +33,7 @@ class Probes:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] in ("GET", "HEAD"):
-            try:
-                reply = await self.paths[scope["path"]]()
-            except StoreUnavailable:
-                reply = _json(503, {"error": "the database is not available"}, {"retry-after": "5"})
+            reply = await self.paths[scope["path"]]()
         else:
             reply = _json(405, {"error": "ask with GET"}, {"allow": "GET, HEAD"})
         await send_reply(send, reply, without_body=scope["method"] == "HEAD")
@@ -54,6 +52,7 @@ class Probes:
         return _json(200 if database else 503, body)
 
     async def _metrics(self) -> Reply:
+        """Also with the database away: what waits in the spool is wanted then."""
         from web import metrics  # its library is not needed before somebody asks
 
         now = self._hub.clock.now()
@@ -61,16 +60,16 @@ class Probes:
         names = list(self._hub.connections)
         today = now.astimezone(zone).date()
         since, until = day_window(today, zone)
-        status, waiting, recovered = await self._hub.db.read(
-            lambda conn: (
-                day_status(conn, today, zone, names, now),
-                backlog(conn).count,
-                recovered_by_what(conn, since, until),
+        stored = None
+        with suppress(StoreUnavailable):
+            stored = await self._hub.db.read(
+                lambda conn: metrics.Stored(
+                    day_status(conn, today, zone, names, now),
+                    backlog(conn).count,
+                    recovered_by_what(conn, since, until),
+                )
             )
-        )
-        return Reply(
-            200, metrics.render(self._hub, status, waiting, recovered), "text/plain; version=0.0.4; charset=utf-8"
-        )
+        return Reply(200, metrics.render(self._hub, stored), "text/plain; version=0.0.4; charset=utf-8")
 
     async def _leadhub_js(self) -> Reply:
         headers = {"cache-control": f"public, max-age={SCRIPT_MAX_AGE_S}", "access-control-allow-origin": "*"}

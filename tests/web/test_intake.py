@@ -331,6 +331,10 @@ async def test_while_the_database_is_away_leads_are_taken_into_the_spool_and_com
         ready = await h.request("GET", "/readyz")
         assert ready.status_code == 503
         assert ready.json() == {"ready": False, "database": False, "spool_records": 5}
+        numbers = await h.request("GET", "/metrics")
+        assert numbers.status_code == 200
+        assert "\nleadhub_spool_records 5.0\n" in numbers.text
+        assert "\nleadhub_database_up 0.0\n" in numbers.text
         assert len(h.leads()) == 1
         await h.wait(30.0)
         assert h.told()[0].startswith("🔴 База данных не пишется, лиды идут в запасной файл\nС 11:00 · в файле 5 лидов")
