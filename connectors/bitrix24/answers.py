@@ -73,6 +73,8 @@ _NEEDED = re.compile(r"crm\.(?:item\.(?:add|update)|(?:lead|deal|contact|company
 """Without these nothing can be written: a page instead of their answer is waited for, however alive the portal is."""
 GONE = {"NOT_FOUND", "OWNER_NOT_FOUND", "ENTITY_NOT_FOUND", "ERROR_NOT_FOUND"}
 BROKEN = {"INTERNAL_SERVER_ERROR", "ERROR_UNEXPECTED_ANSWER"}
+_SAYS_FULL = "disk resource exhausted"
+"""Said before anything is saved, of every record: no fault of this one."""
 _SAYS_GONE = ("not found", "не найден")
 _SAYS_NO_ACCESS = ("access denied", "доступ запрещ", "нет доступа", "отказано в доступе")
 
@@ -172,6 +174,8 @@ class Interpreter:
             return NoRightsError(said, operation, 403) if code in RIGHTS else AuthError(said, operation, status)
         if not code and any(part in text.lower() for part in _SAYS_NO_ACCESS):
             return NoRightsError("access denied", operation, 403)
+        if _SAYS_FULL in text.lower():
+            return RetryableError("the portal's disk space is used up", operation, status)
         if code in BROKEN or status >= 500 or "sql query error" in text.lower():
             kind = UnknownOutcomeError if writes else RetryableError
             return kind(code or "server error", operation, status)

@@ -34,6 +34,8 @@ class Records:
         self.zone = zone
         self.robots_fail = False
         """A robot fails after each save: the record is there and an error is told."""
+        self.full = False
+        """The portal's disk space is used up: no record is taken."""
         self.statuses = statuses()
         self.custom: dict[str, dict[str, dict[str, Any]]] = {entity: {} for entity in FIELDS}
         self.mandatory: set[str] = set()
@@ -53,6 +55,8 @@ class Records:
         return record
 
     def save(self, entity: str, fields: dict[str, Any]) -> str:
+        if self.full:
+            raise Refused(400, "", "Disk resource exhausted")
         box = self.boxes[entity]
         values = self._checked(entity, fields)
         if entity == "company" and not values.get("TITLE"):

@@ -57,6 +57,20 @@ async def test_a_lead_that_is_refused_for_good_waits_for_a_person_and_later_lead
 
 
 @virtual
+async def test_a_portal_whose_disk_is_full_is_an_outage_and_leads_flow_when_there_is_room() -> None:
+    async with hub(config("  - {from: [site], to: [b24]}"), pace=PATIENT) as h:
+        await warm(h)
+        h.bitrix24.crm.full = True
+        ids = [await h.post("site", guest(number)) for number in range(3)]
+        await h.wait(300.0)
+        assert {h.delivery(lead_id).state for lead_id in ids} == {"ready"}
+        assert any("disk space" in text for text in h.told())
+        h.bitrix24.crm.full = False
+        await h.quiet()
+        assert {h.delivery(lead_id).state for lead_id in ids} == {"delivered"}
+
+
+@virtual
 async def test_a_refused_token_spends_no_attempts_is_told_of_and_leads_flow_as_soon_as_it_works() -> None:
     async with hub() as h:
         await warm(h)

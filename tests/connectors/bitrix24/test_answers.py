@@ -59,6 +59,7 @@ def refused(code: Any, text: str = "") -> dict[str, Any]:
         (404, {"detail": "Not Found"}, MethodMissingError, MethodMissingError),
         (400, refused("", "Parameter 'fields' must be array."), PermanentError, PermanentError),
         (400, refused(0, "whatever"), PermanentError, PermanentError),
+        (400, refused("", "Disk resource exhausted"), RetryableError, RetryableError),
         (400, refused("ERROR_CORE", "Invalid e-mail"), PermanentError, PermanentError),
         (400, refused("CRM_FIELD_ERROR_REQUIRED"), PermanentError, PermanentError),
         (500, refused("INTERNAL_SERVER_ERROR"), UnknownOutcomeError, RetryableError),
