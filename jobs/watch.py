@@ -11,7 +11,7 @@ from sqlalchemy import Connection, bindparam, func, select
 from connectors.errors import ConnectorError
 from connectors.notify import Channel
 from jobs.alerts.causes import code_of
-from jobs.alerts.incidents import ENDS_WITH_ITS_LEADS, StoredIncidents, owed
+from jobs.alerts.incidents import ENDS_WITH_ITS_LEADS, StoredIncidents, dead
 from jobs.alerts.looking import Look
 from jobs.alerts.memory import MemoryIncidents
 from jobs.alerts.parts import crm_name
@@ -266,7 +266,7 @@ def _cause_of_oldest(conn: Connection, name: str) -> str:
 
 def _failed(conn: Connection, look: Look, name: str, about: dict[str, Any]) -> None:
     """When nothing has failed any more, its incidents are over; what failed while nobody could say so is told."""
-    count, oldest = owed(conn, name, ("dead",))
+    count, oldest = dead(conn, name)
     if count == 0:
         _over_but(look, "lead_failed", name, ())
     elif not any(one.kind == "lead_failed" and one.connection == name for one in look.told.values()):

@@ -121,10 +121,17 @@ def nothing_to_note() -> dict[str, Any]:
     return {"unnoted_since": None, "due_at": None}
 
 
+_DUE = Prepared(
+    select(t_conversation.c.id)
+    .where(t_conversation.c.due_at <= bindparam("now", type_=t_conversation.c.due_at.type))
+    .order_by(t_conversation.c.due_at)
+    .limit(bindparam("at_most"))
+)
+
+
 def due_talks(conn: Connection, now: datetime, *, limit: int) -> list[str]:
     """Ids of conversations whose note is due, the longest due first."""
-    query = select(t_conversation.c.id).where(t_conversation.c.due_at <= now).order_by(t_conversation.c.due_at)
-    return list(conn.execute(query.limit(limit)).scalars())
+    return _DUE.scalars(conn, {"now": now, "at_most": limit})
 
 
 def said_before(conn: Connection, source: str, chat_id: str) -> list[Mapping[str, Any]]:

@@ -167,10 +167,17 @@ def _fold(conn: Connection, source: str, key: str, clock: Clock, judge: bool) ->
     return KnownCall(stored.id, source, key, stored.received_at, stored.lead_id, call, about)
 
 
+_TO_JUDGE = Prepared(
+    select(t_call.c.id, t_call.c.source, t_call.c.key, t_call.c.received_at)
+    .where(t_call.c.waits_until <= bindparam("now", type_=t_call.c.waits_until.type))
+    .order_by(t_call.c.waits_until)
+    .limit(bindparam("at_most"))
+)
+
+
 def calls_to_judge(conn: Connection, now: datetime, *, limit: int) -> list[WaitingCall]:
     """The longest due first."""
-    query = select(t_call.c.id, t_call.c.source, t_call.c.key, t_call.c.received_at).where(t_call.c.waits_until <= now)
-    return [WaitingCall(*row) for row in conn.execute(query.order_by(t_call.c.waits_until).limit(limit))]
+    return [WaitingCall(*row) for row in _TO_JUDGE.all(conn, {"now": now, "at_most": limit})]
 
 
 def judged_elsewhere(conn: Connection, call: WaitingCall) -> None:

@@ -121,7 +121,7 @@ def mark_doubled(conn: Connection, held: Held, follow_up_id: str, records: list[
     )
 
 
-_DOUBLED = (
+_DOUBLED = Prepared(
     select(t_follow_up.c.delivery_id, t_follow_up.c.data)
     .where(t_follow_up.c.connection == bindparam("of_connection"), t_follow_up.c.kind == "doubled")
     .order_by(t_follow_up.c.id)
@@ -130,7 +130,7 @@ _DOUBLED = (
 
 def doubled(conn: Connection, connection: str) -> list[list[str]]:
     """Record ids of each lead that stands in the CRM more than once, in the order in which they were found."""
-    rows = conn.execute(_DOUBLED, {"of_connection": connection})
+    rows = _DOUBLED.all(conn, {"of_connection": connection})
     by_delivery = {row.delivery_id: row.data["records"] for row in rows}
     return list(by_delivery.values())
 

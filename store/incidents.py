@@ -82,11 +82,14 @@ def mark_recovered(conn: Connection, key: str, now: datetime) -> bool:
     return True
 
 
+_SENT = Prepared(select(t_incident.c.sent).where(t_incident.c.id == bindparam("of_id")))
+_NOW_SENT = Prepared(update(t_incident).where(t_incident.c.id == bindparam("of_id")))
+
+
 def mark_sent(conn: Connection, incident_id: str, channel: str, sent: Sent) -> None:
-    kept = conn.execute(select(t_incident.c.sent).where(t_incident.c.id == incident_id)).scalar()
+    kept = _SENT.scalar(conn, {"of_id": incident_id})
     if kept is not None:
-        changed = {**kept, channel: sent.to_json()}
-        conn.execute(update(t_incident).where(t_incident.c.id == incident_id).values(sent=changed))
+        _NOW_SENT.run(conn, {"of_id": incident_id, "sent": {**kept, channel: sent.to_json()}})
 
 
 def mute(conn: Connection, incident_id: str, until: datetime, now: datetime) -> None:

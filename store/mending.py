@@ -28,6 +28,9 @@ _LEFT_CLAIMED, _CLAIMED = (
     Prepared(_owed_by(_OF, _IS_CLAIMED, whose).values(state="ready", due_at=_AT))
     for whose in (t_delivery.c.fence != _FENCE, t_delivery.c.fence == _FENCE)
 )
+_IDS_CLAIMED = Prepared(
+    select(t_delivery.c.id).where(IS_OWED, t_delivery.c.connection == _OF, _IS_CLAIMED, t_delivery.c.fence == _FENCE)
+)
 _LATER = Prepared(
     _owed_by(_OF, _IS_READY, t_delivery.c.due_at > _AT, t_delivery.c.error_kind != "hold").values(due_at=_AT)
 )
@@ -60,9 +63,8 @@ def hand_back(conn: Connection, held: Held, now: datetime) -> int:
 def release_forgotten(conn: Connection, held: Held, running: Collection[str], now: datetime) -> int:
     """What we have claimed and nobody works on becomes ready again; none is expected, each is a fault of ours."""
     assert_held(conn, held)
-    ours = (t_delivery.c.connection == held.name, t_delivery.c.state == "claimed", t_delivery.c.fence == held.fence)
-    query = select(t_delivery.c.id).where(IS_OWED, *ours)
-    forgotten = [delivery_id for delivery_id in conn.execute(query).scalars() if delivery_id not in running]
+    claimed = _IDS_CLAIMED.scalars(conn, {"of_connection": held.name, "of_fence": held.fence})
+    forgotten = [delivery_id for delivery_id in claimed if delivery_id not in running]
     if forgotten:
         conn.execute(
             update(t_delivery)

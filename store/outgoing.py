@@ -14,6 +14,7 @@ from store.errands import lease_of
 from store.events import events_of
 from store.leases import Held, LostLease, assert_held
 from store.outbox import tell_due
+from store.prepared import Prepared, Rows
 
 Kind = Literal["reply", "auto"]
 State = Literal["ready", "sent", "failed", "unknown"]
@@ -268,8 +269,13 @@ def of_conversations(conn: Connection, conversation_ids: Sequence[str]) -> list[
     return list(conn.execute(query.order_by(t_outgoing.c.id)))
 
 
-def owed(conn: Connection, before: datetime) -> list[Row[Any]]:
+_UNSETTLED = Prepared(
+    select(t_outgoing)
+    .where(t_outgoing.c.state.in_(("ready", "sending", "failed", "unknown")))
+    .order_by(t_outgoing.c.id)
+)
+
+
+def owed(conn: Connection, before: datetime) -> Rows:
     """What a person should hear of: failed, unknown, or waiting since before that time; oldest first."""
-    query = select(t_outgoing).where(t_outgoing.c.state.in_(("ready", "sending", "failed", "unknown")))
-    rows = conn.execute(query.order_by(t_outgoing.c.id)).all()
-    return [row for row in rows if row.state in ("failed", "unknown") or row.created_at < before]
+    return [row for row in _UNSETTLED.all(conn) if row.state in ("failed", "unknown") or row.created_at < before]

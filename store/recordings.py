@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from leads.clock import Clock
 from leads.ids import new_id
@@ -14,6 +14,7 @@ from store.events import KnownCall
 from store.leases import Held, assert_held
 from store.note_duties import OF_RECORDING
 from store.outbox import tell_due
+from store.prepared import Prepared
 from store.tables import t_call, t_delivery
 
 
@@ -79,14 +80,21 @@ def settle_copy(conn: Connection, held: Held, call_id: str, done: CopySettlement
     conn.execute(query.values(values))
 
 
+_TRIED_IN_VAIN = Prepared(
+    select(t_call_recording.c.source, t_call_recording.c.at, t_call_recording.c.copy_error)
+    .where(
+        t_call_recording.c.copy_state.in_(("owed", "failed", "too_large")),
+        t_call_recording.c.copy_error != "",
+        t_call_recording.c.at >= bindparam("since", type_=t_call_recording.c.at.type),
+    )
+    .order_by(t_call_recording.c.at)
+)
+
+
 def failed_copies(conn: Connection, since: datetime) -> dict[str, tuple[int, datetime, str]]:
     """Source -> how many recordings since then were tried in vain to be copied, the oldest, the last error."""
-    columns = t_call_recording.c
-    query = select(columns.source, columns.at, columns.copy_error).where(
-        columns.copy_state.in_(("owed", "failed", "too_large")), columns.copy_error != "", columns.at >= since
-    )
     found: dict[str, tuple[int, datetime, str]] = {}
-    for row in conn.execute(query.order_by(columns.at)):
+    for row in _TRIED_IN_VAIN.all(conn, {"since": since}):
         count, oldest_at, _ = found.get(row.source, (0, row.at, ""))
         found[row.source] = (count + 1, oldest_at, row.copy_error)
     return found

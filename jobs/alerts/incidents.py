@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, bindparam, func, select
 
 from leads.clock import Clock
 from leads.ids import new_id
@@ -14,6 +14,7 @@ from store import incidents as rows
 from store.db import Database, StoreUnavailable
 from store.lateness import on_the_way
 from store.partial import IS_OWED
+from store.prepared import Prepared
 from store.tables import t_delivery
 
 log = logging.getLogger(__name__)
@@ -73,7 +74,7 @@ class IncidentReporter:
         now, made = self._clock.now(), new_id(self._clock)
 
         def work(conn: Connection) -> None:
-            count, oldest = owed(conn, connection, ("dead",)) if kind == "lead_failed" else on_the_way(conn, connection)
+            count, oldest = dead(conn, connection) if kind == "lead_failed" else on_the_way(conn, connection)
             # The lead that failed is settled after this was seen.
             count = max(count, 1) if kind == "lead_failed" else count
             seen = Observation(
@@ -100,10 +101,14 @@ class IncidentReporter:
         self._store.changed()
 
 
-def owed(conn: Connection, connection: str, states: Collection[str]) -> tuple[int, datetime | None]:
-    """How many deliveries of a connection are in these states, none of them settled well, and since when the oldest."""
-    query = select(func.count(), func.min(t_delivery.c.created_at, type_=t_delivery.c.created_at.type)).where(
-        t_delivery.c.connection == connection, IS_OWED, t_delivery.c.state.in_(states)
+_DEAD = Prepared(
+    select(func.count(), func.min(t_delivery.c.created_at, type_=t_delivery.c.created_at.type)).where(
+        t_delivery.c.connection == bindparam("of_connection"), IS_OWED, t_delivery.c.state == "dead"
     )
-    row = conn.execute(query).one()
-    return int(row[0]), row[1]
+)
+
+
+def dead(conn: Connection, connection: str) -> tuple[int, datetime | None]:
+    """How many deliveries of a connection have failed for good, and since when the oldest of them."""
+    count, oldest = _DEAD.first(conn, {"of_connection": connection})
+    return int(count), oldest

@@ -65,7 +65,7 @@ def test_a_look_at_what_is_late(watch: Watch, conn: Connection) -> None:
     now = watch.clock.now()
     assert read_whole(conn, lambda conn: watch._look(conn, now)) == []
     assert read_whole(conn, lambda conn: on_the_way(conn, "sales", now)) == []
-    assert read_whole(conn, lambda conn: incidents.owed(conn, "sales", ("dead",))) == []
+    assert read_whole(conn, lambda conn: incidents.dead(conn, "sales")) == []
     assert read_whole(conn, lambda conn: waiting_for_fallback(conn, now, limit=10)) == []
 
 
