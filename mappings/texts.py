@@ -38,6 +38,7 @@ WHY: Final[dict[Locale, dict[str, str]]] = {
     "ru": {
         "no_field": "в CRM нет такого поля",
         "no_value": "в списке поля нет такого значения",
+        "no_kind": "поле другого типа",
         "read_only": "поле только для чтения",
         "no_pipeline": "в CRM нет такой воронки",
         "no_stage": "в воронке нет такого этапа",
@@ -49,6 +50,7 @@ WHY: Final[dict[Locale, dict[str, str]]] = {
     "en": {
         "no_field": "the CRM has no such field",
         "no_value": "not one of the field's values",
+        "no_kind": "the field is of another kind",
         "read_only": "the field is read-only",
         "no_pipeline": "the CRM has no such pipeline",
         "no_stage": "the pipeline has no such stage",

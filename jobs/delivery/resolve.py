@@ -20,7 +20,7 @@ from connectors.base import (
     TaskDraft,
 )
 from jobs.delivery.drafts import Dropped
-from jobs.delivery.typed_values import typed
+from jobs.delivery.typed_values import is_typed, typed
 from leads.assignment import CrmUserRef, resolve_user
 from mappings.engine import Drafted, DraftedRecord, DraftedTask, Drawn, one_line
 from mappings.filters import pretty_phone
@@ -280,9 +280,12 @@ class _Resolving:
         if info.kind == "user":
             return self._user_value(drawn, several, info)
         if not info.enums:
-            if info.several:
-                return [typed(one, info, fits=drawn.fits) for one in several]
-            return typed(text_of(several) if isinstance(drawn.value, list) else drawn.value, info, fits=drawn.fits)
+            plain = text_of(several) if isinstance(drawn.value, list) else drawn.value
+            values = [typed(one, info, fits=drawn.fits) for one in (several if info.several else [plain])]
+            for one in (one for one in values if not is_typed(one, info)):
+                self._drop(replace(drawn, value=one), "no_kind")
+            kept = [one for one in values if is_typed(one, info)]
+            return kept if info.several else next(iter(kept), None)
         found = [(one, _enum_id(info, text_of(one))) for one in several]
         for one, enum_id in found:
             if enum_id is None:

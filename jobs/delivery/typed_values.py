@@ -1,6 +1,6 @@
 """A mapped value in the type of the CRM's field that it goes to."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from connectors.base import FieldInfo
@@ -12,7 +12,7 @@ from mappings.values import amount, plain_number, text_of
 def typed(value: Any, info: FieldInfo, *, fits: bool = False) -> Any:
     """As the field's kind wants it: dates as such, numbers as digits, true and false.
 
-    What is not of that kind goes as it is, and the CRM decides. `fits`: a text is cut to the field's limit.
+    What is not of that kind stays as it is: see `is_typed`. `fits`: a text is cut to the field's limit.
     """
     match info.kind:
         case "date":
@@ -31,6 +31,20 @@ def typed(value: Any, info: FieldInfo, *, fits: bool = False) -> Any:
     if fits and info.max_chars:
         return truncate(text_of(value), info.max_chars)
     return value
+
+
+def is_typed(value: Any, info: FieldInfo) -> bool:
+    """Whether `typed` made it of the field's kind. What is not must not be sent: some CRMs refuse it, Bitrix24 takes
+    the record without it or with 0 and says nothing.
+    """
+    match info.kind:
+        case "date" | "datetime":
+            return isinstance(value, date)
+        case "number" | "money":
+            return amount(value) is not None or text_of(value).strip().isdecimal()  # an account's number is no amount
+        case "bool":
+            return isinstance(value, bool)
+    return True
 
 
 def _day(found: Any) -> Any:

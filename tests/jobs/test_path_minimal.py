@@ -264,3 +264,17 @@ async def test_a_value_that_the_mapping_cannot_give_is_told_with_its_line_and_re
             "Где: mappings/ours.yaml:3.\n"
             "Исправьте строку маппинга"
         )
+
+
+@virtual
+async def test_a_word_in_a_date_field_of_bitrix24_is_told_and_stands_in_the_note() -> None:
+    ours = mapping("bitrix24", 'fields: {UF_CRM_DAY: "{{ lead.extra.day }}"}')
+
+    def prepare(h: VirtualHub) -> None:
+        h.bitrix24.crm.custom["deal"]["UF_CRM_DAY"] = {"FIELD_NAME": "UF_CRM_DAY", "USER_TYPE_ID": "date"}
+
+    async with hub(config(B24_ROUTE), mappings=ours, prepare=prepare, pace=PATIENT) as h:
+        lead_id = await h.post("site", {**IVAN, "day": "послезавтра"})
+        await h.quiet()
+        arrived_in_essence(h, "b24", lead_id)
+        assert "UF_CRM_DAY: послезавтра (поле другого типа)" in h.notes("b24")[0]

@@ -27,6 +27,12 @@ ACCOUNT = Directory(
                 FieldInfo("1", "Город", max_chars=10),
                 FieldInfo("2", "Интересы", kind="enum", several=True, enums={"Окна": "5", "Двери": "6"}),
                 FieldInfo("3", "Адреса", several=True),
+                FieldInfo("4", "Замер", kind="date"),
+                FieldInfo("5", "Площадь", kind="number"),
+                FieldInfo("6", "Доставка", kind="bool"),
+                FieldInfo("7", "Сумма", kind="money"),
+                FieldInfo("8", "Счёт", kind="number"),
+                FieldInfo("9", "Дни", kind="date", several=True),
             ),
             "company": (),
         },
@@ -75,6 +81,24 @@ def test_several_values_stay_several_where_the_field_holds_several() -> None:
     text = 'deal: {fields: {"Интересы": {value: "окна;двери", transform: {split: ";"}}, "Адреса": [Тверь, Псков]}}\n'
     assert resolved(text).deal.fields == {"2": ["5", "6"], "3": ["Тверь", "Псков"]}
     assert resolved('deal: {fields: {"Интересы": Окна, "Адреса": Тверь}}\n').deal.fields == {"2": ["5"], "3": ["Тверь"]}
+
+
+def test_what_is_not_of_the_fields_kind_goes_into_the_note() -> None:
+    """Bitrix24 would say nothing and leave the field empty, or write 0."""
+    text = (
+        'deal: {fields: {"Замер": послезавтра, "Площадь": "2 или 3 комнаты", "Доставка": может быть, '
+        '"Сумма": по договорённости, "Счёт": "40702810900000002453", "Дни": ["2026-12-01", потом]}}\n'
+    )
+    found = resolved(text)
+    assert found.deal.fields == {"8": "40702810900000002453", "9": [date(2026, 12, 1)]}
+    assert [(one.field, one.value) for one in found.dropped] == [
+        ("Замер", "послезавтра"),
+        ("Площадь", "2 или 3 комнаты"),
+        ("Доставка", "может быть"),
+        ("Сумма", "по договорённости"),
+        ("Дни", "потом"),
+    ]
+    assert "Замер: послезавтра (поле другого типа)" in found.note(found.dropped)
 
 
 def test_the_responsible_is_found_by_e_mail_and_the_route_goes_first() -> None:
