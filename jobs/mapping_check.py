@@ -89,7 +89,7 @@ def _pipeline_and_stage(deal: Section, directory: Directory, where: str) -> Iter
         names = [one.name for one in pipelines]
         message = f'no pipeline "{wanted}" {where}'
         yield deal.values["pipeline"].place.problem(message, allowed(wanted, names, "there are"))
-    elif stage and not ("pipeline" in deal.values and not wanted):
+    if stage and not ("pipeline" in deal.values and not wanted):
         places: tuple[Pipeline, ...] = (chosen,) if chosen else pipelines
         if directory.stage(places, stage) is None:
             names = list(dict.fromkeys(one.name for place in places for one in place.stages))

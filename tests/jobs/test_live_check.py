@@ -103,6 +103,15 @@ deal:
     assert 'Did you mean "Переговоры"?' in sales.problems[1].hint
 
 
+async def test_an_unknown_pipeline_hides_no_unknown_stage(world: World) -> None:
+    sales = (await world.check(world.settings(mapping="deal:\n  pipeline: Воронкаа\n  stage: Переговры\n")))["sales"]
+    where = 'in amoCRM "sales" (checked live, 11:02)'
+    assert [problem.render().split("\n")[0] for problem in sales.problems] == [
+        f'mappings/own.yaml:2:13  deal.pipeline: no pipeline "Воронкаа" {where}',
+        f'mappings/own.yaml:3:10  deal.stage: no stage "Переговры" {where}',
+    ]
+
+
 async def test_users_that_are_unknown_or_gone_are_named_where_they_are_written(world: World) -> None:
     vendor = world.layers["amocrm"].vendor
     vendor.users[2]["rights"]["is_active"] = False  # type: ignore[attr-defined]  # the sandbox's own state
