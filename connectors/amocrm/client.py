@@ -106,6 +106,7 @@ class AmocrmClient:
             self._endpoint = TokenEndpoint(settings, opening.clock, limiter, opening.transport, opening.user_agent)
             self._api.bearer = OAuthTokens(opening.tokens, self._endpoint.refresh, opening.clock, name=opening.name)
         self._fields = AccountFields(self._api, makes=not opening.read_only)
+        self._company_fields = AccountFields(self._api, ("companies",), makes=False)
         self._lookup = Lookup(self._api, self._fields)
         self._audit = Audit(self._api)
         self._records = AmocrmRecords(self._api, self._fields)
@@ -186,7 +187,9 @@ class AmocrmClient:
                 await self._fields.ready("leads")
                 return await self._create_keyed(self._deals, "leads", draft)
             case CompanyDraft():
-                return await self._companies.create(company_body(draft))
+                if draft.fields:  # a list field wants the id of its value as such
+                    await self._company_fields.ready("companies")
+                return await self._companies.create(company_body(draft, self._company_fields.of("companies")))
             case NoteDraft() | CallDraft():
                 body = note_body(draft) if isinstance(draft, NoteDraft) else call_body(draft)
                 return await self._notes[noted_on(draft)[0]].create(body)
@@ -306,6 +309,7 @@ class AmocrmClient:
 
     async def close(self) -> None:
         await self._fields.close()
+        await self._company_fields.close()
         await self._records.close()
         await self._api.close()
         if self._endpoint is not None:

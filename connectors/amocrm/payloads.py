@@ -202,8 +202,8 @@ def contact_body(draft: ContactDraft, fields: EntityFields) -> Body:
     return Body(json, tuple(custom.origins))
 
 
-def company_body(draft: CompanyDraft) -> Body:
-    custom = _Custom(EntityFields())
+def company_body(draft: CompanyDraft, fields: EntityFields) -> Body:
+    custom = _Custom(fields)
     custom.add_all(draft.fields)
     json: dict[str, Any] = {"name": draft.name[:NAME_MAX]}
     put_number(json, "responsible_user_id", draft.responsible, "responsible")

@@ -12,6 +12,7 @@ from connectors.base import CompanyDraft, ContactDraft, DealDraft, NoteDraft, Ta
 from connectors.errors import AuthError, PermanentError, RateLimitedError
 from connectors.http import CALL_LOG, CallRecord
 from connectors.limits import BULK, PRIORITY
+from connectors.sandbox import amocrm_data as data
 from tests.connectors.amocrm.support import IVAN, connected, deal
 
 
@@ -441,3 +442,13 @@ async def test_record_urls_are_where_people_look() -> None:
     async with connected() as x:
         assert x.crm.record_url("deal", "7") == f"{x.url}/leads/detail/7"
         assert x.crm.record_url("contact", "8") == f"{x.url}/contacts/detail/8"
+
+
+async def test_a_list_field_of_a_company_takes_the_id_of_its_value() -> None:
+    async with connected() as x:
+        field = data.custom_field(640009, "Отрасль", "select", None, "companies", ("Строительство", "Торговля"))
+        x.box.fields["companies"][640009] = field
+        trade = str(field["enums"][1]["id"])
+        company_id = await x.crm.create(CompanyDraft("c", "ООО Ромашка", fields={"640009": trade}))
+        (held,) = x.box.companies[company_id]["custom_fields_values"]
+        assert [value["value"] for value in held["values"]] == ["Торговля"]
