@@ -161,7 +161,7 @@ def deal_body(draft: DealDraft, fields: EntityFields) -> Body:
     for key, value in draft.utm.items():
         code = TRACKING.get(key)
         if code and value and fields.tracks(code):
-            custom.add(code, [{"value": str(value)}], "utm")
+            custom.add(code, [{"value": str(value)[:NAME_MAX]}], "utm")  # a refusal of one would cost all
     custom.add_all(draft.fields)
     custom.add_demanded()
     json: dict[str, Any] = {"name": draft.title[:NAME_MAX] if keyed else marked_name(draft.title, draft.key)}

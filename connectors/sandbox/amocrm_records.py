@@ -8,6 +8,7 @@ from typing import Any
 from connectors.sandbox.amocrm_data import ACCOUNT_ID, USERS, Record
 
 CHOICES = frozenset({"select", "radiobutton", "category", "multiselect"})
+SHORT = frozenset({"text", "streetaddress", "tracking_data"})
 DATES = frozenset({"date", "date_time", "birthday"})
 NAME_MAX = 255
 CALL_STATUSES = range(1, 8)
@@ -159,6 +160,8 @@ def _value(field: Record, given: Any, path: str) -> Record:
         return {"value": value}
     if not isinstance(value, str | int | float) or isinstance(value, bool):
         raise Invalid(("InvalidType", f"{path}.value"))
+    if kind in SHORT and len(str(value)) > NAME_MAX:
+        raise Invalid(("TooLong", f"{path}.value"))
     return {"value": str(value)}
 
 

@@ -452,3 +452,12 @@ async def test_a_list_field_of_a_company_takes_the_id_of_its_value() -> None:
         company_id = await x.crm.create(CompanyDraft("c", "ООО Ромашка", fields={"640009": trade}))
         (held,) = x.box.companies[company_id]["custom_fields_values"]
         assert [value["value"] for value in held["values"]] == ["Торговля"]
+
+
+async def test_a_page_address_of_any_length_costs_a_deal_none_of_its_marks() -> None:
+    async with connected() as x:
+        utm = {"utm_source": "yandex", "referrer": f"https://example.ru/?{'q' * 400}"}
+        deal_id = await x.crm.create(deal(await x.crm.create(IVAN), utm=utm))
+        held = x.box.deals[deal_id]
+        assert custom(held, "UTM_SOURCE") == ["yandex"]
+        assert custom(held, "REFERRER") == [utm["referrer"][:255]]
