@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from jobs.demo import Arrived, Sent
     from store.db import Database
 
-START_S, STOP_S = 30.0, 20.0
+START_S, STOP_S = 90.0, 20.0
 SETTLES_S = 120.0
 """So long after the last request everything must have arrived."""
 LOOK_S = 0.5

@@ -325,9 +325,9 @@ def test_the_curl_line_of_the_readme_brings_a_lead_into_the_sandbox_crm(tmp_path
     with serving(file) as greeting:
         assert line in greeting.replace(f":{hub}", ":8080"), "what `make run` prints is what the README shows"
         call = ["curl", "--silent", "--show-error", *shlex.split(line.replace(":8080", f":{hub}"))[1:]]
-        answer = json.loads(subprocess.run(call, check=True, capture_output=True, timeout=20).stdout)
+        answer = json.loads(subprocess.run(call, check=True, capture_output=True, timeout=120).stdout)
         assert answer["status"] == "accepted"
-        again = json.loads(subprocess.run(call, check=True, capture_output=True, timeout=20).stdout)
+        again = json.loads(subprocess.run(call, check=True, capture_output=True, timeout=120).stdout)
         assert again == {"lead_id": answer["lead_id"], "status": "duplicate"}
         assert arrived(sandbox) == 1
 

@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-LONGEST_S = 60.0
+LONGEST_S = 240.0
 
 
 @dataclass(frozen=True)

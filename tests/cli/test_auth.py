@@ -51,7 +51,7 @@ def consented(folder: Path, link: str, connection: str) -> str:
         return f"http://127.0.0.1:8080/oauth?code=sandbox-code&state={state}"
     query = urlsplit(link).query
     path = {"amo": "/amocrm/oauth", "b24": "/bitrix24/oauth/authorize/"}[connection]
-    answer = httpx.get(f"{(folder / 'url').read_text()}{path}?{query}")
+    answer = httpx.get(f"{(folder / 'url').read_text()}{path}?{query}", timeout=120)
     assert answer.status_code == 302
     return answer.headers["location"]
 
@@ -111,7 +111,7 @@ def test_a_crm_that_asks_to_wait_does_not_cost_the_code(folder: Path) -> None:
     address = consented(folder, link_of(folder, "amo"), "amo")
     url = (folder / "url").read_text()
     fault = {"vendor": "amocrm", "kind": "429", "match": "POST /oauth2/access_token", "times": 1}
-    httpx.post(f"{url}/_sandbox/faults", json=fault)
+    httpx.post(f"{url}/_sandbox/faults", json=fault, timeout=120)
     ran = inside("auth", "amo", "--code", address, folder=folder)
     assert (ran.status, "the token works" in ran.out) == (0, True), ran.err
 

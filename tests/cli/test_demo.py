@@ -75,7 +75,7 @@ def test_traffic_goes_through_the_running_hub_and_what_arrived_is_counted_in_the
     assert (told["delivered"], told["lost"], told["doubled"]) == ("8", "0", "0")
     settings = load(folder / "config.yaml", {})
     assert settings.sandbox is not None
-    state = httpx.get(f"{_base(settings.sandbox.address)}/_sandbox/state").json()
+    state = httpx.get(f"{_base(settings.sandbox.address)}/_sandbox/state", timeout=120).json()
     hubspot = next(one for one in state["vendors"] if one["name"] == "hubspot")
     assert hubspot["faults"] == [], "the outage is over"
     deals = next(one["total"] for one in hubspot["tables"] if "deal" in one["title"].lower())

@@ -155,7 +155,7 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHub]:
 
 
 def test_a_lead_that_came_in_can_be_tried_by_any_mapping(hub: RunningHub) -> None:
-    sent = httpx.post(f"{hub.url}/in/site", json={"name": "Мария", "phone": "+79161234567"}).json()
+    sent = httpx.post(f"{hub.url}/in/site", json={"name": "Мария", "phone": "+79161234567"}, timeout=120).json()
     ran = inside("mapping", "try", "hubspot-leads", "--lead", sent["lead_id"], "--json", folder=hub.folder)
     assert ran.status == 0, ran.err
     values: dict[str, Any] = {one["target"]: one["value"] for one in json.loads(ran.out)["values"]}

@@ -48,7 +48,7 @@ def refuse(hub: RunningHub, name: str) -> None:
     body = json.dumps({"your-name": name, "your-tel": "8 916 123-45-67"}).encode()
     asked = urllib.request.Request(f"{hub.url}/in/forms/{NEW}", body, {"content-type": "application/json"})
     with pytest.raises(urllib.error.HTTPError, match="403"):
-        urllib.request.urlopen(asked, timeout=20)
+        urllib.request.urlopen(asked, timeout=120)
 
 
 def test_each_source_is_shown_with_address_proofs_and_what_is_wrong(hub: RunningHub) -> None:

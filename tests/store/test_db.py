@@ -343,7 +343,7 @@ async def test_what_waits_for_a_writer_can_be_given_up(postgres_url: str) -> Non
 async def _held_up(url: str, *asked: Coroutine[Any, Any, Any]) -> list[asyncio.Task[Any]]:
     """Each waits for a lock before the next one is asked for, so that no two share a transaction."""
     tasks: list[asyncio.Task[Any]] = []
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         for one in asked:
             tasks.append(asyncio.create_task(one))
             while _waiting_for_locks(url) < len(tasks):

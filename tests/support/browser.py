@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
 REMEDY = "no chromium on this machine: install it (Debian: apt-get install chromium), or set LEADHUB_CHROMIUM to one"
 ARGS = [
@@ -28,8 +28,9 @@ ARGS = [
     "--disable-sync",
     "--disable-dev-shm-usage",
 ]
-ANSWERS_S = 60.0
-"""A browser that takes longer to open or close something stands still."""
+ANSWERS_S = 120.0
+"""A browser that takes longer for anything stands still."""
+expect.set_options(timeout=ANSWERS_S * 1000)
 
 
 def chromium() -> str:
@@ -54,7 +55,7 @@ async def visitor(browser: Browser, **how: Any) -> AsyncIterator[BrowserContext]
     """Someone with cookies and storage of their own; `how` as of `Browser.new_context`."""
     async with asyncio.timeout(ANSWERS_S):  # playwright would wait for ever
         opened = await browser.new_context(**how)
-    opened.set_default_timeout(30_000)
+    opened.set_default_timeout(ANSWERS_S * 1000)
     try:
         yield opened
     finally:

@@ -78,7 +78,7 @@ class RunningHub:
     folder: Path
     loop: asyncio.AbstractEventLoop
 
-    def run(self, work: Coroutine[Any, Any, Result], timeout_s: float = 30.0) -> Result:
+    def run(self, work: Coroutine[Any, Any, Result], timeout_s: float = 120.0) -> Result:
         """Runs a coroutine on the hub's own loop."""
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(timeout_s)
 
@@ -99,7 +99,7 @@ class RunningHub:
     def send(self, source: str = "site", **fields: str) -> str:
         """A form is sent; returns the lead's id."""
         data = urllib.parse.urlencode(fields).encode()
-        with urllib.request.urlopen(f"{self.url}/in/{source}", data, timeout=20) as answer:  # our own address
+        with urllib.request.urlopen(f"{self.url}/in/{source}", data, timeout=120) as answer:  # our own address
             lead_id: str = json.load(answer)["lead_id"]
             return lead_id
 
@@ -115,7 +115,7 @@ class RunningHub:
         query = "SELECT 1 FROM lead WHERE status <> 'delivered'"
         self.wait_for(lambda conn: not self.hub.spool.waiting and conn.exec_driver_sql(query).first() is None)
 
-    def wait_for(self, work: Callable[[Connection], bool], timeout_s: float = 40.0) -> None:
+    def wait_for(self, work: Callable[[Connection], bool], timeout_s: float = 120.0) -> None:
         """Until a statement about the database is true."""
 
         async def waiting() -> None:
@@ -186,7 +186,7 @@ def running_hub(
 
     runner = threading.Thread(target=thread, name="hub")
     runner.start()
-    ready.wait(30)
+    ready.wait(120)
     if not box:
         raise RuntimeError("the hub did not start") from (failed[0] if failed else None)
     try:

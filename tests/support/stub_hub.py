@@ -41,7 +41,7 @@ class StubHub:
             self._server.close()
             self._server = None
 
-    async def has(self, count: int, timeout_s: float = 30.0) -> None:
+    async def has(self, count: int, timeout_s: float = 120.0) -> None:
         """Waits until so many posts arrived."""
         async with asyncio.timeout(timeout_s), self._arrived:
             await self._arrived.wait_for(lambda: len(self.posts) >= count)
@@ -103,7 +103,7 @@ async def running_site() -> AsyncIterator[StubSite]:
     server.close()
 
 
-async def eventually(true: Callable[[], bool], timeout_s: float = 30.0) -> None:
+async def eventually(true: Callable[[], bool], timeout_s: float = 120.0) -> None:
     """Waits for a statement about the outside to become true."""
     async with asyncio.timeout(timeout_s):
         while not true():

@@ -41,8 +41,8 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHub]:
 @pytest.fixture(scope="module")
 def api(hub: RunningHub) -> "schemathesis.BaseSchema":
     # The first who asks waits until the pages are made; beside other tests that takes long.
-    found = schemathesis.openapi.from_url(f"{hub.url}/api/openapi.json", timeout=60.0)
-    found.config.update(headers={"Authorization": f"Bearer {hub.token()}"})
+    found = schemathesis.openapi.from_url(f"{hub.url}/api/openapi.json", timeout=120.0)
+    found.config.update(headers={"Authorization": f"Bearer {hub.token()}"}, request_timeout=120.0)
     return found
 
 
@@ -143,7 +143,7 @@ PATHS = st.sampled_from(
 
 def test_whatever_is_sent_to_a_door_it_is_never_an_error_of_ours(hub: RunningHub) -> None:
     statuses: set[int] = set()
-    with httpx.Client(base_url=hub.url) as sender:
+    with httpx.Client(base_url=hub.url, timeout=120) as sender:
 
         @settings(QUIET, max_examples=250)
         @given(path=PATHS, kind=TYPES, body=BODIES)

@@ -92,7 +92,7 @@ async def test_a_stuck_lead_is_seen_with_its_reason_and_retried(hub: RunningHub,
     await expect(anna.get_by_role("status")).to_have_text(sent)
     hub.mend()  # only now: before it, no retry can have arrived
     arrived(hub, lead_id)
-    await expect(anna.locator("#not-arrived")).to_have_text("0", timeout=20_000)  # the page refreshes itself
+    await expect(anna.locator("#not-arrived")).to_have_text("0", timeout=120_000)  # the page refreshes itself
     await expect(anna.get_by_text("Всё дошло")).to_be_visible()
 
 

@@ -129,7 +129,7 @@ async def kept(page: Page) -> list[str]:
 
 async def are_kept(page: Page, any_kept: bool) -> None:
     """Waits by the test's own clock: the page's may stand still."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         while bool(await kept(page)) != any_kept:
             await asyncio.sleep(0.02)
 
@@ -222,7 +222,7 @@ async def test_coming_back_is_a_reason_to_try_at_once(page: Page, hub: StubHub, 
     await hub.has(1)
     hub.status = 202
     target = "window" if event == "online" else "document"
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         while len(hub.posts) < 2:  # until the page has seen the 500 it is still waiting for its answer
             await page.evaluate(f"{target}.dispatchEvent(new Event('{event}'))")
             await asyncio.sleep(0.05)

@@ -31,7 +31,7 @@ def refuse(hub: RunningHub) -> None:
     body = json.dumps({"your-name": "Иван", "your-tel": "8 916 123-45-67"}).encode()
     asked = urllib.request.Request(f"{hub.url}/in/forms/wrong", body, {"content-type": "application/json"})
     with pytest.raises(urllib.error.HTTPError, match="403"):
-        urllib.request.urlopen(asked, timeout=20)
+        urllib.request.urlopen(asked, timeout=120)
 
 
 async def test_what_is_refused_is_seen_and_a_sample_can_be_sent(hub: RunningHub, page: Page) -> None:
