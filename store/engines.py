@@ -1,6 +1,7 @@
 """Engines with our settings, the same for SQLite and PostgreSQL, and whether a failure is the database's own."""
 
 import sqlite3
+import time
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -10,6 +11,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, NullPool, QueuePool
 from store.prepared import OWN_CURSOR, run_bare
 
 BUSY_S = 5.0
+WAL_LOOK_S = 0.02
 READERS = 4
 POSTGRES_WRITERS = 2
 FROZEN_S = {True: 5, False: 60}
@@ -32,6 +34,19 @@ TOO_MUCH = "54"
 the failures of the server, but it will never be better: waiting for it would hold up all that comes after it."""
 
 
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """A new file becomes WAL for good. SQLite does not wait by itself while another process makes the tables."""
+    until = time.monotonic() + BUSY_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as busy:
+            if busy.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(WAL_LOOK_S)
+
+
 def make_engine(url: str, *, writer: bool) -> Engine:
     """An engine with our settings. `sqlite:///file` or `postgresql://…` (psycopg is chosen for it).
 
@@ -49,7 +64,8 @@ def make_engine(url: str, *, writer: bool) -> Engine:
 
         @event.listens_for(engine, "connect")
         def connected(connection: sqlite3.Connection, _record: Any) -> None:
-            for pragma in ("journal_mode=WAL", "synchronous=FULL", "temp_store=MEMORY", "journal_size_limit=67108864"):
+            _use_wal(connection)
+            for pragma in ("synchronous=FULL", "temp_store=MEMORY", "journal_size_limit=67108864"):
                 connection.execute(f"PRAGMA {pragma}")
 
         return engine

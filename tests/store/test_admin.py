@@ -1,7 +1,10 @@
 """The schema is made, upgraded and checked the same way on both databases."""
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
+from threading import Timer
 
 import psycopg
 import pytest
@@ -104,3 +107,17 @@ def test_a_database_without_encoding_holds_every_text(postgres_in: Callable[[str
         assert fetch(conn, "SELECT name FROM lead", ()) == [("Иван 😀",)]
         assert conn.execute(text("SELECT name FROM lead")).scalar() == "Иван 😀"
     engine.dispose()
+
+
+def test_a_file_that_another_process_is_making_is_waited_for(tmp_path: Path) -> None:
+    file = tmp_path / "new.db"
+    with closing(sqlite3.connect(file, isolation_level=None, check_same_thread=False)) as maker:
+        maker.execute("BEGIN IMMEDIATE")
+        maker.execute("CREATE TABLE t (x)")
+        done = Timer(0.3, lambda: maker.execute("COMMIT"))
+        done.start()
+        engine = make_engine(f"sqlite:///{file}", writer=False)
+        with engine.connect() as conn:
+            assert conn.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+        done.join()
+        engine.dispose()
