@@ -103,6 +103,11 @@ def is_page(response: httpx.Response) -> bool:
     return "html" in response.headers.get("content-type", "")
 
 
+def names_record(path: str) -> bool:
+    """Whether an address ends with the number of one record: where a page says 404, that record need not be gone."""
+    return path.rpartition("/")[2].isdecimal()
+
+
 def parse_json(operation: str, response: httpx.Response, *, writes: bool) -> Any:
     """The body as JSON, None for an empty one; raises `unreadable` for anything else."""
     if not response.content:

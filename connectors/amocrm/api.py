@@ -8,7 +8,7 @@ import httpx
 
 from connectors.amocrm.records import Row, has_next, rows_of
 from connectors.errors import AuthError, NoRightsError, PermanentError, RateLimitedError, RetryableError
-from connectors.http import VendorHttp, is_page, parse_json, retry_after_s, unreadable
+from connectors.http import VendorHttp, is_page, names_record, parse_json, retry_after_s, unreadable
 from connectors.limits import Limiter
 from connectors.oauth import Bearer, authorised
 from leads.clock import Clock
@@ -158,7 +158,7 @@ class AmocrmApi:
         if status in (401, 402, 403):
             what = {401: "the access token is refused", 402: "the account is not paid", 403: "no rights for this"}
             raise (NoRightsError if status == 403 else AuthError)(what[status], operation, status)
-        if is_page(response) and not self._is_absent(operation):
+        if is_page(response) and not self._is_absent(operation, response.request.url.path):
             raise unreadable(operation, response, writes=writes)
         if status in (400, 422):
             raise RefusedError("refused", operation, status, answer=_json(response))
@@ -167,10 +167,11 @@ class AmocrmApi:
             raise PermanentError(text, operation, status, gone=status == 404)
         raise unreadable(operation, response, writes=writes)
 
-    def _is_absent(self, operation: str) -> bool:
+    def _is_absent(self, operation: str, path: str) -> bool:
         """Whether a page with a 4xx means that there is no such address, and not that the account is away: renamed,
         or behind a gateway that does not find it."""
-        return operation not in NEEDED and self.clock.monotonic() - self._answered_at <= ALIVE_S
+        alive = self.clock.monotonic() - self._answered_at <= ALIVE_S
+        return alive and operation not in NEEDED and not names_record(path)
 
     def too_fast(self, operation: str, response: httpx.Response) -> RateLimitedError:
         """Pauses everything as long as told by header or body; untold, a second, doubling with each refusal."""

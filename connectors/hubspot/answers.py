@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 
 from connectors.errors import AuthError, ConnectorError, NoRightsError, PermanentError, RateLimitedError, RetryableError
-from connectors.http import is_page, parse_json, retry_after_s, unreadable
+from connectors.http import is_page, names_record, parse_json, retry_after_s, unreadable
 from leads.clock import Clock
 
 LOCKED_S = 2.0
@@ -75,10 +75,10 @@ class Interpreter:
             return answer
         raise self._failure(operation, response, writes)
 
-    def believes(self, refused: Refusal) -> bool:
+    def believes(self, refused: Refusal, path: str) -> bool:
         """Not a page that may be of a gateway before HubSpot: then nothing is known."""
         alive = self._clock.monotonic() - self._answered_at <= ALIVE_S
-        return not refused.page or (alive and refused.operation not in NEEDED)
+        return not refused.page or (alive and refused.operation not in NEEDED and not names_record(path))
 
     @staticmethod
     def _success(operation: str, response: httpx.Response, writes: bool) -> Any:

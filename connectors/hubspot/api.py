@@ -98,7 +98,7 @@ class HubSpotApi:
                 self._move_to(other)
                 return answer
         except Refusal as refused:
-            if self._interpreter.believes(refused):
+            if self._interpreter.believes(refused, path):
                 raise
             kind = UnknownOutcomeError if writes else RetryableError
             raise kind("a page instead of an answer", operation, refused.status) from None

@@ -35,3 +35,22 @@ async def test_a_page_with_any_status_is_an_outage_and_no_refusal_of_the_lead(
         await h.quiet()
         assert h.delivery(lead_id).state == "delivered"
         assert len(vendor.contacts) == len(vendor.deals) == 2
+
+
+@pytest.mark.parametrize("connection", ["amo", "hs"])
+@virtual
+async def test_a_page_shortly_after_an_answer_makes_no_record_gone(connection: str) -> None:
+    """A repeat must join the open deal of the person when the page is over, and a sync must delete nothing."""
+    async with hub(config(f"  - {{from: [site], to: [{connection}]}}"), pace=PATIENT) as h:
+        lead = {"name": "Мария", "phone": "+79160000001"}
+        await h.post("site", lead)
+        await h.quiet()
+        vendor = h.crm(connection)
+        answers = vendor.handle
+        vendor.handle = lambda request: SandboxResponse(404, PAGE, content_type="text/html")
+        lead_id = await h.post("site", {**lead, "comment": "Ещё вопрос"})
+        await h.wait(5.0)
+        vendor.handle = answers
+        await h.quiet()
+        assert h.delivery(lead_id).state == "delivered"
+        assert len(vendor.contacts) == len(vendor.deals) == 1
