@@ -5,6 +5,7 @@ import json
 import random
 import tempfile
 from collections import defaultdict
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -48,6 +49,8 @@ SENDING_LIMIT_S = 6 * 3600.0
 """Who is not answered until then never will be: the schedule ends with TimeoutError instead of going on for ever."""
 TWO_WORKERS = 0.4
 """Share of schedules with two processes."""
+LOOK_S = 0.2
+"""So often the service manager looks whether a process still runs."""
 ALERTS_S = 300.0
 """After so long of nothing wrong no trouble is told of any more."""
 TROUBLES = {"fault": 70, "database": 8, "clock": 8, "freeze": 8, "kill": 6}
@@ -180,11 +183,17 @@ class Schedule:
 
     async def _keep_alive(self, name: str) -> None:
         """The service manager: starts a process again a moment after it died."""
+        looked_at = self.world.loop.time()
         while True:
-            await asyncio.sleep(0.2)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(25 * LOOK_S):
+                    await self.workers[name].died.wait()
             if not self.workers[name].alive:
+                looks = int((self.world.loop.time() - looked_at) / LOOK_S) + 1
+                await asyncio.sleep(looked_at + looks * LOOK_S - self.world.loop.time())
                 await asyncio.sleep(self.rng.uniform(0.1, 20.0))
                 self.workers[name] = self.world.boot(name, ("web", "worker", "scheduler"))
+            looked_at = self.world.loop.time()
             await self._mind_the_token(self.workers[name])
 
     async def _mind_the_token(self, life: Life) -> None:

@@ -57,6 +57,7 @@ class Life:
         self.world = world
         self.name = name
         self.alive = True
+        self.died = asyncio.Event()
         self.tasks: set[asyncio.Task[Any]] = set()
         self.refreshing: bytes | None = None
         """While a refresh is under way: the stored pair that it replaces. A kill before the new pair is
@@ -74,6 +75,7 @@ class Life:
 
     def kill(self) -> None:
         self.alive = False
+        self.died.set()
         self.thawed.set()
         if self.hub is not None:
             self.hub.spool.abandon()
