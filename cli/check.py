@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,6 +13,7 @@ from cli.frame import (
     CannotRun,
     ConfigOption,
     JsonOption,
+    config_path,
     load_settings,
     not_fine,
     print_json,
@@ -37,7 +39,7 @@ def register(app: typer.Typer) -> None:
         as_json: JsonOption = False,
     ) -> None:
         """Validate the configuration and the mappings; with --live, against the CRMs too."""
-        settings = load_settings(config)
+        settings = _loaded(config, as_json=as_json)
         checked, syncs = asyncio.run(_asked(settings)) if live else ([], [])
         if as_json:
             _as_json(settings, checked, syncs)
@@ -45,6 +47,19 @@ def register(app: typer.Typer) -> None:
             _as_text(settings, [*checked, *syncs])
         if any(one.problems for one in (*checked, *syncs)):
             raise not_fine()
+
+
+def _loaded(config: Path | None, *, as_json: bool) -> "Settings":
+    """Raises ConfigError, which `run` prints to stderr; as JSON its problems are the answer too."""
+    from jobs.config.errors import ConfigError
+
+    try:
+        return load_settings(config)
+    except ConfigError as error:
+        if as_json:
+            problems = [asdict(problem) for problem in error.problems]
+            print_json({"file": str(config_path(config)), "warnings": [], "problems": problems})
+        raise
 
 
 async def _asked(settings: "Settings") -> "tuple[list[Checked], list[Checked]]":

@@ -36,6 +36,18 @@ def test_json_holds_the_same_and_nothing_secret(tmp_path: Path) -> None:
     assert "Zq7secret" not in ran.out + ran.err
 
 
+def test_json_of_a_wrong_configuration_lists_every_problem_and_ends_with_2(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text(FINE.replace("hubspot", "hubspott").replace("to: [hs]", "to: [hss]"))
+    ran = leadhub("check", "--json", cwd=tmp_path)
+    assert ran.status == 2
+    answer = json.loads(ran.out)
+    assert answer["file"] == "config.yaml"
+    found = [(one["file"], one["line"], one["column"], one["path"]) for one in answer["problems"]]
+    assert found == [("config.yaml", 2, 14, "connections.hs.type"), ("config.yaml", 7, 25, "routes[0].to[0]")]
+    assert answer["problems"][1]["hint"] == 'defined: hs. Did you mean "hs"?'
+    assert "Zq7secret" not in ran.out + ran.err
+
+
 def test_live_ends_with_1_when_a_crm_does_not_answer(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text(FINE)
     ran = leadhub("check", "--live", cwd=tmp_path)
