@@ -17,6 +17,7 @@ from connectors.errors import ConnectorError, NoRightsError, PermanentError
 from connectors.recorded import CompletesTasks
 from jobs.delivery.companies import Companies
 from jobs.delivery.drafts import Drafts, Dropped
+from jobs.delivery.lesser import enrich
 from jobs.delivery.progress import kind_of
 from jobs.delivery.writing import Writing
 
@@ -285,7 +286,7 @@ class Run(Writing):
     async def _enrich(self, contact_id: str, draft: ContactDraft) -> None:
         """New phones and e-mails go to the contact that was there; a failure here never costs the lead."""
         try:
-            await self.target.enrich_contact(contact_id, draft)
+            await enrich(self.target, contact_id, draft, self.planner.without)
         except (PermanentError, NoRightsError) as error:
             self._drop((Dropped("contact", "", str(error), optional=True),))
         except ConnectorError:

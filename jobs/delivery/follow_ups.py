@@ -17,6 +17,7 @@ from jobs.delivery.beside import Lanes
 from jobs.delivery.completing import Completing
 from jobs.delivery.deliver import Run
 from jobs.delivery.drafts import Planner
+from jobs.delivery.lesser import enrich
 from jobs.delivery.progress import Progress, SentTimes
 from jobs.delivery.writing import LookLater
 from jobs.metadata import MetadataCache
@@ -147,9 +148,11 @@ class ConnectionFollowUps:
         found = await self.db.read(outbox.load, [one.delivery_id])
         if not found or not one.contact_id:
             return True
-        drafts = await self.planner(held, found[0]).drafts(Progress.from_json(found[0].progress))
+        planner = self.planner(held, found[0])
+        drafts = await planner.drafts(Progress.from_json(found[0].progress))
         try:
-            await self.target.enrich_contact(found[0].person.contact_id or one.contact_id, drafts.contact)
+            contact_id = found[0].person.contact_id or one.contact_id
+            await enrich(self.target, contact_id, drafts.contact, planner.without)
         except (PermanentError, NoRightsError) as error:
             log.info("a contact was not added to", extra={**_fields(one), "error": str(error)})
         return True

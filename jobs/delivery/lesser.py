@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from connectors.base import ContactDraft, DealDraft, Draft
+from connectors.base import ContactDraft, DealDraft, Draft, Target
+from connectors.errors import PermanentError
 from jobs.delivery.progress import Step
 
 REFUSALS_BEFORE_BARE = 2
@@ -41,3 +42,22 @@ def leave_out(step: Step, draft: Draft, named: tuple[str, ...], without: Without
             step.refused.extend(more)
             return True
     return False
+
+
+async def enrich(target: Target, contact_id: str, draft: ContactDraft, without: Without) -> None:
+    """Adds to a contact what it lacks. What the CRM refuses of that is left out: it must not keep a new phone away.
+
+    Raises what `Target.enrich_contact` does; PermanentError once there is nothing more to leave out.
+    """
+    refused: tuple[str, ...] = ()
+    sent = draft
+    while True:
+        try:
+            return await target.enrich_contact(contact_id, sent)
+        except PermanentError as error:
+            refused += tuple(name for name in error.fields if name not in refused)
+            less, _ = without(draft, refused, bare=False)
+            if error.gone or less == sent:
+                raise
+            assert isinstance(less, ContactDraft)
+            sent = less

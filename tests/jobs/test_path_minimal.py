@@ -278,3 +278,17 @@ async def test_a_word_in_a_date_field_of_bitrix24_is_told_and_stands_in_the_note
         await h.quiet()
         arrived_in_essence(h, "b24", lead_id)
         assert "UF_CRM_DAY: послезавтра (поле другого типа)" in h.notes("b24")[0]
+
+
+@virtual
+async def test_a_field_that_a_known_contact_does_not_take_keeps_no_new_phone_away() -> None:
+    ours = {"ours": 'extends: amocrm-leads\ncontact:\n  fields: {"Должность": "{{ lead.extra.job }}"}\n'}
+    async with hub(config(AMO_ROUTE), mappings=ours) as h:
+        await h.post("site", IVAN)
+        await h.quiet()
+        again = {**IVAN, "phone": "+79161234567, +79160000002", "job": "директор " * 40}
+        await h.post("site", again)
+        await h.quiet()
+        (contact,) = h.amocrm.contacts.values()
+        phones = [row["values"] for row in contact["custom_fields_values"] if row["field_code"] == "PHONE"]
+        assert [value["value"] for value in phones[0]] == ["+79161234567", "+79160000002"]
