@@ -49,8 +49,11 @@ def upgrade(url: str) -> str:
     """
     path = sqlite_path(url)
     if path is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)  # people's data: for the owner only, from the first byte
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch(mode=0o600)  # people's data: for the owner only, from the first byte
+        except OSError as exc:
+            raise StoreUnavailable(f"{exc.filename}: {exc.strerror}") from exc
     engine = admin_engine(url)
     try:
         with _upgrade_lock(path), engine.connect() as conn:

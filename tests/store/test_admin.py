@@ -121,3 +121,9 @@ def test_a_file_that_another_process_is_making_is_waited_for(tmp_path: Path) -> 
             assert conn.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
         done.join()
         engine.dispose()
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreUnavailable, match=r"file/var: \w"):
+        admin.upgrade(f"sqlite:///{tmp_path}/file/var/hub.db")
