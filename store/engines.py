@@ -1,7 +1,6 @@
 """Engines with our settings, the same for SQLite and PostgreSQL, and whether a failure is the database's own."""
 
 import sqlite3
-import time
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -11,7 +10,8 @@ from sqlalchemy.pool import ConnectionPoolEntry, NullPool, QueuePool
 from store.prepared import OWN_CURSOR, run_bare
 
 BUSY_S = 5.0
-WAL_LOOK_S = 0.02
+TURNS = 10
+"""So often somebody else may come first while a new file becomes WAL."""
 READERS = 4
 POSTGRES_WRITERS = 2
 FROZEN_S = {True: 5, False: 60}
@@ -35,16 +35,18 @@ the failures of the server, but it will never be better: waiting for it would ho
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:
-    """A new file becomes WAL for good. SQLite does not wait by itself while another process makes the tables."""
-    until = time.monotonic() + BUSY_S
-    while True:
+    """A new file becomes WAL for good. While another process makes the tables SQLite does not wait by itself for that,
+    but it does for a turn to be alone, BUSY_S at most."""
+    for _ in range(TURNS):
         try:
             connection.execute("PRAGMA journal_mode=WAL")
             return
         except sqlite3.OperationalError as busy:
-            if busy.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+            if busy.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
                 raise
-            time.sleep(WAL_LOOK_S)
+        connection.execute("BEGIN EXCLUSIVE")
+        connection.execute("ROLLBACK")
+    connection.execute("PRAGMA journal_mode=WAL")
 
 
 def make_engine(url: str, *, writer: bool) -> Engine:
