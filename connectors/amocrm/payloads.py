@@ -1,7 +1,7 @@
 """Drafts -> amoCRM JSON: pure functions."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
@@ -84,6 +84,11 @@ class EntityFields:
             self.demanded,
         )
 
+    def among(self, code: str, given: Collection[str]) -> bool:
+        """Whether this field is in `given`, by its code or its id."""
+        ref = self.by_code.get(code)
+        return code in given or (ref is not None and str(ref.id) in given)
+
     def and_also(self, ref: FieldRef) -> "EntityFields":
         return replace(self, by_id={**self.by_id, ref.id: ref}, by_code={**self.by_code, ref.code: ref})
 
@@ -160,7 +165,9 @@ def deal_body(draft: DealDraft, fields: EntityFields) -> Body:
     custom.add_own(SOURCE_FIELD, draft.source)
     for key, value in draft.utm.items():
         code = TRACKING.get(key)
-        if code and value and fields.tracks(code):
+        if (
+            code and value and fields.tracks(code) and not fields.among(code, draft.fields)
+        ):  # a mapping's own goes before
             custom.add(code, [{"value": str(value)[:NAME_MAX]}], "utm")  # a refusal of one would cost all
     custom.add_all(draft.fields)
     custom.add_demanded()

@@ -84,6 +84,13 @@ def test_what_is_empty_is_not_sent() -> None:
     assert deal_body(DealDraft("k", "Заявка", fields={"620": ""}), EntityFields()).json == {"name": "Заявка [lh-k]"}
 
 
+@pytest.mark.parametrize("key", ["610", "UTM_SOURCE"])
+def test_a_tracking_field_that_a_mapping_fills_is_sent_once(key: str) -> None:
+    draft = DealDraft("k", "x", utm={"utm_source": "yandex"}, fields={key: "direct"})
+    values = deal_body(draft, LEAD_FIELDS).json["custom_fields_values"]
+    assert [one["values"] for one in values] == [[{"value": "k"}], [{"value": "direct"}]]
+
+
 def test_without_the_field_list_only_the_five_utm_fields_are_sent() -> None:
     utm = {"utm_source": "a", "utm_term": "b", "gclid": "c", "utm_medium": ""}
     values = deal_body(DealDraft("k", "x", utm=utm), EntityFields()).json["custom_fields_values"]
