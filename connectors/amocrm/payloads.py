@@ -165,9 +165,9 @@ def deal_body(draft: DealDraft, fields: EntityFields) -> Body:
     custom.add_own(SOURCE_FIELD, draft.source)
     for key, value in draft.utm.items():
         code = TRACKING.get(key)
-        if (
-            code and value and fields.tracks(code) and not fields.among(code, draft.fields)
-        ):  # a mapping's own goes before
+        if not code or not value or fields.among(code, draft.fields):  # what a mapping says goes before
+            continue
+        if fields.tracks(code):
             custom.add(code, [{"value": str(value)[:NAME_MAX]}], "utm")  # a refusal of one would cost all
     custom.add_all(draft.fields)
     custom.add_demanded()
