@@ -190,6 +190,7 @@ class Schedule:
                     await self.workers[name].died.wait()
             if not self.workers[name].alive:
                 looks = int((self.world.loop.time() - looked_at) / LOOK_S) + 1
+                # On virtual time: a service manager notices at its next look, not in the moment of death.
                 await asyncio.sleep(looked_at + looks * LOOK_S - self.world.loop.time())
                 await asyncio.sleep(self.rng.uniform(0.1, 20.0))
                 self.workers[name] = self.world.boot(name, ("web", "worker", "scheduler"))
